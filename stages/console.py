@@ -1,0 +1,97 @@
+"""What every stage's command line shares: the argument parser, progress lines and error messages.
+
+    parser = console.parser(__doc__)
+    ...
+    if __name__ == "__main__":
+        console.run(main)
+"""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from stages.errors import BertlineError
+
+Item = TypeVar("Item")
+
+EXIT_MISTAKE = 2  # a mistake that the message explains; a defect of ours exits 1 with a traceback
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it; DVC then commits nothing
+
+# Seconds between two progress lines where stderr is a file: readable in a log, and not flooding it.
+LOG_INTERVAL = 10
+
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EROFS: "the file system is read-only: choose a folder that can be written",
+    errno.EACCES: "permission is denied: check who owns the folder",
+    errno.EPERM: "the operation is not permitted: check who owns the folder",
+}
+
+
+def parser(documentation: str) -> argparse.ArgumentParser:
+    """Return a parser whose help is the module's docstring, line breaks kept."""
+    return argparse.ArgumentParser(
+        description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_receipt_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the options that every stage has: where the parameters are, where its receipt goes."""
+    arguments.add_argument(
+        "--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)"
+    )
+    arguments.add_argument(
+        "--receipt", type=Path, help="write times, versions and machine facts to this JSON file"
+    )
+
+
+def log(message: str) -> None:
+    """Print a line to stderr at once, so that logs keep the order of events."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
+    """Yield `items`, showing a bar on a terminal and a line every ten seconds in a log file."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)
+        return
+    started = reported = time.monotonic()
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if now - reported >= LOG_INTERVAL and done:
+            left = (now - started) / done * (total - done)
+            log(f"{label}: {done:,} of {total:,} {unit}, {left:.0f} s left")
+            reported = now
+        yield item
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main` and turn a person's mistake into a sentence and exit code 2.
+
+    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except BertlineError as error:
+        log(f"error: {error}")
+        sys.exit(EXIT_MISTAKE)
+    except KeyboardInterrupt:
+        log("interrupted: nothing half-written is kept; run the same command to go on.")
+        sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        place = error.filename or "the output"
+        log(f"error: cannot write {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        sys.exit(EXIT_MISTAKE)

@@ -1,0 +1,1 @@
+"""How raw bytes become rows: one module per published format, and the generated corpus."""

@@ -1,0 +1,138 @@
+"""Read tables with a useful error, and write files and folders whole or not at all.
+
+A writer works beside its target, the data is flushed to disk, and a rename puts it in place: a
+killed process leaves the earlier result or none, never half of one.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.errors import BertlineError
+
+HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; rename it to `target` if the block succeeds."""
+    partial = _partial(target)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        _flush(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds."""
+    partial = _partial(target)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            if path.is_file():
+                _flush(path)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(target: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, indented, keys in the order given, floats as they are."""
+    with whole_file(target) as partial:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(target: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a small table as CSV with LF line ends on every platform."""
+    with whole_file(target) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_table(target: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write a data frame as Parquet with exactly the columns and types of `schema`."""
+    columns = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+    with whole_file(target) as partial:
+        # Without pandas' metadata, which would record its version in every output.
+        pq.write_table(columns.replace_schema_metadata(None), partial, compression="zstd")
+
+
+def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table that an earlier stage wrote.
+
+    Raises BertlineError if the file is missing, is no Parquet file or lacks one of `columns`.
+    """
+    require(path)
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns else None)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
+            f"Delete it and run `dvc repro`."
+        ) from error
+    missing = [name for name in columns or [] if name not in table.column_names]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}. "
+            f"It was written by another version of the stage: run `dvc repro`."
+        )
+    return table.to_pandas()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that an earlier stage wrote."""
+    require(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def require(path: Path) -> None:
+    """Raise BertlineError if `path`, an input of a stage, does not exist."""
+    if not path.exists():
+        raise BertlineError(
+            f"{path} does not exist. It is what an earlier stage writes: run `dvc repro` for the "
+            f"whole pipeline, or the command in dvc.yaml whose `outs` name it."
+        )
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _partial(target: Path) -> Path:
+    """Return where `target` is written at first.
+
+    The name is fixed, so the next run clears what a killed one left; .dvcignore keeps it out of
+    every hash meanwhile.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.parent / f".{target.name}.part"

