@@ -1,9 +1,9 @@
 """What every stage's command line shares: the argument parser, progress lines and error messages.
 
-    parser = console.parser(__doc__)
-    ...
-    if __name__ == "__main__":
-        console.run(main)
+parser = console.parser(__doc__)
+...
+if __name__ == "__main__":
+    console.run(main)
 """
 
 import argparse
@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,10 +46,15 @@ def parser(documentation: str) -> argparse.ArgumentParser:
 
 
 def add_receipt_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Add the options that every stage has: where the parameters are, where its receipt goes."""
+    """Add the options of a stage with parameters: where they are, where its receipt goes."""
     arguments.add_argument(
         "--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)"
     )
+    add_receipt_argument(arguments)
+
+
+def add_receipt_argument(arguments: argparse.ArgumentParser) -> None:
+    """Add the option that every stage has: where its receipt goes."""
     arguments.add_argument(
         "--receipt", type=Path, help="write times, versions and machine facts to this JSON file"
     )
@@ -59,19 +65,37 @@ def log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
-    """Yield `items`, showing a bar on a terminal and a line every ten seconds in a log file."""
+@contextmanager
+def counter(*, total: int, label: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts work as done; it draws a bar, or lines in a log file.
+
+    On a terminal it is a bar; elsewhere a line every ten seconds, with what is left.
+    """
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)
+        with tqdm(total=total, desc=label, unit=f" {unit}", leave=False) as bar:
+            yield lambda count: bar.update(count) and None
         return
     started = reported = time.monotonic()
-    for done, item in enumerate(items):
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done, reported
+        done += count
         now = time.monotonic()
         if now - reported >= LOG_INTERVAL and done:
             left = (now - started) / done * (total - done)
             log(f"{label}: {done:,} of {total:,} {unit}, {left:.0f} s left")
             reported = now
-        yield item
+
+    yield advance
+
+
+def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
+    """Yield `items` and count each as done when the next is asked for."""
+    with counter(total=total, label=label, unit=unit) as advance:
+        for item in items:
+            yield item
+            advance(1)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -79,7 +103,7 @@ def run(main: Callable[[], None]) -> None:
 
     A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()

@@ -48,6 +48,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; it replaces `target` if the block succeeds."""
+    _refuse_to_replace(target)
     partial = _partial(target)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -121,6 +122,17 @@ def require(path: Path) -> None:
             f"{path} does not exist. It is what an earlier stage writes: run `dvc repro` for the "
             f"whole pipeline, or the command in dvc.yaml whose `outs` name it."
         )
+
+
+def _refuse_to_replace(target: Path) -> None:
+    """Refuse a target that no stage has written: a slip in a command must not delete a project."""
+    if Path.cwd().resolve().is_relative_to(target.resolve()) or (target / ".git").exists():
+        raise BertlineError(
+            f"{target} would be deleted and written anew, and the project lies in it. Name a "
+            f"folder for the output alone, such as data/download/sentences."
+        )
+    if target.exists() and not target.is_dir():
+        raise BertlineError(f"{target} is a file, and the output is a folder. Name another one.")
 
 
 def _flush(path: Path) -> None:

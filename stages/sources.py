@@ -1,5 +1,6 @@
 """The entries of sources.yaml: where a source's bytes come from and how they become rows."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,15 +16,38 @@ ROLES = ("sentences", "documents", "backbone", "embedder")
 PATH = Path("sources.yaml")
 
 
+# Endings of files that run code when they are read (pickles, and Keras' archives of layers) or are
+# code. A source is data that teammates share.
+CODE_ENDINGS = (
+    *(".bin", ".ckpt", ".h5", ".joblib", ".keras", ".pickle", ".pkl", ".pt", ".pth"),
+    *(".dll", ".dylib", ".py", ".pyc", ".pyd", ".so"),
+)
+
+
 def _plain(name: str) -> str:
-    """Refuse a file name that would leave the folder it is written to."""
+    """Refuse a file name that would leave the folder it is written to, or that may run code."""
     parts = name.split("/")
     if name.startswith("/") or "\\" in name or not all(parts) or {".", ".."} & set(parts):
         raise ValueError("should be a path inside the source's folder, such as `model/vocab.txt`")
+    if name.lower().endswith(CODE_ENDINGS):
+        raise ValueError(
+            "should be data that runs no code when it is read: for weights a `.safetensors` file, "
+            "which most model repositories offer as well"
+        )
     return name
 
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+def _digest(text: str) -> str:
+    """Refuse what is no SHA-256."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError(
+            "should be the SHA-256 of the file, 64 digits of 0-9a-f, as `sha256sum` prints it; "
+            "with 64 times `f` in its place, the download stage says which one it finds"
+        )
+    return text
+
+
+Sha256 = Annotated[str, AfterValidator(_digest)]
 FileName = Annotated[str, AfterValidator(_plain)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -172,6 +196,22 @@ def load_parse(name: str, role: str, path: Path = PATH) -> Parse:
     return _variant(source.parse, "format", PARSES, f"{path}: {name}.parse")
 
 
+def load_title(name: str, path: Path = PATH) -> str:
+    """Return the title of source `name`, which figures and the report carry."""
+    return params.load(path, name, Source).title
+
+
+def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
+    """Return the sources that serve `role`, with the kind of place that each is fetched from."""
+    entries = params.read_yaml(path).items()
+    sound = {name: entry for name, entry in entries if isinstance(entry, dict)}
+    return {
+        name: (entry.get("fetch") or {}).get("kind", "")
+        for name, entry in sound.items()
+        if role in entry.get("roles", [])
+    }
+
+
 def _load(name: str, role: str, path: Path) -> Source:
     table = params.read_yaml(path)
     if name not in table:
@@ -181,7 +221,7 @@ def _load(name: str, role: str, path: Path) -> Source:
         )
     source = params.validate(table[name], Source, where=f"{path}: {name}")
     if role not in source.roles:
-        fitting = sorted(key for key, entry in table.items() if role in entry.get("roles", []))
+        fitting = sorted(kinds_serving(role, path))
         raise BertlineError(
             f"params.yaml: inputs.{role}: `{name}` is a source of {' and '.join(source.roles)}, "
             f"not of {role}. Sources of {role}: {', '.join(fitting)}."

@@ -1,0 +1,69 @@
+# What people type, and CI types the same. `make` or `make help` lists it.
+
+# Recipes are bash scripts that stop at the first failure.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV ?= .venv
+# dvc runs `python -m stages.<name>`: the environment's python has to be the first that it finds.
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+# A relative mirror would be looked for below whatever folder a stage runs in.
+ifneq ($(BERTLINE_MIRROR),)
+ifeq ($(findstring ://,$(BERTLINE_MIRROR)),)
+export BERTLINE_MIRROR := $(abspath $(BERTLINE_MIRROR))
+endif
+endif
+
+INSTALLED := $(VENV)/.installed
+
+# The article's run. Each can be set on the command line: make article BACKBONE=minilm
+BACKBONE ?= bert-base-uncased
+NAME ?= article$(if $(filter-out bert-base-uncased,$(BACKBONE)),-$(BACKBONE))
+SEEDS ?= [1,2,3]
+PADDING ?= max_length
+PRECISION ?= fp32
+
+.PHONY: help install repro article test quick check format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## make .venv with the locked packages
+
+$(INSTALLED): requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	touch $@
+
+repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
+	dvc repro
+	@echo "report:  data/visualize/index.html"
+	@echo "metrics: metrics/ (dvc metrics show)"
+
+article: $(INSTALLED)  ## the article's run as a DVC experiment: CoLA, bert-base-uncased, 20 Newsgroups
+	dvc exp run --name $(NAME) \
+	  -S inputs.sentences=cola -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
+	  -S 'seeds=$(SEEDS)' -S split.stratify=false \
+	  -S train.epochs=4 -S train.batch_size=32 -S train.learning_rate=2e-5 -S train.epsilon=1e-8 \
+	  -S train.weight_decay=0.0 -S train.warmup=0.0 -S train.gradient_clip=1.0 -S train.keep=last \
+	  -S train.padding=$(PADDING) -S train.precision=$(PRECISION)
+	@echo "report:  data/visualize/index.html"
+	@echo "compare: dvc exp show --only-changed; back: git restore . && dvc checkout"
+
+test: $(INSTALLED)  ## the whole test suite
+	pytest
+
+quick: $(INSTALLED)  ## the unit tests alone, without a run of the pipeline
+	pytest -m "not slow"
+
+check: $(INSTALLED)  ## lint, and hold the formatting
+	ruff check .
+	ruff format --check .
+
+format: $(INSTALLED)  ## mend what the linter and the formatter can
+	ruff check --fix .
+	ruff format .
+
+clean:  ## remove the environment and the outputs; the DVC cache stays
+	rm -rf $(VENV) data .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,232 @@
+"""Turn a source's published bytes into typed rows with stable ids, and check the counts.
+
+Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
+        params.yaml.
+Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text.
+        Documents: id, part, group, text. And a JSON file of counts: rows read, kept, dropped and
+        why, label shares, duplicates.
+
+    python -m stages.parse sentences cola data/download/sentences data/parse/sentences.parquet
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from stages import console, files, params, sources
+from stages.corpora import cola, newsgroups, table
+from stages.corpora.rows import Rows
+from stages.errors import BertlineError
+from stages.params import Section
+from stages.receipt import receipt
+
+SENTENCES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("set", pa.string()),
+        ("source", pa.string()),
+        ("label", pa.int8()),
+        ("mark", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+DOCUMENTS = pa.schema(
+    [("id", pa.string()), ("part", pa.string()), ("group", pa.string()), ("text", pa.string())]
+)
+
+PREVIEW_WIDTH = 100  # characters of a text shown in the log
+
+
+class ParseSentences(Section):
+    """`parse.sentences` of params.yaml."""
+
+    preview: Annotated[int, Field(ge=0)]
+
+
+class ParseDocuments(Section):
+    """`parse.documents` of params.yaml."""
+
+    remove: list[Literal["headers", "footers", "quotes"]]
+    empty: Literal["keep", "drop"]
+    preview: Annotated[int, Field(ge=0)]
+
+
+class Parse(Section):
+    """The section `parse` of params.yaml."""
+
+    sentences: ParseSentences
+    documents: ParseDocuments
+
+
+def read_sentences(folder: Path, recipe: sources.Parse) -> Rows:
+    """Read sentences as `recipe`, the source's `parse`, says."""
+    match recipe:
+        case sources.ColaParse():
+            return cola.read(folder, archive=recipe.archive, inner=recipe.folder)
+        case sources.TableParse():
+            return table.read_sentences(
+                folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
+            )
+    raise BertlineError(
+        f"sources.yaml: the format {recipe.format} holds no labelled sentences; expected cola or "
+        f"table."
+    )
+
+
+def read_documents(
+    folder: Path, recipe: sources.Parse, remove: list[str]
+) -> tuple[Rows, list[str]]:
+    """Read documents as `recipe` says; return them and what was removed from each message."""
+    match recipe:
+        case sources.NewsgroupsParse():
+            rows = newsgroups.read_archive(folder / recipe.archive, remove=remove)
+            return rows, [name for name in newsgroups.REMOVERS if name in remove]
+        case sources.NewsgroupsTokensParse():
+            return newsgroups.read_tokens(folder, files=recipe.files), []
+        case sources.TableParse():
+            rows = table.read_documents(
+                folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
+            )
+            return rows, []
+    raise BertlineError(
+        f"sources.yaml: the format {recipe.format} holds no documents; expected "
+        f"newsgroups-archive, newsgroups-tokens or table."
+    )
+
+
+def count_sentences(sentences: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return for each set: rows, acceptable ones and their share, sources, repeated sentences."""
+    counts = {}
+    for name, rows in sentences.groupby("set", sort=False):
+        counts[name] = {
+            "rows": len(rows),
+            "acceptable": int(rows["label"].sum()),
+            "acceptable_share": round(float(rows["label"].mean()), 4),
+            "sources": int(rows["source"].nunique()),
+            "duplicates": int(rows["text"].duplicated().sum()),
+        }
+    return counts
+
+
+def is_empty(texts: pd.Series) -> pd.Series:
+    """Return, for each text, whether it has neither a letter nor a digit."""
+    return ~texts.str.contains(r"[^\W_]", regex=True)
+
+
+def check_expected(expected: dict[str, Any] | None, found: dict[str, Any], *, source: str) -> None:
+    """Raise BertlineError if a count that sources.yaml states differs from what was found."""
+    if expected is None:
+        return
+    wrong = [
+        f"{name}: expected {count}, found {found.get(name)}"
+        for name, count in expected.items()
+        if found.get(name) != count
+    ]
+    if wrong:
+        raise BertlineError(
+            f"{source} does not have the counts that sources.yaml states under "
+            f"{source}.parse.expect. {'; '.join(wrong)}. The file is of another edition, or the "
+            f"numbers in sources.yaml are wrong."
+        )
+
+
+def preview(rows: pd.DataFrame, columns: list[str], count: int) -> str:
+    """Return the first `count` rows as lines of text, long cells cut."""
+    lines = []
+    for row in rows[columns].head(count).itertuples(index=False):
+        cells = [" ".join(str(cell).split())[:PREVIEW_WIDTH] for cell in row]
+        lines.append("  " + " | ".join(cells))
+    return "\n".join(lines)
+
+
+def parse_sentences(
+    folder: Path, name: str, recipe: sources.Parse, options: ParseSentences
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the sentences of source `name` and their counts; show some of them."""
+    rows = read_sentences(folder, recipe)
+    sentences = rows.table
+    counts = count_sentences(sentences)
+    if "in_domain_train" not in counts:
+        raise BertlineError(f"{name} has no sentence to train on: in_domain_train is empty.")
+    stated = {key: value.model_dump() for key, value in (recipe.expect or {}).items()} or None
+    found = {
+        key: {"rows": value["rows"], "acceptable": value["acceptable"]}
+        for key, value in counts.items()
+    }
+    check_expected(stated, found, source=name)
+    for key, of_set in sentences.groupby("set", sort=False):
+        shown = ["source", "label", "text"]
+        console.log(f"{key}: {counts[key]}\n{preview(of_set, shown, options.preview)}")
+        console.log("unacceptable ones:")
+        console.log(
+            preview(of_set[of_set["label"] == 0], ["source", "mark", "text"], options.preview)
+        )
+    return sentences, {"rows_in": rows.rows_in, "dropped": rows.dropped, "sets": counts}
+
+
+def parse_documents(
+    folder: Path, name: str, recipe: sources.Parse, options: ParseDocuments
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the documents of source `name` and their counts; show some of them."""
+    rows, removed = read_documents(folder, recipe, options.remove)
+    documents = rows.table
+    groups = int(documents["group"].nunique())
+    parts = {key: int(count) for key, count in documents["part"].value_counts(sort=False).items()}
+    check_expected(recipe.expect, {**parts, "groups": groups}, source=name)
+    if options.remove and not removed:
+        console.log(
+            f"{name} has no {', '.join(options.remove)} to remove: its texts stay as they are."
+        )
+    empty = is_empty(documents["text"])
+    dropped = dict(rows.dropped)
+    if options.empty == "drop":
+        documents = documents[~empty].reset_index(drop=True)
+        dropped["no letter or digit"] = int(empty.sum())
+    if not len(documents):
+        raise BertlineError(f"{name} has no document left: all {rows.rows_in:,} are empty.")
+    counts = {
+        "rows_in": rows.rows_in,
+        "kept": len(documents),
+        "dropped": dropped,
+        "empty": int(empty.sum()),
+        "parts": parts,
+        "groups": groups,
+        "removed": removed,
+        "duplicates": int(documents["text"].duplicated().sum()),
+        "mean_words": round(float(documents["text"].str.split().str.len().mean()), 1),
+    }
+    console.log(f"documents: {counts}\n{preview(documents, ['group', 'text'], options.preview)}")
+    return documents, counts
+
+
+def main() -> None:
+    """Read the arguments and the parameters, parse, and write the table and the counts."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("role", choices=["sentences", "documents"])
+    arguments.add_argument("source", help="entry of sources.yaml")
+    arguments.add_argument("raw", type=Path, help="folder of the downloaded files")
+    arguments.add_argument("out", type=Path, help="Parquet table to write")
+    arguments.add_argument("--metrics", type=Path, help="write the counts to this JSON file")
+    console.add_receipt_arguments(arguments)
+    args = arguments.parse_args()
+    options = params.load(args.params, "parse", Parse)
+    recipe = sources.load_parse(args.source, args.role)
+    title = sources.load_title(args.source)
+    files.require(args.raw)
+
+    with receipt(args.receipt, f"parse@{args.role}"):
+        if args.role == "sentences":
+            rows, counts = parse_sentences(args.raw, args.source, recipe, options.sentences)
+            files.write_table(args.out, rows, SENTENCES)
+        else:
+            rows, counts = parse_documents(args.raw, args.source, recipe, options.documents)
+            files.write_table(args.out, rows, DOCUMENTS)
+        if args.metrics:
+            files.write_json(args.metrics, {"source": args.source, "title": title, **counts})
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,155 @@
+"""Draw the training and validation folds of the training set; test sets pass through untouched.
+
+Reads   data/tokenize/tokens.parquet and `split` of params.yaml.
+Writes  data/split/folds.parquet: id and fold of every sentence; the fold is train or validation
+        for the set in_domain_train, and the set's own name for the published test sets. And a
+        JSON file: size and share of acceptable sentences of each fold, and sentences that two
+        folds share.
+
+    python -m stages.split data/tokenize data/split
+
+Sentences with the same word pieces, case and spacing aside, are one group: it is never divided.
+The sizes are those of the published recipe: training gets floor((1 - validation) * n) of n
+sentences, 7,695 of CoLA's 8,551.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from stages import console, files, params
+from stages.errors import BertlineError
+from stages.params import Section
+from stages.receipt import receipt
+
+FOLDS = pa.schema([("id", pa.string()), ("fold", pa.string())])
+TRAINING_SET = "in_domain_train"
+
+
+class Split(Section):
+    """The section `split` of params.yaml."""
+
+    validation: Annotated[float, Field(ge=0.0, lt=1.0)]
+    stratify: bool
+    seed: params.Seed
+
+
+def group_duplicates(input_ids: pd.Series) -> np.ndarray:
+    """Return, for each sentence, the number of its group: those with the same word pieces."""
+    return pd.factorize(input_ids.map(tuple))[0]
+
+
+def quotas(labels: np.ndarray, size: int, *, stratify: bool) -> dict[int, int]:
+    """Return how many sentences of each label validation gets, `size` in all.
+
+    Unstratified, every sentence counts under the one key 0. Stratified, shares are rounded by
+    the largest remainder, so that they add up to `size`.
+    """
+    if not stratify:
+        return {0: size}
+    values, counts = np.unique(labels, return_counts=True)
+    exact = counts * size / len(labels)
+    floors = np.floor(exact).astype(int)
+    rest = size - floors.sum()
+    for place in np.argsort(floors - exact, kind="stable")[:rest]:
+        floors[place] += 1
+    return dict(zip(values.tolist(), floors.tolist(), strict=True))
+
+
+def draw_validation(
+    labels: np.ndarray, groups: np.ndarray, *, share: float, stratify: bool, seed: int
+) -> np.ndarray:
+    """Return a boolean array, true for the sentences of the validation fold.
+
+    Groups are taken in random order while they fit into what is left of the quota of each of
+    their labels. Raises BertlineError if the quota cannot be met or a fold would be empty.
+    """
+    size = len(labels) - math.floor((1 - share) * len(labels)) if share else 0
+    if share and not 0 < size < len(labels):
+        raise BertlineError(
+            f"params.yaml: split.validation is {share}, which leaves one of the folds empty with "
+            f"{len(labels)} training sentences. Choose another share, or 0 for no validation."
+        )
+    strata = labels if stratify else np.zeros_like(labels)
+    left = quotas(labels, size, stratify=stratify)
+    members = pd.Series(np.arange(len(labels))).groupby(groups, sort=True).indices
+    chosen = np.zeros(len(labels), dtype=bool)
+    for group in np.random.default_rng(seed).permutation(len(members)):
+        rows = members[group]
+        values, counts = np.unique(strata[rows], return_counts=True)
+        if all(left[value] >= count for value, count in zip(values, counts, strict=True)):
+            chosen[rows] = True
+            for value, count in zip(values, counts, strict=True):
+                left[value] -= count
+        if not any(left.values()):
+            break
+    if any(left.values()):
+        raise BertlineError(
+            f"the validation fold lacks {sum(left.values())} of {size} sentences: too many of the "
+            f"{len(labels)} training sentences are duplicates, which cannot be divided. Set "
+            f"split.stratify to false, or remove duplicates from the source."
+        )
+    return chosen
+
+
+def describe(folds: pd.Series, tokens: pd.DataFrame) -> dict[str, Any]:
+    """Return size and acceptable share of each fold, and distinct sentences that folds share."""
+    sizes = {}
+    for name, labels in tokens["label"].groupby(folds, sort=False):
+        sizes[name] = {
+            "sentences": len(labels),
+            "acceptable": int(labels.sum()),
+            "acceptable_share": round(float(labels.mean()), 4),
+        }
+    groups = pd.Series(group_duplicates(tokens["input_ids"]), index=tokens.index)
+    of_fold = {name: set(groups[folds == name]) for name in sizes}
+    shared = {
+        f"{first} and {second}": len(of_fold[first] & of_fold[second])
+        for place, first in enumerate(of_fold)
+        for second in list(of_fold)[place + 1 :]
+    }
+    return {"folds": sizes, "shared_sentences": shared}
+
+
+def main() -> None:
+    """Read the arguments and the parameters, draw the folds, and write them."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("tokens", type=Path, help="folder that tokenize wrote")
+    arguments.add_argument("out", type=Path, help="folder to write")
+    arguments.add_argument("--metrics", type=Path, help="write sizes and checks to this JSON file")
+    console.add_receipt_arguments(arguments)
+    args = arguments.parse_args()
+    options = params.load(args.params, "split", Split)
+    tokens = files.read_table(
+        args.tokens / "tokens.parquet", columns=["id", "set", "label", "input_ids"]
+    )
+
+    with receipt(args.receipt, "split"):
+        folds = tokens["set"].copy()
+        training = tokens[tokens["set"] == TRAINING_SET]
+        in_validation = draw_validation(
+            training["label"].to_numpy(),
+            group_duplicates(training["input_ids"]),
+            share=options.validation,
+            stratify=options.stratify,
+            seed=options.seed,
+        )
+        folds[training.index] = np.where(in_validation, "validation", "train")
+        described = describe(folds, tokens)
+        for name, facts in described["folds"].items():
+            console.log(f"{name}: {facts}")
+        console.log(f"sentences in two folds: {described['shared_sentences']}")
+        with files.whole_folder(args.out) as partial:
+            table = pd.DataFrame({"id": tokens["id"], "fold": folds})
+            files.write_table(partial / "folds.parquet", table, FOLDS)
+        if args.metrics:
+            files.write_json(args.metrics, described)
+
+
+if __name__ == "__main__":
+    console.run(main)

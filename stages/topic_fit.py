@@ -1,0 +1,400 @@
+"""Find topics with BERTopic, name them, measure them, and place every document on a 2-D map.
+
+Reads   data/parse/documents.parquet, data/embed/embeddings.npy and `topic_fit` of params.yaml.
+Writes  data/topic_fit:
+        topics.parquet        a row per topic: topic (-1 holds the outliers), count, name, words,
+                              weights, representative_documents
+        assignments.parquet   a row per document: id, topic, probability, x, y
+        model/                the BERTopic model as safetensors; `BERTopic.load` reads it, and
+                              assigns by nearest topic vector, not as the fit did
+        And a JSON file of measures, and the frequency table as CSV.
+
+    python -m stages.topic_fit data/parse/documents.parquet data/embed data/topic_fit
+
+BERTopic (Grootendorst 2022): UMAP reduces the vectors, HDBSCAN clusters them, class-based TF-IDF
+finds each cluster's words. UMAP is seeded, so that topics are the same on every run.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from bertopic import BERTopic
+from bertopic.vectorizers import ClassTfidfTransformer
+from gensim.corpora import Dictionary
+from gensim.models.coherencemodel import CoherenceModel
+from hdbscan import HDBSCAN
+from pydantic import Field, model_validator
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+)
+from umap import UMAP
+from umap.umap_ import nearest_neighbors
+
+from stages import console, files, params
+from stages.errors import BertlineError
+from stages.params import Section
+from stages.receipt import receipt
+
+OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
+# Words that may lie between two that occur together, for NPMI: gensim's and OCTIS' default.
+NPMI_WINDOW = 10
+CHUNK = 65_536  # vectors checked at once
+
+TOPICS = pa.schema(
+    [
+        ("topic", pa.int32()),
+        ("count", pa.int64()),
+        ("name", pa.string()),
+        ("words", pa.list_(pa.string())),
+        ("weights", pa.list_(pa.float64())),
+        ("representative_documents", pa.list_(pa.string())),
+    ]
+)
+ASSIGNMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("topic", pa.int32()),
+        ("probability", pa.float32()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+
+
+class Umap(Section):
+    """`topic_fit.umap`."""
+
+    n_neighbors: Annotated[int, Field(ge=2)]
+    n_components: Annotated[int, Field(ge=2)]
+    min_dist: Annotated[float, Field(ge=0, le=1)]
+    metric: Literal["cosine", "euclidean"]
+
+
+class Map(Section):
+    """`topic_fit.map`."""
+
+    min_dist: Annotated[float, Field(ge=0, le=1)]
+
+
+class Hdbscan(Section):
+    """`topic_fit.hdbscan`."""
+
+    min_cluster_size: Annotated[int, Field(ge=2)]
+    min_samples: Annotated[int, Field(ge=1)]
+    cluster_selection_method: Literal["eom", "leaf"]
+
+
+class Vectorizer(Section):
+    """`topic_fit.vectorizer`."""
+
+    stop_words: Literal["english"] | list[str] | None
+    min_df: Annotated[int, Field(ge=1)]
+    ngram_range: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Vectorizer":
+        if self.ngram_range[0] > self.ngram_range[1]:
+            raise ValueError("ngram_range should be [least, most] words")
+        return self
+
+
+class Ctfidf(Section):
+    """`topic_fit.ctfidf`."""
+
+    bm25_weighting: bool
+    reduce_frequent_words: bool
+
+
+class TopicFit(Section):
+    """The section `topic_fit` of params.yaml."""
+
+    seed: params.Seed
+    umap: Umap
+    map: Map
+    hdbscan: Hdbscan
+    vectorizer: Vectorizer
+    ctfidf: Ctfidf
+    top_words: Annotated[int, Field(ge=2)]
+
+
+def check_vectors(vectors: np.ndarray, documents: int) -> None:
+    """Raise BertlineError unless there is one finite vector for each document."""
+    if vectors.ndim != 2 or len(vectors) != documents:
+        raise BertlineError(
+            f"embeddings.npy has the shape {vectors.shape} and there are {documents:,} documents: "
+            f"they belong to different runs. Run `dvc repro embed`."
+        )
+    for start in range(0, len(vectors), CHUNK):
+        finite = np.isfinite(vectors[start : start + CHUNK]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.argmin(finite))
+            raise BertlineError(
+                f"the vector of document {row + 1} has values that are no numbers. The encoder "
+                f"overflowed: set embed.precision to fp32, or choose another inputs.embedder."
+            )
+
+
+def check_size(documents: int, options: TopicFit) -> None:
+    """Raise BertlineError if there are too few documents for the parameters."""
+    least = {
+        "umap.n_neighbors": options.umap.n_neighbors + 1,
+        "umap.n_components": options.umap.n_components + 2,
+        "hdbscan.min_cluster_size": options.hdbscan.min_cluster_size,
+        "hdbscan.min_samples": options.hdbscan.min_samples + 1,
+    }
+    for key, needed in least.items():
+        if documents < needed:
+            raise BertlineError(
+                f"params.yaml: topic_fit.{key} needs {needed} documents at least, and there are "
+                f"{documents}. Lower it, or add documents."
+            )
+
+
+def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.ndarray, np.ndarray]:
+    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
+
+    Nearest neighbours are searched once and serve both.
+    """
+    shared = {"metric": options.umap.metric, "random_state": options.seed}
+    neighbours = nearest_neighbors(
+        vectors,
+        n_neighbors=options.umap.n_neighbors,
+        metric=options.umap.metric,
+        metric_kwds={},
+        angular=False,
+        random_state=np.random.RandomState(options.seed),
+    )
+    shared |= {
+        "n_neighbors": options.umap.n_neighbors,
+        "precomputed_knn": neighbours,
+        "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn
+    }
+    console.log(f"UMAP: {vectors.shape[1]} to {options.umap.n_components} dimensions")
+    reducer = UMAP(n_components=options.umap.n_components, min_dist=options.umap.min_dist, **shared)
+    reduced = reducer.fit_transform(vectors)
+    console.log("UMAP: to the 2 dimensions of the map")
+    drawn = UMAP(n_components=2, min_dist=options.map.min_dist, **shared).fit_transform(vectors)
+    return reducer, reduced, drawn
+
+
+def build_vectorizer(texts: list[str], options: Vectorizer) -> CountVectorizer:
+    """Return a vectorizer with the words that occur in `min_df` documents.
+
+    BERTopic fits its vectorizer on topics, each joined to one text, so its own `min_df` would
+    count topics and remove the words that only one topic has.
+    """
+    settings = {
+        "stop_words": options.stop_words,
+        "ngram_range": tuple(options.ngram_range),
+    }
+    counted = CountVectorizer(min_df=options.min_df, **settings)
+    try:
+        counted.fit(texts)
+    except ValueError as error:
+        raise BertlineError(
+            f"no word is left to name topics by ({error}). Lower topic_fit.vectorizer.min_df "
+            f"({options.min_df}), or change stop_words."
+        ) from error
+    return CountVectorizer(vocabulary=sorted(counted.vocabulary_), **settings)
+
+
+class Fitted:
+    """A dimension reduction that has been done: BERTopic asks it for the result again."""
+
+    def __init__(self, reduced: np.ndarray) -> None:
+        self.reduced = reduced
+
+    def fit(self, vectors: np.ndarray, y: Any = None) -> "Fitted":
+        """Do nothing: the reduction is fitted."""
+        return self
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the reduced vectors of the fitted documents."""
+        return self.reduced
+
+
+def fit_topics(
+    texts: list[str], vectors: np.ndarray, reduced: np.ndarray, options: TopicFit
+) -> BERTopic:
+    """Return BERTopic fitted on documents, their vectors and their reduced vectors."""
+    clusters = HDBSCAN(
+        min_cluster_size=options.hdbscan.min_cluster_size,
+        min_samples=options.hdbscan.min_samples,
+        cluster_selection_method=options.hdbscan.cluster_selection_method,
+        metric="euclidean",
+        core_dist_n_jobs=1,  # on a few dimensions the trees take a second; processes take more
+    )
+    model = BERTopic(
+        embedding_model=None,
+        umap_model=Fitted(reduced),
+        hdbscan_model=clusters,
+        vectorizer_model=build_vectorizer(texts, options.vectorizer),
+        ctfidf_model=ClassTfidfTransformer(
+            bm25_weighting=options.ctfidf.bm25_weighting,
+            reduce_frequent_words=options.ctfidf.reduce_frequent_words,
+        ),
+        top_n_words=options.top_words,
+    )
+    model.fit(texts, embeddings=np.asarray(vectors))
+    return model
+
+
+def describe_topics(model: BERTopic) -> pd.DataFrame:
+    """Return the information table: a row per topic, outliers first, then by falling size."""
+    information = model.get_topic_info()
+    rows = []
+    for topic, count, name in information[["Topic", "Count", "Name"]].itertuples(index=False):
+        pairs = [(word, weight) for word, weight in model.get_topic(topic) if word]
+        rows.append(
+            {
+                "topic": topic,
+                "count": count,
+                "name": name,
+                "words": [word for word, _ in pairs],
+                "weights": [float(weight) for _, weight in pairs],
+                "representative_documents": model.representative_docs_.get(topic, []),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def diversity(topics: list[list[str]]) -> float:
+    """Return the share of distinct words among the topics' words (Dieng et al. 2020, TACL 8)."""
+    words = [word for topic in topics for word in topic]
+    return len(set(words)) / len(words)
+
+
+def npmi(topics: list[list[str]], texts: list[str], vectorizer: CountVectorizer) -> float:
+    """Return the mean NPMI of the topics' word pairs (Lau, Newman and Baldwin 2014, EACL).
+
+    Words occur together within `NPMI_WINDOW` words of the vocabulary, stop words and rare ones
+    left out before; with n-grams, which have no such order, within a document.
+    """
+    analyze = vectorizer.build_analyzer()
+    known = set(vectorizer.vocabulary)
+    tokens = [[word for word in analyze(text) if word in known] for text in texts]
+    has_ngrams = vectorizer.ngram_range != (1, 1)
+    window = max(map(len, tokens)) if has_ngrams else NPMI_WINDOW
+    model = CoherenceModel(
+        topics=topics,
+        texts=tokens,
+        dictionary=Dictionary(tokens),
+        coherence="c_npmi",
+        topn=max(map(len, topics)),
+        window_size=window,
+        processes=1,
+    )
+    return float(model.get_coherence())
+
+
+def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Return NMI, AMI and ARI of topics with known groups, both of shape (n,).
+
+    With all documents the outliers count as one more topic; without them they are left out.
+    """
+    measures = {
+        "nmi": normalized_mutual_info_score,
+        "ami": adjusted_mutual_info_score,
+        "ari": adjusted_rand_score,
+    }
+    inside = topics != OUTLIERS
+    figures = {}
+    for name, measure in measures.items():
+        figures[name] = round(float(measure(groups, topics)), 4)
+        figures[f"{name}_without_outliers"] = (
+            round(float(measure(groups[inside], topics[inside])), 4) if inside.any() else None
+        )
+    return figures
+
+
+def measure_topics(
+    described: pd.DataFrame,
+    topics: np.ndarray,
+    groups: pd.Series,
+    texts: list[str],
+    vectorizer: CountVectorizer,
+) -> dict[str, Any]:
+    """Return the number of topics, outlier share, diversity, NPMI and agreement with groups."""
+    named = described[described["topic"] != OUTLIERS]
+    words = [row for row in named["words"] if len(row) > 1]
+    figures: dict[str, Any] = {
+        "documents": len(topics),
+        "topics": len(named),
+        "outlier_share": round(float(np.mean(topics == OUTLIERS)), 4),
+        "largest_topic": int(named["count"].max()) if len(named) else 0,
+        "median_topic": float(named["count"].median()) if len(named) else 0.0,
+        "vocabulary": len(vectorizer.vocabulary),
+        "diversity": round(diversity(words), 4) if words else None,
+        "npmi": round(npmi(words, texts, vectorizer), 4) if words else None,
+    }
+    if groups.notna().all():
+        return figures | agreement(topics, groups.to_numpy())
+    return figures | dict.fromkeys(
+        f"{name}{suffix}" for name in ("nmi", "ami", "ari") for suffix in ("", "_without_outliers")
+    )
+
+
+def main() -> None:
+    """Read the arguments and the parameters, fit the topics, and write tables, map and model."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("documents", type=Path, help="Parquet table of documents")
+    arguments.add_argument("vectors", type=Path, help="folder that embed wrote")
+    arguments.add_argument("out", type=Path, help="folder to write")
+    arguments.add_argument("--metrics", type=Path, help="write the measures to this JSON file")
+    arguments.add_argument("--table", type=Path, help="write the frequency table to this CSV file")
+    console.add_receipt_arguments(arguments)
+    args = arguments.parse_args()
+    options = params.load(args.params, "topic_fit", TopicFit)
+    documents = files.read_table(args.documents, columns=["id", "group", "text"])
+    files.require(args.vectors / "embeddings.npy")
+    vectors = np.load(args.vectors / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    check_vectors(vectors, len(documents))
+    check_size(len(documents), options)
+
+    with receipt(args.receipt, "topic_fit"):
+        texts = documents["text"].tolist()
+        _, reduced, drawn = reduce_vectors(vectors, options)
+        console.log("HDBSCAN and class-based TF-IDF")
+        model = fit_topics(texts, vectors, reduced, options)
+        topics = np.asarray(model.topics_)
+        described = describe_topics(model)
+        if len(topics) != len(documents) or described["count"].sum() != len(documents):
+            raise BertlineError(
+                f"BERTopic assigned {len(topics):,} of {len(documents):,} documents. This is a "
+                f"defect; please report it with your params.yaml."
+            )
+        console.log("coherence")
+        figures = measure_topics(
+            described, topics, documents["group"], texts, model.vectorizer_model
+        )
+        console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
+        console.log(f"topics: {figures}")
+        assignments = pd.DataFrame(
+            {
+                "id": documents["id"],
+                "topic": topics,
+                "probability": model.probabilities_,
+                "x": drawn[:, 0],
+                "y": drawn[:, 1],
+            }
+        )
+        with files.whole_folder(args.out) as out:
+            files.write_table(out / "topics.parquet", described, TOPICS)
+            files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
+            model.save(out / "model", serialization="safetensors", save_ctfidf=True)
+        if args.table:
+            table = described[["topic", "count", "name"]].copy()
+            table.insert(2, "share", (table["count"] / len(documents)).round(4))
+            files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
+        if args.metrics:
+            files.write_json(args.metrics, figures)
+
+
+if __name__ == "__main__":
+    console.run(main)
