@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from huggingface_hub import constants, errors, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.utils import validate_repo_id
 
 from stages import console, files
 from stages.errors import BertlineError
 from stages.fetch import FetchError, bar_class, host
 
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
 # Its own errors, and those of the HTTP library that it uses.
 PROBLEMS = (errors.HTTPError, errors.EntryNotFoundError, errors.FileMetadataError)
@@ -29,6 +30,10 @@ def download(repository: str, revision: str, expected: Mapping[str, str], folder
     `expected` maps the name of each to its SHA-256. Raises FetchError if the Hub does not serve
     one of them, BertlineError if any has another hash.
     """
+    try:
+        validate_repo_id(repository)
+    except errors.HFValidationError as error:
+        raise BertlineError(f"sources.yaml: `hub`: {_first_line(error)}.") from error
     try:
         found = _download(repository, revision, expected, folder, cache=None)
     except OSError as error:
@@ -66,24 +71,23 @@ def _download(
     for name, digest in expected.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        was_cached = isinstance(
-            try_to_load_from_cache(repository, name, revision=revision, cache_dir=cache), str
-        )
-        place = "the Hub's cache" if was_cached else _endpoint()
-        console.log(f"{name}: {repository} from {place}")
-        shutil.copyfile(_get(repository, revision, name, cache=cache), target)
-        found[name] = files.sha256(target)
-        if was_cached and found[name] != digest:
-            console.log(f"{name}: wrong content in the Hub's cache: fetching it anew")
-            shutil.copyfile(_get(repository, revision, name, cache=cache, anew=True), target)
+        kept = try_to_load_from_cache(repository, name, revision=revision, cache_dir=cache)
+        if isinstance(kept, str):
+            console.log(f"{name}: {repository} from the Hub's cache")
+            shutil.copyfile(kept, target)
             found[name] = files.sha256(target)
+            if found[name] == digest:
+                continue
+            console.log(f"{name}: wrong content in the Hub's cache: fetching it anew")
+        console.log(f"{name}: {repository} from {_endpoint()}")
+        anew = isinstance(kept, str)
+        shutil.copyfile(_fetch(repository, revision, name, cache=cache, anew=anew), target)
+        found[name] = files.sha256(target)
     return found
 
 
-def _get(
-    repository: str, revision: str, name: str, *, cache: str | None, anew: bool = False
-) -> str:
-    """Return the path of a file in the Hub's cache, fetched if need be."""
+def _fetch(repository: str, revision: str, name: str, *, cache: str | None, anew: bool) -> str:
+    """Fetch a file into the Hub's cache, `anew` if it is there already, and return its path."""
     try:
         return hf_hub_download(
             repository,
@@ -93,7 +97,7 @@ def _get(
             force_download=anew,
             tqdm_class=bar_class(),
         )
-    except (*PROBLEMS, ValueError) as error:  # ValueError: malformed name, or `anew` not possible
+    except (*PROBLEMS, ValueError) as error:  # ValueError: `anew` without a network
         message = f"{name} of {repository} at {revision}: {_explain(error)}."
         raise FetchError(message) from error
 
@@ -118,7 +122,9 @@ def _explain(error: Exception) -> str:
     cause = error.__cause__ or error
     match cause:
         case errors.OfflineModeIsEnabled():
-            return "HF_HUB_OFFLINE forbids the network, and the Hub's cache does not have it"
+            return (
+                "HF_HUB_OFFLINE forbids the network, and the Hub's cache has no such file to trust"
+            )
         case errors.FileMetadataError():
             return f"{_endpoint()} does not answer as the Hub does; check HF_ENDPOINT and the proxy"
     return f"{_endpoint()}: {_first_line(cause)}; HF_ENDPOINT may name a mirror of the Hub"

@@ -100,8 +100,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
     """Return a clause that suggests the known name most like `name`, or lists the known ones."""
     matches = difflib.get_close_matches(str(name), [str(key) for key in known], n=1)
     if matches:
-        return f"; did you mean `{matches[0]}`?"
-    return f"; known: {', '.join(sorted(str(key) for key in known))}"
+        return f" (did you mean `{matches[0]}`?)"
+    return f" (known: {', '.join(sorted(str(key) for key in known))})"
 
 
 def _sentence(problem: dict[str, Any], values: Any, section: type[Section], where: str) -> str:

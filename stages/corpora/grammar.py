@@ -2,12 +2,12 @@
 
 A phrase carries its agreement features (number, person, gender, kind of referent), and everything
 that depends on it (verb form, pronoun, reflexive, article) is built from those features.
-`phenomena.py` composes the phrases into minimal pairs.
+`phenomena_*.py` compose the phrases into minimal pairs.
 """
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -47,12 +47,15 @@ PRONOUNS = {
     (PLURAL, ""): ("they", "them", "their", "themselves"),
     (PLURAL, "we"): ("we", "us", "our", "ourselves"),
 }
+# Noun classes of what is bought for oneself or others.
+GIFTS = ("clothing", "furniture", "vehicle", "machine", "instrument", "artwork")
+
 CASED_PRONOUNS = tuple(PRONOUNS[key] for key in PRONOUNS if key[1] != "n")
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A noun: its two forms (a mass noun's plural is empty), its class and its referent's gender."""
+    """A noun: its two forms (no plural for a mass noun), its class, its referent's gender."""
 
     singular: str
     plural: str
@@ -88,7 +91,7 @@ class Phrase:
     noun: Noun | None = None
 
     def pronoun(self, case: int) -> str:
-        """Return the pronoun for this phrase; case 0 subject, 1 object, 2 possessive, 3 reflexive."""
+        """Return its pronoun; case 0 is subject, 1 object, 2 possessive, 3 reflexive."""
         return PRONOUNS[self.agr, self.gender if self.agr == SINGULAR else ""][case]
 
     @property
@@ -346,9 +349,10 @@ class Grammar:
     def noun(self, category: str) -> Noun:
         """Return a noun of the class that the sentence does not have yet."""
         nouns = self.lexicon.nouns[category]
-        noun = self.draw.pick(nouns)
-        while noun.singular in self.used:
+        for _ in range(20):  # A class may be used up: then a noun comes twice.
             noun = self.draw.pick(nouns)
+            if noun.singular not in self.used:
+                break
         self.used.append(noun.singular)
         return noun
 
@@ -469,9 +473,9 @@ class Grammar:
         if mass and (not self.lexicon.nouns[category] or (not agr and self.draw.chance(0.25))):
             noun = self.noun(f"{category}_mass")
             determiner = "" if generic else self.draw.pick(("the", "the", "some", "this", "the"))
-            return self.phrase(noun, SINGULAR, determiner, rich=rich)
+            return self.phrase(noun, SINGULAR, determiner, rich=rich, bare=generic)
         if generic and category in GENERIC:
-            return self.phrase(self.noun(category), PLURAL, "", rich=rich)
+            return self.phrase(self.noun(category), PLURAL, "", rich=rich, bare=True)
         agr = agr or self.number()
         return self.phrase(self.noun(category), agr, self.thing_determiner(agr), rich=rich)
 
@@ -513,12 +517,13 @@ class Grammar:
 
     def tense(self, verb: Verb, among: Sequence[str] = TENSES) -> str:
         """Return a tense that the verb can be plausibly used in."""
-        allowed = tuple(
-            tense
-            for tense in among
-            if not ("stative" in verb.flags and tense not in ("past", "present"))
-            and not ("once" in verb.flags and tense == "present")
-        )
+        allowed = among
+        if "stative" in verb.flags:
+            allowed = tuple(t for t in among if t in ("past", "present"))
+        elif "unplanned" in verb.flags:
+            allowed = tuple(t for t in among if t in ("past", "perfect", "pluperfect"))
+        elif "once" in verb.flags:
+            allowed = tuple(t for t in among if t != "present")
         return self.draw.pick(allowed or among)
 
     def time(self, tense: str) -> str:
@@ -542,7 +547,7 @@ class Grammar:
         tense = tense or self.tense(verb, among)
         aux, form = conjugate(verb, tense, agr, self.draw.pick(MODALS))
         if obj is None and verb.objects:
-            habit = tense == "present" and "stative" not in verb.flags
+            habit = "attitude" in verb.flags or (tense == "present" and "stative" not in verb.flags)
             obj = self.object_of(verb, rich=rich, generic=habit)
         # An adverbial of time makes a state sound like an event, and a second one is too many.
         timed = 0.0 if "stative" in verb.flags else timed
@@ -588,7 +593,7 @@ class Grammar:
     def event(self) -> Verb:
         """Return a verb that is not stative, without restrictions of tense."""
         if self.draw.chance(0.5):
-            return self.action(without=("stative", "once"))
+            return self.action(without=("stative", "once", "unplanned"))
         return self.verb("intransitive")
 
     def any_habit(self) -> Verb:
@@ -613,7 +618,7 @@ class Grammar:
         """Return a verb for something that people do on purpose."""
         if self.draw.chance(0.6):
             return self.action(without=("stative", "unplanned"))
-        return self.verb("intransitive")
+        return self.verb("intransitive", without=("unplanned",))
 
     def verb_for(self, thing: Phrase, *flags: str) -> Verb:
         """Return a transitive verb that selects the thing's noun class and has the flags."""
@@ -635,15 +640,22 @@ class Grammar:
         return next(c for c in verb.objects if self.lexicon.nouns[c])
 
     def island_verb(self) -> Verb:
-        """Return a verb about things that can be counted, for questions with `which`."""
+        """Return a verb about inanimate things that can be counted, for questions with `which`.
+
+        With animals, `which dog did he buy the coat` could be about whom he bought it for.
+        """
+        animate = ("person", "animal", "pet")
         return self.verb(
-            "transitive", without=("stative", "person", "drink", "opening", "unplanned")
+            "transitive", without=("stative", "unplanned", "drink", "opening", *animate)
         )
 
     def main_about(self, thing: Phrase) -> str:
         """Return a predicate that says something about a thing."""
-        be = (BE_PAST if self.draw.chance(0.5) else BE_PRESENT)[thing.agr]
-        return say(be, self.draw.pick(("", "", "very")), self.adjective(thing.noun.category))
+        return say(
+            BE_PAST[thing.agr],
+            self.draw.pick(("", "", "very")),
+            self.adjective(thing.noun.category),
+        )
 
     # -- frames --------------------------------------------------------------------------------
 
@@ -677,15 +689,13 @@ class Grammar:
 
 
 # Things that a habit is about in general, not one of them each time.
-GENERIC = ("food", "text", "fragile", "tool", "show", "artwork", "clothing", "container")
+GENERIC = (
+    *("produce", "baked", "dish", "snack", "text", "fragile", "tool", "show", "artwork"),
+    *("clothing", "container"),
+)
 
 
 def capitalized(text: str) -> str:
     """Return the text as a sentence: first letter upper-case, with a full stop unless it asks."""
     text = text[0].upper() + text[1:].replace(" can not ", " cannot ")
     return text if text.endswith("?") else f"{text}."
-
-
-def with_object(predicate: Predicate, obj: Phrase | None) -> Predicate:
-    """Return the predicate with another object."""
-    return replace(predicate, obj=obj)

@@ -4,8 +4,8 @@
         m.write(Path('.'), seed=m.DEFAULT_SEED, sizes=m.DEFAULT_SIZES)"
 
 It is synthetic: `grammar.py` builds English phrases with agreement over
-`minimal_pairs_lexicon.yaml`, `phenomena.py` turns them into minimal pairs, and this module draws
-rows from them. The promises of the corpus:
+`minimal_pairs_lexicon.yaml`, `phenomena_*.py` turn them into minimal pairs, and this module draws
+rows from those. The promises of the corpus:
 
 - The files are CoLA's: tab-separated, no header, no quoting, LF, UTF-8; four columns: source (the
   phenomenon), label (1 acceptable, 0 not), author's mark (`*` if not), sentence.
@@ -28,8 +28,75 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.corpora.grammar import Draw, Grammar, capitalized, load_lexicon
-from stages.corpora.phenomena import PHENOMENA, Phenomenon
+from stages.corpora.phenomena_agreement import (
+    anaphor_agreement,
+    binding_domain,
+    determiner_noun_agreement,
+    existential_there,
+    negative_polarity,
+    subject_verb_agreement,
+)
+from stages.corpora.phenomena_movement import (
+    adjunct_island,
+    complex_np_island,
+    coordinate_structure_island,
+    filler_gap,
+    relative_clause,
+    that_trace,
+    wh_island,
+)
+from stages.corpora.phenomena_selection import (
+    argument_alternation,
+    complement_selection,
+    control_raising,
+    passive,
+    pronoun_case,
+    tense_adverbial,
+    transitivity,
+    verb_form,
+)
+from stages.corpora.phenomena_structure import (
+    comparative,
+    correlative,
+    ellipsis,
+    subject_auxiliary_inversion,
+    word_order,
+)
+from stages.corpora.phenomenon import Phenomenon
 from stages.errors import BertlineError
+
+PHENOMENA: dict[str, Phenomenon] = {
+    p.name: p
+    for p in (
+        subject_verb_agreement,
+        determiner_noun_agreement,
+        anaphor_agreement,
+        negative_polarity,
+        existential_there,
+        transitivity,
+        argument_alternation,
+        complement_selection,
+        passive,
+        verb_form,
+        pronoun_case,
+        tense_adverbial,
+        comparative,
+        correlative,
+        ellipsis,
+        word_order,
+        filler_gap,
+        relative_clause,
+        adjunct_island,
+        wh_island,
+        # Held out: each builds on one above, and asks for more than its surface cues.
+        binding_domain,  # of anaphor-agreement
+        complex_np_island,  # of adjunct-island and wh-island
+        coordinate_structure_island,  # of filler-gap
+        that_trace,  # of filler-gap
+        subject_auxiliary_inversion,  # of verb-form and word-order
+        control_raising,  # of existential-there and complement-selection
+    )
+}
 
 DEFAULT_SEED = 20260101
 # CoLA's own sizes, and its share of acceptable sentences (70.4% of the training set).
@@ -39,6 +106,9 @@ ACCEPTABLE_SHARE = 0.7
 # Whether a set has the held-out phenomena. Drawn in this order: a longer training set leaves the
 # others as they are.
 SETS = {"in_domain_dev": False, "out_of_domain_dev": True, "in_domain_train": False}
+
+# Shorter sentences are few, and would be used up by large corpora.
+FEWEST_WORDS = 4
 
 # Draws in a row without a new pair, after which a phenomenon counts as exhausted. With a share p
 # of its pairs unused, that happens too early with probability (1 - p) ** PATIENCE.
@@ -109,7 +179,7 @@ def write(
 
 
 def sample_pairs(name: str, *, seed: int, count: int) -> Iterator[tuple[str, str]]:
-    """Yield `count` pairs (acceptable, unacceptable) of one phenomenon as drawn, repeats included."""
+    """Yield `count` (acceptable, unacceptable) pairs of a phenomenon as drawn, with repeats."""
     grammar = Grammar(Draw(derived_seed(seed, name)), load_lexicon())
     for _ in range(count):
         yield _pair(PHENOMENA[name], grammar)
@@ -126,9 +196,11 @@ def acceptable_count(size: int, share: float = ACCEPTABLE_SHARE) -> int:
 
 
 def _pair(phenomenon: Phenomenon, grammar: Grammar) -> tuple[str, str]:
-    grammar.start()
-    good, bad = phenomenon.pair(grammar)
-    return capitalized(good), capitalized(bad)
+    while True:
+        grammar.start()
+        good, bad = phenomenon.pair(grammar)
+        if min(good.count(" "), bad.count(" ")) + 1 >= FEWEST_WORDS:
+            return capitalized(good), capitalized(bad)
 
 
 def _rows(

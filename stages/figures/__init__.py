@@ -1,0 +1,1 @@
+"""The figures: one module each, whose `draw` returns a matplotlib Figure that the caller saves."""

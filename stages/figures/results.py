@@ -1,0 +1,229 @@
+"""What the figures and the report show: the tables and measures that earlier stages stored."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages import files
+from stages.errors import BertlineError
+
+OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
+VALIDATION = "validation"  # the fold that `split` holds out of the training set; no test set
+TRAINING = "train"
+MEAN = "mean of seeds"
+TFIDF = "TF-IDF + logistic regression"
+MAJORITY = "majority class"
+LABELS = ("acceptable", "unacceptable")
+
+SCORES = {
+    "set": "str",
+    "model": "str",
+    "sentences": "int64",
+    "mcc": "float64",
+    "mcc_low": "float64",
+    "mcc_high": "float64",
+    "accuracy": "float64",
+    "f1": "float64",
+}
+CURVES = {
+    "seed": "int64",
+    "epoch": "int64",
+    "training_loss": "float64",
+    "validation_loss": "float64",
+    "validation_mcc": "float64",
+}
+BATCHES = {
+    "set": "str",
+    "seed": "int64",
+    "batch": "int64",
+    "sentences": "int64",
+    "mcc": "float64",
+}
+CONFUSION = {"seed": "int64", "actual": "str", "predicted": "str"}
+TOPICS = ("topic", "count", "words")
+ASSIGNMENTS = ("topic", "x", "y")
+
+
+@dataclass(frozen=True)
+class Acceptability:
+    """The results of the sentences' branch; tables have the columns of the constants above."""
+
+    title: str  # of the data set; it says "synthetic" where it is
+    backbone: str
+    confidence: float  # coverage of the intervals
+    folds: dict[str, dict[str, Any]]  # sentences and acceptable_share of each fold
+    shared: dict[str, int]  # sentences that occur in two folds, by the folds' names
+    summary: dict[str, dict[str, Any]]  # evaluate.json
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    batches: pd.DataFrame
+    confusion: dict[str, pd.DataFrame]
+
+    @property
+    def sets(self) -> list[str]:
+        """The sets that were scored, in the stored order."""
+        return list(dict.fromkeys(self.scores["set"]))
+
+    @property
+    def test_sets(self) -> list[str]:
+        """The sets that no training decision saw; the validation fold if there is none."""
+        return [name for name in self.sets if name != VALIDATION] or self.sets
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the models, in the stored order."""
+        return list(dict.fromkeys(self.curves["seed"].tolist()))
+
+    @property
+    def source(self) -> str:
+        """Data set, backbone and number of seeds: what every figure of scores must say."""
+        number = len(self.seeds)
+        return f"{self.title} · backbone {self.backbone} · {number} seed{'s' * (number > 1)}"
+
+    def score(self, name: str, model: str) -> pd.Series | None:
+        """Return the row of `model` on the set `name`, or None where there is none."""
+        rows = self.scores[(self.scores["set"] == name) & (self.scores["model"] == model)]
+        return None if rows.empty else rows.iloc[0]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The results of the documents' branch."""
+
+    title: str  # of the data set
+    embedder: str
+    measures: dict[str, Any]  # topic_fit.json
+    table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
+    topic: np.ndarray  # of each document, shape (n,)
+    places: np.ndarray  # of each document on the map, shape (n, 2)
+
+    @property
+    def documents(self) -> int:
+        """The number of documents."""
+        return len(self.topic)
+
+    @property
+    def outliers(self) -> int:
+        """The number of documents in no topic."""
+        return int(np.sum(self.topic == OUTLIERS))
+
+    @property
+    def counts(self) -> str:
+        """Documents, topics and outlier share in words."""
+        number = len(self.table)
+        return (
+            f"{self.documents:,} documents, {number:,} topic{'s' * (number != 1)}, "
+            f"{self.outliers / max(self.documents, 1):.1%} outliers"
+        )
+
+
+def load_acceptability(metrics: Path, confidence: float) -> Acceptability:
+    """Read what `download`, `parse`, `split` and `evaluate` measured.
+
+    Raises BertlineError if a file is missing or is not what the stage writes.
+    """
+    plots = metrics / "evaluate"
+    split = files.read_json(metrics / "split.json")
+    summary = files.read_json(metrics / "evaluate.json")
+    scores = read_csv(plots / "scores.csv", SCORES)
+    names = list(dict.fromkeys(scores["set"]))
+    if names != list(summary):
+        raise BertlineError(
+            f"{plots / 'scores.csv'} has the sets {', '.join(names)}, and "
+            f"{metrics / 'evaluate.json'} has {', '.join(summary)}. They come from different "
+            f"runs: run `dvc repro evaluate`."
+        )
+    return Acceptability(
+        title=_named(metrics / "parse" / "sentences.json", "title"),
+        backbone=_named(metrics / "download" / "backbone.json", "source"),
+        confidence=confidence,
+        folds=_value(split, "folds", metrics / "split.json"),
+        shared=split.get("shared_sentences", {}),
+        summary=summary,
+        scores=scores,
+        curves=read_csv(plots / "learning_curves.csv", CURVES),
+        batches=read_csv(plots / "mcc_per_batch.csv", BATCHES),
+        confusion={
+            name: read_csv(plots / "confusion" / f"{name}.csv", CONFUSION) for name in names
+        },
+    )
+
+
+def load_topics(metrics: Path, fitted: Path) -> Topics:
+    """Read what `download`, `parse` and `topic_fit` measured, and the topics in `fitted`.
+
+    Raises BertlineError if a file is missing or is not what the stage writes.
+    """
+    table = files.read_table(fitted / "topics.parquet", columns=TOPICS)
+    assignments = files.read_table(fitted / "assignments.parquet", columns=ASSIGNMENTS)
+    unknown = sorted(set(assignments["topic"]) - set(table["topic"]) - {OUTLIERS})
+    if unknown:
+        raise BertlineError(
+            f"{fitted / 'assignments.parquet'} has documents in topic {unknown[0]}, which "
+            f"{fitted / 'topics.parquet'} does not list. They come from different runs: run "
+            f"`dvc repro topic-fit`."
+        )
+    named = table[table["topic"] != OUTLIERS]
+    return Topics(
+        title=_named(metrics / "parse" / "documents.json", "title"),
+        embedder=_named(metrics / "download" / "embedder.json", "source"),
+        measures=files.read_json(metrics / "topic_fit.json"),
+        table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
+        topic=assignments["topic"].to_numpy(),
+        places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
+    )
+
+
+def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read a CSV file that `evaluate` wrote, with at least `columns`: their names and types.
+
+    Raises BertlineError if the file is missing, lacks a column, or holds another type.
+    """
+    files.require(path)
+    try:
+        # Only an empty cell is a missing value: a set may well be called NA.
+        table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
+    except (ValueError, OverflowError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the table that `evaluate` writes ({error}). "
+            f"Run `dvc repro evaluate`."
+        ) from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
+            f"Run `dvc repro evaluate`."
+        )
+    return table
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line, without characters that no figure or page can show."""
+    # Zero-width joiners are part of how some scripts are spelled; other controls are not.
+    shown = (letter if letter.isprintable() or letter in "\u200c\u200d" else " " for letter in text)
+    return re.sub(r" +", " ", "".join(shown)).strip()
+
+
+def topic_name(words: list[str], number: int, *, longest: int = 24) -> str:
+    """Return a topic's first `number` words, each cut to `longest` letters."""
+    shown = [plain(word) for word in words[:number]]
+    cut = [word if len(word) <= longest else word[: longest - 1] + "…" for word in shown if word]
+    return ", ".join(cut) or "(no words)"
+
+
+def _named(path: Path, key: str) -> str:
+    return plain(str(_value(files.read_json(path), key, path)))
+
+
+def _value(content: Mapping[str, Any], key: str, path: Path) -> Any:
+    if key not in content:
+        raise BertlineError(
+            f"{path} has no `{key}`; it has {', '.join(content)}. It was written by another "
+            f"version of the stage: run `dvc repro`."
+        )
+    return content[key]

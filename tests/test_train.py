@@ -1,0 +1,453 @@
+"""Fine-tuning: the same seed gives the same weights, and no weight is lost on the way in."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import accuracy_score, matthews_corrcoef
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForPreTraining,
+    EvalPrediction,
+    pipeline,
+)
+
+from stages import encoders, files, split, tokenize, train
+from stages.errors import BertlineError
+from tests import tiny
+from tests.command import PROJECT, call, write_params
+
+SETS = {"in_domain_train": 120, "in_domain_dev": 20}
+QUICK = {
+    "tokenize.max_length": 16,
+    "train.epochs": 2,
+    "train.batch_size": 16,
+    "train.learning_rate": 1.0e-3,
+    "train.precision": "fp32",
+    "train.threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Return a folder with what tokenize and split write: 96 sentences to train, 24 to validate."""
+    folder = tmp_path_factory.mktemp("train")
+    sentences = tiny.sentence_sets(SETS)
+    ids = tokenize.tokenize(sentences["text"].tolist(), encoders.load_tokenizer(tiny_bert))
+    write_inputs(folder, sentences.assign(input_ids=ids), validation=0.2)
+    return folder
+
+
+def write_inputs(folder: Path, tokens: pd.DataFrame, *, validation: float) -> None:
+    training = tokens[tokens["set"] == "in_domain_train"]
+    chosen = split.draw_validation(
+        training["label"].to_numpy(),
+        split.group_duplicates(training["input_ids"]),
+        share=validation,
+        stratify=True,
+        seed=1,
+    )
+    folds = tokens[["id"]].assign(fold=tokens["set"])
+    folds.loc[training.index, "fold"] = np.where(chosen, "validation", "train")
+    (folder / "tokens").mkdir()
+    (folder / "folds").mkdir()
+    files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
+    files.write_table(folder / "folds" / "folds.parquet", folds, split.FOLDS)
+
+
+@pytest.fixture
+def fit(data: Path, tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that trains with a seed and changed parameters; it returns the folder."""
+
+    def fit(name: str, *, seed: int = 1, inputs: Path = data, **changes: object) -> Path:
+        changed = {f"train.{key}": value for key, value in changes.items()}
+        settings = write_params(tmp_path / f"{name}.yaml", QUICK | changed)
+        out = tmp_path / name
+        places = (inputs / "tokens", inputs / "folds", tiny_bert, out)
+        metrics = tmp_path / f"{name}.json"
+        call(train, seed, *places, "--params", settings, "--metrics", metrics)
+        return out
+
+    return fit
+
+
+def validation_rows(data: Path) -> list[dict]:
+    tokens = files.read_table(data / "tokens" / "tokens.parquet")
+    folds = files.read_table(data / "folds" / "folds.parquet")
+    return train.select(tokens, folds, "validation")
+
+
+def loss_of(model: Path, rows: list[dict]) -> float:
+    """Return the mean cross-entropy of a saved model, a sentence at a time and so without pads."""
+    network = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    losses = []
+    for row in rows:
+        ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
+        with torch.inference_mode():
+            losses.append(network(input_ids=ids, labels=labels).loss.item())
+    return sum(losses) / len(losses)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "accuracy", "mcc"),
+    [
+        # TP 2, FP 1, FN 1, TN 1: (2 * 1 - 1 * 1) / sqrt(3 * 3 * 2 * 2) = 1 / 6
+        pytest.param([1, 1, 1, 0, 0], [1, 1, 0, 1, 0], 3 / 5, 1 / 6, id="by-hand"),
+        pytest.param([1, 0, 1, 0], [1, 0, 1, 0], 1.0, 1.0, id="all-right"),
+        pytest.param([1, 0, 1, 0], [0, 1, 0, 1], 0.0, -1.0, id="all-wrong"),
+        pytest.param([1, 1, 1, 0], [1, 1, 1, 1], 3 / 4, 0.0, id="one-prediction"),
+    ],
+)
+def test_accuracy_and_mcc_are_those_of_the_more_probable_label(labels, predicted, accuracy, mcc):
+    logits = np.where(np.array(predicted)[:, None] == [0, 1], 2.0, -1.0)
+
+    found = train.score(EvalPrediction(predictions=logits, label_ids=np.array(labels)))
+
+    assert found == pytest.approx({"accuracy": accuracy, "mcc": mcc})
+
+
+def test_accuracy_and_mcc_agree_with_scikit_learn_on_random_logits():
+    random = np.random.default_rng(5)
+    logits, labels = random.normal(size=(200, 2)), random.integers(0, 2, size=200)
+
+    found = train.score(EvalPrediction(predictions=logits, label_ids=labels))
+
+    predicted = logits[:, 1] > logits[:, 0]
+    assert found["accuracy"] == pytest.approx(accuracy_score(labels, predicted))
+    assert found["mcc"] == pytest.approx(matthews_corrcoef(labels, predicted))
+
+
+def test_same_seed_gives_the_same_weights_and_another_seed_others(fit):
+    first, again, other = fit("first"), fit("again"), fit("other", seed=2)
+
+    assert files.sha256(again / "model.safetensors") == files.sha256(first / "model.safetensors")
+    assert (again / "history.csv").read_bytes() == (first / "history.csv").read_bytes()
+    one, two = (load_file(folder / "model.safetensors") for folder in (first, other))
+    same = [name for name in one if torch.equal(one[name], two[name])]
+    # What a batch of short sentences never touches stays as it was: the positions behind them.
+    assert same == []
+
+
+@pytest.mark.slow
+def test_same_seed_gives_the_same_weights_in_another_process(fit, data, tiny_bert, tmp_path):
+    here = fit("here")
+    out = tmp_path / "elsewhere" / "there"
+
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "stages.train", "1", data / "tokens", data / "folds"),
+            *(tiny_bert, out, "--params", tmp_path / "here.yaml"),
+        ],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONHASHSEED": "4711"},
+        check=True,
+    )
+
+    names = sorted(path.name for path in here.iterdir())
+    assert sorted(path.name for path in out.iterdir()) == names
+    for name in names:
+        assert files.sha256(out / name) == files.sha256(here / name), name
+
+
+def test_output_holds_a_model_a_tokenizer_and_the_history_alone(fit):
+    out = fit("out")
+
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        "history.csv",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+
+
+def test_transformers_pipeline_loads_the_result_and_names_the_labels(fit):
+    classify = pipeline("text-classification", model=str(fit("out")), device="cpu")
+
+    answers = classify(["The old dog sings today.", "The old dog sing today."])
+
+    assert {answer["label"] for answer in answers} <= {"acceptable", "unacceptable"}
+
+
+def test_history_has_a_row_per_epoch(fit, tmp_path):
+    history = pd.read_csv(fit("out", epochs=3) / "history.csv")
+
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert tuple(history.columns) == train.HISTORY
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history.notna().all(axis=None)
+    assert history.to_dict("records") == [pytest.approx(row) for row in figures["epochs"]]
+    assert history["training_loss"].iloc[-1] < history["training_loss"].iloc[0]
+
+
+def test_history_describes_the_model_that_is_saved(fit, data):
+    out = fit("out")
+
+    history = pd.read_csv(out / "history.csv")
+    assert loss_of(out, validation_rows(data)) == pytest.approx(
+        history["validation_loss"].iloc[-1], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best", 2)])
+def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, kept):
+    scripted = iter([0.1, 0.9, 0.9])  # on a tie the earlier epoch is the best
+    monkeypatch.setattr(train, "score", lambda _: {"accuracy": 0.5, "mcc": next(scripted)})
+
+    out = fit("out", epochs=3, keep=keep)
+
+    losses = pd.read_csv(out / "history.csv")["validation_loss"]
+    assert losses.nunique() == 3
+    assert loss_of(out, validation_rows(data)) == pytest.approx(losses[kept - 1], abs=1e-5)
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert (figures["best_epoch"], figures["kept_epoch"]) == (2, kept)
+
+
+@pytest.fixture
+def whole(data: Path, tmp_path: Path) -> Path:
+    """Return a folder whose training sentences are all in the training fold."""
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    tokens = files.read_table(data / "tokens" / "tokens.parquet")
+    write_inputs(folder, tokens, validation=0)
+    return folder
+
+
+def test_without_validation_its_columns_stay_empty(fit, whole, tmp_path):
+    history = pd.read_csv(fit("out", inputs=whole) / "history.csv")
+
+    assert tuple(history.columns) == train.HISTORY
+    assert history["training_loss"].notna().all()
+    assert history.filter(like="validation").isna().all(axis=None)
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["best_epoch"] is None
+    assert figures["kept_epoch"] == 2
+
+
+def test_without_validation_no_epoch_is_the_best(fit, whole):
+    with pytest.raises(BertlineError, match=r"train\.keep is best.*split\.validation is 0"):
+        fit("out", inputs=whole, keep="best")
+
+
+@pytest.mark.parametrize(
+    ("padding", "widths"),
+    [
+        pytest.param("max_length", {16}, id="all-to-the-limit"),
+        pytest.param("longest", {6, 7, 8, 9, 10}, id="to-the-longest-of-the-batch"),
+    ],
+)
+def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
+    found = set()
+    load = train.load_model
+
+    def load_and_watch(backbone: Path) -> torch.nn.Module:
+        model = load(backbone)
+        model.register_forward_pre_hook(
+            lambda _, __, inputs: found.add(inputs["input_ids"].shape[1]), with_kwargs=True
+        )
+        return model
+
+    monkeypatch.setattr(train, "load_model", load_and_watch)
+    fit("out", padding=padding, epochs=1, batch_size=4)
+
+    assert found <= widths
+    assert len(found) == 1 or len(found) > 2
+
+
+def test_progress_is_a_line_every_forty_steps(fit, capfd):
+    fit("out", batch_size=2)  # 96 sentences are 48 steps an epoch
+
+    lines = re.findall(r"^epoch \d, step .*$", capfd.readouterr().err, flags=re.MULTILINE)
+    pattern = r"epoch {}, step {} of 96: loss \d\.\d{{3}}, \d+:\d\d elapsed, \d+:\d\d left"
+    assert len(lines) == 2
+    assert re.fullmatch(pattern.format(1, 40), lines[0]), lines[0]
+    assert re.fullmatch(pattern.format(2, 80), lines[1]), lines[1]
+
+
+def test_training_fold_with_one_label_is_refused(fit, data, tmp_path):
+    tokens = files.read_table(data / "tokens" / "tokens.parquet")
+    inputs = tmp_path / "one"
+    inputs.mkdir()
+    write_inputs(inputs, tokens[tokens["label"] == 1], validation=0.1)
+
+    with pytest.raises(BertlineError, match=r"has \d+ with the labels \[1\]"):
+        fit("out", inputs=inputs)
+
+
+def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
+    tokens = files.read_table(data / "tokens" / "tokens.parquet")
+    inputs = tmp_path / "stale"
+    inputs.mkdir()
+    write_inputs(inputs, tokens, validation=0.1)
+    more = pd.concat([tokens, tokens.tail(3).assign(id=["x:1", "x:2", "x:3"])])
+    files.write_table(inputs / "tokens" / "tokens.parquet", more, tokenize.TOKENS)
+
+    with pytest.raises(BertlineError, match=r"3 sentences have no fold.*dvc repro split"):
+        fit("out", inputs=inputs)
+
+
+def test_loss_that_is_no_number_stops_training():
+    history = train.History(keep="last")
+    history.losses = [torch.tensor(0.7), torch.tensor(math.nan)]
+
+    with pytest.raises(BertlineError, match=r"loss of epoch 1 is nan.*train\.learning_rate"):
+        history.on_epoch_end(None, None, None)
+
+
+def test_recipe_is_adamw_with_linear_decay(tmp_path):
+    options = train.Train(
+        epochs=4,
+        batch_size=32,
+        learning_rate=2e-5,
+        epsilon=1e-8,
+        weight_decay=0.0,
+        warmup=0.1,
+        gradient_clip=1.0,
+        keep="last",
+        padding="longest",
+        precision="fp32",
+        threads=1,
+    )
+
+    settings = train.arguments_of(
+        options,
+        seed=3,
+        precision="fp32",
+        device=torch.device("cpu"),
+        validate=True,
+        scratch=tmp_path,
+    )
+
+    assert settings.optim == "adamw_torch"
+    assert settings.lr_scheduler_type == "linear"
+    assert settings.weight_decay == 0.0
+    assert settings.adam_epsilon == 1e-8
+    assert settings.max_grad_norm == 1.0
+    assert settings.get_warmup_steps(200) == 20
+    assert not settings.bf16
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
+    """Return a checkpoint laid out as Google's bert-base-uncased, and its encoder's tensors.
+
+    The keys have the prefix `bert.`, heads of the pre-training are among them, and the parameters
+    of a LayerNorm are called gamma and beta.
+    """
+    folder = tmp_path / "published"
+    config = BertConfig(**tiny.CONFIG, architectures=["BertForMaskedLM"])
+    torch.manual_seed(11)
+    model = BertForPreTraining(config)
+    # Biases and norms of a new model are all 0 and 1: re-initialised ones would look the same.
+    weights = {name: torch.randn_like(tensor) for name, tensor in model.state_dict().items()}
+    config.save_pretrained(folder)
+    tiny.write_tokenizer(folder)
+    tied = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
+    renamed = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): tensor
+        for name, tensor in weights.items()
+        if name not in tied and "position_ids" not in name
+    }
+    assert {"bert.embeddings.LayerNorm.gamma", "cls.seq_relationship.weight"} <= set(renamed)
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    encoder = {name: tensor for name, tensor in weights.items() if name.startswith("bert.")}
+    return folder, encoder
+
+
+def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
+    folder, weights = published
+
+    loaded = train.load_model(folder).state_dict()
+
+    kept = {name: tensor for name, tensor in loaded.items() if name.startswith("bert.")}
+    assert kept.keys() == weights.keys()
+    assert [name for name in kept if not torch.equal(kept[name], weights[name])] == []
+    assert loaded["classifier.weight"].shape == (2, 32)
+
+
+def test_plain_encoder_gives_every_weight_and_a_head_of_the_seed(tiny_bert):
+    torch.manual_seed(1)
+    model = train.load_model(tiny_bert)
+    torch.manual_seed(1)
+    again = train.load_model(tiny_bert)
+
+    weights = load_file(tiny_bert / "model.safetensors")
+    loaded = model.bert.state_dict()
+    assert [name for name in weights if not torch.equal(loaded[name], weights[name])] == []
+    assert torch.equal(model.classifier.weight, again.classifier.weight)
+
+
+def test_head_for_other_labels_is_replaced(tmp_path, tiny_bert):
+    three = AutoModelForSequenceClassification.from_pretrained(tiny_bert, num_labels=3)
+    three.save_pretrained(tmp_path)
+
+    model = train.load_model(tmp_path)
+
+    assert model.classifier.weight.shape == (2, 32)
+    assert torch.equal(
+        model.bert.embeddings.word_embeddings.weight, three.bert.embeddings.word_embeddings.weight
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        pytest.param(
+            lambda weights: {f"other.{name}": tensor for name, tensor in weights.items()},
+            "bert.embeddings",
+            id="names-of-another-model",
+        ),
+        pytest.param(
+            lambda weights: {
+                name: tensor for name, tensor in weights.items() if ".layer.1.output." not in name
+            },
+            r"bert\.encoder\.layer\.1\.output\.LayerNorm\.bias",
+            id="layer-incomplete",
+        ),
+        pytest.param(
+            lambda weights: weights | {"embeddings.word_embeddings.weight": torch.zeros(7, 32)},
+            r"bert\.embeddings\.word_embeddings\.weight",
+            id="another-vocabulary",
+        ),
+    ],
+)
+def test_weights_that_would_be_drawn_anew_are_refused(tiny_bert, tmp_path, change, lost):
+    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
+    weights = change(load_file(tiny_bert / "model.safetensors"))
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(BertlineError, match=rf"(?s){lost}.*config\.json"):
+        train.load_model(tmp_path)
+
+
+def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
+    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
+    torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "pytorch_model.bin")
+
+    with pytest.raises(BertlineError, match="holds no model that can be fine-tuned"):
+        train.load_model(tmp_path)
+
+
+def test_failed_training_leaves_the_earlier_model(fit, monkeypatch):
+    out = fit("out")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(train, "table_of", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    with pytest.raises(KeyboardInterrupt):
+        fit("out", seed=2)
+
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert not (out.parent / ".out.part").exists()
