@@ -149,11 +149,11 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
     The classes weigh the same, as they do in MCC, and five-fold cross-validation for MCC chooses
     the strength of regularisation, so that the baseline is a fair one.
     """
-    folds = int(min(5, *np.bincount(labels)))
+    folds = int(min(5, *np.bincount(labels, minlength=2)))
     if folds < 2:
         raise BertlineError(
             "the baseline needs two training sentences of each label at least; the training fold "
-            "has one of them only once. Add sentences, or lower split.validation."
+            "has one of them once or never. Add sentences, or lower split.validation."
         )
     regression = LogisticRegressionCV(
         Cs=REGRESSION_CS,
@@ -353,6 +353,11 @@ def main() -> None:
     )
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
     rows = tokens.merge(folds, on="id", validate="one_to_one")
+    if len(rows) != len(tokens):
+        raise BertlineError(
+            f"{len(tokens) - len(rows):,} sentences of {args.tokens} have no fold in {args.folds}: "
+            f"the two belong to different runs. Run `dvc repro split`."
+        )
 
     with receipt(args.receipt, "evaluate") as facts:
         encoders.quiet()

@@ -3,8 +3,8 @@
 Reads   data/parse/sentences.parquet, the tokenizer in data/download/backbone, and `tokenize` of
         params.yaml.
 Writes  data/tokenize/tokens.parquet: id, set, source, label, text and input_ids, a list of
-        integers as long as its sentence. And a JSON file: word pieces at most and on average,
-        sentences that were cut, the share of unknown pieces, one sentence as an example.
+        integers as long as its sentence; settings.json: max_length. And a JSON file of
+        measures: word pieces at most and on average, sentences cut, the share of unknown pieces.
 
     python -m stages.tokenize data/parse/sentences.parquet data/download/backbone data/tokenize
 
@@ -133,6 +133,7 @@ def main() -> None:
         with files.whole_folder(args.out) as partial:
             table: pd.DataFrame = sentences.assign(input_ids=cut)
             files.write_table(partial / "tokens.parquet", table, TOKENS)
+            files.write_json(partial / "settings.json", {"max_length": options.max_length})
         if args.metrics:
             files.write_json(args.metrics, measures)
 

@@ -286,7 +286,7 @@ class TestGenerated:
 class TestDeclaration:
     def test_of_an_unknown_source_suggests_the_nearest(self, desk):
         desk.add_own(train=sha256(ROWS))
-        assert "has no source `mien`; did you mean `mine`?" in desk.fails("mien")
+        assert "has no source `mien` (did you mean `mine`?)" in desk.fails("mien")
 
     def test_of_another_role_lists_the_fitting_ones(self, desk):
         desk.add_own(train=sha256(ROWS))

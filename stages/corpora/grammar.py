@@ -334,15 +334,15 @@ class Grammar:
         return self.draw.pick(self.lexicon.words[name])
 
     def verb(self, frame: str, *flags: str, without: tuple[str, ...] = ()) -> Verb:
-        """Return a verb of `frame` that has all of `flags` and none of `without`."""
+        """Return a verb of `frame` with all of `flags` (or noun classes) and none of `without`."""
         key = "|".join((frame, *flags, "-", *without))
         verbs = self.by_flag.get(key)
         if verbs is None:
             verbs = self.by_flag[key] = tuple(
                 verb
                 for verb in self.lexicon.verbs[frame]
-                if all(flag in verb.flags or flag in verb.objects for flag in flags)
-                and not any(flag in verb.flags or flag in verb.objects for flag in without)
+                if all(flag in verb.flags + verb.objects + verb.subjects for flag in flags)
+                and not any(flag in verb.flags + verb.objects for flag in without)
             )
         return self.draw.pick(verbs)
 
@@ -459,6 +459,13 @@ class Grammar:
             return self.name()
         noun = self.noun(self.draw.pick(("person", "person", "man", "woman")))
         return self.phrase(noun, agr, "the", rich=0.0)
+
+    def individual(self, agr: str = "") -> Phrase:
+        """Return one person or several without a quantifier: a name, `the` …, `my` …"""
+        if agr != PLURAL and self.draw.chance(0.35):
+            return self.name()
+        owner = self.draw.pick(("the", "the", "the", "the", "my", "our", "your"))
+        return self.role(agr, determiner=owner, rich=0.25)
 
     def thing(
         self, categories: Sequence[str], agr: str = "", *, rich: float = 0.15, generic: bool = False

@@ -33,10 +33,13 @@ def flip(agr: str) -> str:
     "Warstadt et al. 2020, subject-verb agreement; Bock and Miller 1991 (attractors)",
 )
 def subject_verb_agreement(g: Grammar) -> Pair:
+    if g.draw.chance(0.2):
+        return other_subjects(g)
     kind = g.draw.below(10)
     agr = SINGULAR if g.draw.chance(0.5) else PLURAL
     if kind == 0:
-        first = g.role(SINGULAR, determiner="the")
+        # Bare: `the man near the door and the boy` is one person or two.
+        first = g.role(SINGULAR, determiner="the", bare=True)
         second = g.role(SINGULAR, determiner="the", bare=True)
         subject = Phrase(f"{first.text} and {second.text}", PLURAL)
     elif kind == 1:
@@ -102,6 +105,29 @@ def subject_verb_agreement(g: Grammar) -> Pair:
     )
 
 
+def other_subjects(g: Grammar) -> Pair:
+    """Return an agreement pair with an animal or a work as subject, and an attractor."""
+    agr = SINGULAR if g.draw.chance(0.5) else PLURAL
+    if g.draw.chance(0.5):
+        noun = g.noun(g.draw.pick(("animal", "pet")))
+        verb = g.verb("intransitive", "animal")
+        near = g.draw.pick(("near", "behind", "next to"))
+        attractor = say(near, g.definite(("building", "vehicle", "furniture"), flip(agr)).text)
+        obj = g.time("present") if g.draw.chance(0.4) else ""
+    else:
+        noun = g.noun("work")
+        verb = g.verb("psych")
+        people = g.noun(g.draw.pick(("person", "man", "woman")))
+        attractor = f"about the {people.plural if agr == SINGULAR else people.singular}"
+        obj = g.person(rich=0.1).text
+    subject = say(g.phrase(noun, agr, "the", rich=0.2, bare=True).text, attractor)
+    return g.frame(
+        say(subject, verb.present(agr), obj),
+        say(subject, verb.present(flip(agr)), obj),
+        tense="present",
+    )
+
+
 @phenomenon(
     "determiner-noun-agreement",
     "a determiner agrees with its noun in number and countability, across adjectives",
@@ -150,10 +176,10 @@ def determiner_noun_agreement(g: Grammar) -> Pair:
     agr = SINGULAR if g.draw.chance(0.5) else PLURAL
     head = noun.singular if agr == SINGULAR else noun.plural
     good_det, bad_det = (singular, plural) if agr == SINGULAR else (plural, singular)
+    bad_det = bad_det.replace("most", "many")  # `most pie` may be a part of one.
     if as_subject:
         # `that teachers smiled` is a clause, and `thinks that that teacher smiled` hard to read.
         good_det, bad_det = good_det.replace("that", "this"), bad_det.replace("that", "this")
-        bad_det = bad_det.replace("most", "many")
         p = g.predicate(g.any_verb(), agr, among=("past", "past", "future", "modal"), timed=0.3)
         return g.frame(
             say(good_det, middle, head, p.text), say(bad_det, middle, head, p.text), tense=p.tense
@@ -295,7 +321,8 @@ def negative_polarity(g: Grammar) -> Pair:
             say("no", noun.singular, "that", the, other.singular, verb.past, item),
             say(the, noun.singular, "that no", other.singular, verb.past, item),
         )
-    person = g.person(rich=0.1)
+    # No quantifier comes between the licensor and the item.
+    person = g.individual()
     if kind == 5:
         # Adversative and interrogative predicates license, factive and assertive ones do not.
         subject = g.known_person(g.number())

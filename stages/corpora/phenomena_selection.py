@@ -78,7 +78,7 @@ CAUSATIVES = (
     ("brought", "came", ("snack", "tool", "container")),
     ("displayed", "appeared", ("artwork",)),
     ("moved", "went", ("furniture", "vehicle", "container")),
-    ("caused", "happened", ("matter",)),
+    ("caused", "happened", ("mishap",)),
     ("trimmed", "bloomed", ("plant",)),
     ("killed", "died", ("plant",)),
     ("ruined", "decayed", ("artwork", "building")),

@@ -92,7 +92,7 @@ def correlative(g: Grammar) -> Pair:
     wrong = g.draw.pick(wrongs)
     kind = g.draw.below(3)
     if kind == 0:
-        first, second = g.person(SINGULAR, rich=0.3), g.person(SINGULAR, rich=0.3)
+        first, second = g.individual(SINGULAR), g.individual(SINGULAR)
         p = g.predicate(g.any_verb(), PLURAL, among=("past", "past", "future", "modal"))
         sentence = say(opener, first.text, "@", second.text, p.text)
         return g.frame(sentence.replace("@", right), sentence.replace("@", wrong), tense=p.tense)
@@ -100,7 +100,13 @@ def correlative(g: Grammar) -> Pair:
     subject = g.person(SINGULAR, rich=0.2)
     if kind == 1:
         verb = g.action(without=("stative",))
-        first, second = (g.object_of(verb, SINGULAR, rich=0.3) for _ in range(2))
+        category = g.draw.pick(verb.objects)
+        first, second = (
+            g.individual(SINGULAR)
+            if category == "person"
+            else g.thing((category,), SINGULAR, rich=0.25)
+            for _ in range(2)
+        )
         p = g.predicate(
             verb, subject.agr, among=("past", "past", "future", "modal"), obj=Phrase("@")
         )
@@ -155,6 +161,7 @@ def ellipsis(g: Grammar) -> Pair:
         )
     if kind == 2:
         # Polarity: too after a positive, either after a negative clause.
+        first, second = g.individual(), g.individual()
         p = g.predicate(g.event(), first.agr, tense=g.draw.pick(("past", "future")), timed=0.2)
         op = "did" if p.tense == "past" else "will"
         negated = say(first.text, op, "not", p.remnant, p.rest)

@@ -12,7 +12,6 @@ WIDTH = 5.0  # inches
 HEIGHT = 3.7
 
 SHADES = LinearSegmentedColormap.from_list("shares", ["#f4f8fb", "#8fbcdb", "#00507f"])
-WHITE_FROM = 0.6  # share of a row from which white text is read better than dark
 
 
 def draw(results: Acceptability, name: str) -> Figure:
@@ -23,23 +22,19 @@ def draw(results: Acceptability, name: str) -> Figure:
     note = f"Sentences, {f'mean over {seeds} seeds' if seeds > 1 else 'one seed'}; % of the row."
     if mean is not None:
         note += f" MCC {style.number(mean['mcc'])}."
-    figure = style.new_figure(
-        WIDTH, HEIGHT, f"Confusion matrix of {name}", [results.source, note]
-    )
+    figure = style.new_figure(WIDTH, HEIGHT, f"Confusion matrix of {name}", [results.source, note])
     axes = figure.subplots()
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    image = axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
     large = mpl.rcParams["font.size"] * 1.7
     for (row, column), share in np.ndenumerate(shares):
-        colour = "white" if share >= WHITE_FROM else style.INK
+        colour = style.readable_on(SHADES(share))
         axes.text(
             column, row - 0.07, format_count(counts[row, column]), color=colour, size=large,
             ha="center", va="center", weight="bold",
         )  # fmt: skip
-        axes.text(
-            column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center"
-        )
+        axes.text(column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center")
     axes.set_xticks(range(len(LABELS)), LABELS)
     axes.set_yticks(
         range(len(LABELS)),
@@ -54,10 +49,6 @@ def draw(results: Acceptability, name: str) -> Figure:
     axes.set_yticks([0.5], minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(which="minor", color="white", linewidth=3)
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
-    bar.set_ticks([0, 0.5, 1], labels=["0%", "50%", "100%"])
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
     return figure
 
 
@@ -65,7 +56,10 @@ def count(results: Acceptability, name: str) -> np.ndarray:
     """Return sentences by actual (rows) and predicted label, mean over seeds, shape (2, 2)."""
     rows = results.confusion[name]
     sums = [
-        [((rows["actual"] == actual) & (rows["predicted"] == predicted)).sum() for predicted in LABELS]
+        [
+            ((rows["actual"] == actual) & (rows["predicted"] == predicted)).sum()
+            for predicted in LABELS
+        ]
         for actual in LABELS
     ]
     return np.array(sums, dtype=np.float64) / max(rows["seed"].nunique(), 1)

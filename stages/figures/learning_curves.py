@@ -39,9 +39,7 @@ def draw(results: Acceptability) -> Figure:
     if validated:
         scores = panels[1]
         scores.set_title("MCC on the validation fold")
-        draw_measure(
-            scores, curves, "validation_mcc", label="fine-tuned", colour=VALIDATION_COLOUR
-        )
+        draw_measure(scores, curves, "validation_mcc", label="fine-tuned", colour=VALIDATION_COLOUR)
         mark_last(scores, curves)
         baseline = results.score(VALIDATION, TFIDF)
         if baseline is not None:

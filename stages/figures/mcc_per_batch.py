@@ -26,9 +26,7 @@ def draw(results: Acceptability, name: str) -> Figure:
     note = f"{describe_batches(sizes.tolist())} {bars}{', dots single seeds' if dotted else ''}."
     if (rows["mcc"] == 0).any():
         note += " A batch has MCC 0 where all its sentences, or predictions, are of one class."
-    figure = style.new_figure(
-        WIDTH, HEIGHT, f"MCC per batch of {name}", [results.source, note]
-    )
+    figure = style.new_figure(WIDTH, HEIGHT, f"MCC per batch of {name}", [results.source, note])
     axes = figure.subplots()
     axes.bar(mean.index, mean, width=0.8, color=BAR, label="batch")
     if dotted:

@@ -20,7 +20,7 @@ GAP = 0.22  # kept free between two labels, and between a label and the edge
 # What a place costs, in line heights that a label would rather move.
 FOREIGN_POINTS = 9.0  # its box is full of other named topics' points
 GREY_POINTS = 1.5  # its box is full of unnamed points
-OWN_POINTS = 0.6  # its box is full of its own points
+OWN_POINTS = 5.0  # its box is full of its own points
 COVERED_ANCHOR = 8.0  # it hides another label's anchor
 CROSSED_LEADERS = 10.0  # its leader line crosses another one
 CROSSED_BOX = 14.0  # its leader line runs through a label, or another one's through it
@@ -48,9 +48,7 @@ def place_labels(
     half = sizes / 2 + gap / 2
     candidates = [_candidates(anchors[i], half[i], area, line, gap / 2) for i in range(count)]
     density = _Density(points, owners, area, line / 2)
-    costs = [
-        _own_costs(candidates[i], anchors[i], half[i], density, i, line) for i in range(count)
-    ]
+    costs = [_own_costs(candidates[i], anchors[i], half[i], density, i, line) for i in range(count)]
     centres = np.full((count, 2), np.nan)
     for _ in range(SWEEPS):
         moved = False

@@ -83,7 +83,8 @@ class Acceptability:
     def source(self) -> str:
         """Data set, backbone and number of seeds: what every figure of scores must say."""
         number = len(self.seeds)
-        return f"{self.title} · backbone {self.backbone} · {number} seed{'s' * (number > 1)}"
+        seeds = f"{number}\N{NO-BREAK SPACE}seed{'s' * (number > 1)}"
+        return f"{self.title} · backbone\N{NO-BREAK SPACE}{self.backbone} · {seeds}"
 
     def score(self, name: str, model: str) -> pd.Series | None:
         """Return the row of `model` on the set `name`, or None where there is none."""

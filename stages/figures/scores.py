@@ -24,7 +24,6 @@ def draw(results: Acceptability) -> Figure:
     rows = list(list_rows(results))
     columns = min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
-    seeds = len(results.seeds)
     spread = f"Lines are {results.confidence:.0%} bootstrap intervals over a set's sentences"
     note = f"{spread}, the trained models held fixed."
     figure = style.new_figure(
@@ -33,7 +32,7 @@ def draw(results: Acceptability) -> Figure:
         "Matthews correlation (MCC) beside baselines",
         [results.source, note],
     )
-    panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    panels = figure.subplots(lines, columns, squeeze=False)
     low, high = limits(results.scores)
     for place, axes in enumerate(panels.flat):
         if place >= len(names):
@@ -42,12 +41,11 @@ def draw(results: Acceptability) -> Figure:
         draw_set(axes, results, names[place], rows)
         axes.set_xlim(low, high)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+        labels = [label for label, _ in rows] if place % columns == 0 else [""] * len(rows)
+        axes.set_yticks(range(len(rows)), labels)
+        axes.get_yticklabels()[0].set_fontweight("bold")
         axes.tick_params(axis="y", length=0)
-        axes.tick_params(axis="x", labelbottom=True)
         axes.set_xlabel("MCC")
-        for tick, (label, _) in zip(axes.get_yticklabels(), rows, strict=True):
-            tick.set_fontweight("bold" if label.startswith("mean") or seeds == 1 and label.startswith("seed") else "normal")
     return figure
 
 
@@ -94,7 +92,7 @@ def draw_set(
             axes.annotate(
                 style.number(found[0]["mcc"]), (1, place), xycoords=axes.get_yaxis_transform(),
                 xytext=(4, 0), textcoords="offset points", va="center", annotation_clip=False,
-                weight="bold" if models == [MEAN] else "normal",
+                weight="normal" if place else "bold",
             )  # fmt: skip
 
 
@@ -109,5 +107,11 @@ def draw_model(axes: Axes, place: int, row: pd.Series, *, several: bool) -> None
         wide = 2.6 if row["model"] == MEAN else 1.5
         axes.hlines(place, row["mcc_low"], row["mcc_high"], color=colour, linewidth=wide)
     axes.scatter(
-        row["mcc"], place, marker=marker, s=size, color=colour, alpha=0.5 if several else 1, zorder=3
+        row["mcc"],
+        place,
+        marker=marker,
+        s=size,
+        color=colour,
+        alpha=0.5 if several else 1,
+        zorder=3,
     )

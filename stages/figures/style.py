@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+from matplotlib.typing import ColorType
 
 from stages.errors import BertlineError
 
@@ -99,13 +100,35 @@ def check_font(font: str, texts: Iterable[str]) -> str:
     known: set[int] = set()
     for place in (path, fallback):
         known |= set(font_manager.get_font(place).get_charmap())
-    return "".join(sorted({letter for text in texts for letter in text if ord(letter) not in known}))
+    return "".join(
+        sorted({letter for text in texts for letter in text if ord(letter) not in known})
+    )
 
 
 def darken(colour: str, share: float = 0.35) -> tuple[float, float, float]:
     """Return `colour` mixed with black: the tone for text that belongs to points of `colour`."""
     red, green, blue = (part * (1 - share) for part in to_rgb(colour))
     return red, green, blue
+
+
+def luminance(colour: ColorType) -> float:
+    """Return the relative luminance of a colour, from 0 to 1 (WCAG 2.2)."""
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in to_rgb(colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: ColorType, other: ColorType) -> float:
+    """Return the contrast of two colours, from 1 to 21; text needs 4.5 (WCAG 2.2, 1.4.3)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable_on(background: ColorType) -> str:
+    """Return black or white, whichever is read better; their contrast is 4.58 at least."""
+    return max(("black", "white"), key=lambda colour: contrast(colour, background))
 
 
 def topic_colour(rank: int) -> str:
@@ -129,9 +152,12 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
-    """Break `text` at spaces into lines no wider than `width` inches where words allow."""
+    """Break `text` at spaces, but no no-break ones, into lines of `width` inches at most.
+
+    A word that is wider has a line of its own.
+    """
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size, weight) <= width:
             lines[-1] = longer

@@ -1,12 +1,17 @@
-"""The map: every document as a point, the largest topics coloured and named at their middle."""
+"""The map: every document as a point, the largest topics coloured and named at their middle.
 
-from dataclasses import dataclass
+The axes of a UMAP map mean nothing and have no ticks, so the map is turned to fill its frame:
+distances are those of the stored x and y, directions are not.
+"""
+
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
@@ -15,15 +20,17 @@ from stages.figures import style
 from stages.figures.placement import leader_end, place_labels
 from stages.figures.results import OUTLIERS, Topics, topic_name
 
-LEGEND_HEIGHT = 0.34  # inches
+LEGEND_LINES = 2.6  # lines of text that legend and note take below the map
 HALO = 2.6  # points of white around letters
 LEADER_FROM = 0.5  # line heights between label and anchor from which a leader line is drawn
 WRAP_FROM = 18  # letters from which a label takes two lines
 
-# The frame holds all but the most outlying shares of the points on each side, and what lies less
-# than a share of their span beyond: islands far away would squash everything else.
-CORE = 0.005
-BEYOND = 0.12
+# The frame holds what lies at most BEYOND times the span of the CORE off that core, on each axis;
+# what is left out is counted. Islands far away would squash everything else.
+CORE = (0.05, 0.95)  # quantiles
+BEYOND = 0.5
+TURN_STEP = 5  # degrees between the turns that are tried
+WORTH_TURNING = 1.08  # how much larger a turned map must be drawn, or it stays as it is
 PADDING = 0.03  # of the span, between the outermost point and the edge
 
 # A point's area in square points: this for 20,000 documents, less for more, within the limits.
@@ -57,11 +64,14 @@ def draw(
     figure = style.new_figure(size[0], room, title, subtitles, dpi=dpi)
     # The drawing's size is needed before the limits: no layout engine.
     figure.set_layout_engine("none")
-    width, height = size[0] - 2 * style.MARGIN, room - LEGEND_HEIGHT - style.MARGIN
+    below = LEGEND_LINES * style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS
+    width, height = size[0] - 2 * style.MARGIN, room - style.MARGIN - below
     axes = figure.add_axes(
-        (style.MARGIN / size[0], LEGEND_HEIGHT / size[1], width / size[0], height / size[1])
+        (style.MARGIN / size[0], below / size[1], width / size[0], height / size[1])
     )
-    frame = find_frame(results.places, width / height)
+    places = results.places @ find_turn(results.places, width / height)
+    results = replace(results, places=places)
+    frame = find_frame(places, width / height)
     axes.set(xlim=(frame.low[0], frame.high[0]), ylim=(frame.low[1], frame.high[1]))
     axes.set(xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set(visible=True, color=style.GRID)
@@ -71,12 +81,29 @@ def draw(
     return figure
 
 
+def find_turn(places: np.ndarray, ratio: float) -> np.ndarray:
+    """Return the rotation, (2, 2), with which the places are drawn largest in a frame of `ratio`.
+
+    ratio: width / height. It is the identity unless a turn is worth it.
+    """
+    best, rotation = WORTH_TURNING, np.eye(2)
+    plain = find_frame(places, ratio)
+    for degrees in range(TURN_STEP, 180, TURN_STEP):
+        sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        turned = find_frame(places @ turn, ratio)
+        larger = (plain.high[0] - plain.low[0]) / (turned.high[0] - turned.low[0])
+        if larger > best + 1e-9:
+            best, rotation = larger, turn
+    return rotation
+
+
 def find_frame(places: np.ndarray, ratio: float) -> Frame:
     """Return the frame that shows the body of the places, (n, 2), with width / height `ratio`."""
     if not len(places):
         return Frame(np.array([0.0, 0.0]), np.array([ratio, 1.0]))
-    core_low, core_high = np.quantile(places, [CORE, 1 - CORE], axis=0)
-    beyond = BEYOND * (core_high - core_low).max()
+    core_low, core_high = np.quantile(places, CORE, axis=0)
+    beyond = BEYOND * (core_high - core_low)
     near = ((places >= core_low - beyond) & (places <= core_high + beyond)).all(axis=1)
     body = places[near] if near.any() else places
     low, high = body.min(axis=0), body.max(axis=0)
@@ -157,7 +184,9 @@ def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: i
         centre = frame.low + centres[place] / scale
         text.set_position(centre)
         half = sizes[place] / 2 / scale
-        draw_leader(axes, anchors[place], leader_end(anchors[place], centre, half), place, line / scale)
+        draw_leader(
+            axes, anchors[place], leader_end(anchors[place], centre, half), place, line / scale
+        )
     return int(np.isnan(centres[:, 0]).sum())
 
 
@@ -215,27 +244,36 @@ def draw_leader(
 def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlabelled: int) -> None:
     """Explain the layers below the map, and tell what it leaves out."""
     small = len(results.table) - named
+    coloured = style.TOPIC_COLOURS[: min(named, 3)]
     entries = [
-        (style.INK, f"{named} largest topics, in colours" * (named > 0)),
-        (style.SMALL_TOPIC, f"{small:,} smaller topics" * (small > 0)),
-        (style.OUTLIER, f"{results.outliers:,} outliers, in no topic" * (results.outliers > 0)),
+        (coloured, named, f"{named} largest topics" if small else f"{named} topics"),
+        ((style.SMALL_TOPIC,), small, f"{small:,} smaller topics"),
+        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers, in no topic"),
     ]
+    shown = [(colours, label) for colours, number, label in entries if number]
     handles = [
-        Line2D([], [], linestyle="", marker="o", markersize=5, color=colour, label=label)
-        for colour, label in entries
-        if label
+        tuple(Line2D([], [], linestyle="", marker="o", markersize=5, color=one) for one in colours)
+        for colours, _ in shown
     ]
+    left = style.MARGIN / figure.get_figwidth()
+    line = style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS / figure.get_figheight()
     figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=3, handletextpad=0.2,
-        columnspacing=1.4, borderaxespad=0.4,
-    )  # fmt: skip
+        handles,
+        [label for _, label in shown],
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.1)},
+        loc="center left",
+        bbox_to_anchor=(left, 1.8 * line),
+        ncols=max(len(handles), 1),
+        handletextpad=0.6,
+        handlelength=1.2,
+        columnspacing=1.6,
+        borderpad=0,
+        borderaxespad=0,
+    )
     hidden = int((~frame.contains(results.places)).sum())
-    notes = ["Near means alike; the distance of far islands means little"]
+    notes = ["Documents that stand near each other are alike; how far apart islands lie means little."]
     if hidden:
-        notes.append(f"{hidden:,} documents on islands outside the frame")
+        notes.append(f"{hidden:,} documents lie outside the frame.")
     if unlabelled:
-        notes.append(f"{unlabelled} names found no room")
-    figure.text(
-        1 - style.MARGIN / figure.get_figwidth(), 0.08 / figure.get_figheight(), ". ".join(notes) + ".",
-        ha="right", va="bottom", color=style.QUIET,
-    )  # fmt: skip
+        notes.append(f"{unlabelled} names found no room.")
+    figure.text(left, 0.8 * line, " ".join(notes), va="center", color=style.QUIET)

@@ -1,0 +1,121 @@
+"""Draw the figures and the report from what the other stages stored; nothing is computed anew.
+
+Reads   the figures in metrics/ that download, parse, split, evaluate and topic_fit wrote, the
+        topics and the map in data/topic_fit, and of params.yaml `visualize` and
+        `evaluate.confidence`.
+Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
+        each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map, and for each
+        test set mcc_per_batch/<set> and confusion/<set>.
+
+    python -m stages.visualize metrics data/topic_fit data/visualize
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from stages import console, files, params, report
+from stages.figures import (
+    confusion,
+    learning_curves,
+    mcc_per_batch,
+    scores,
+    style,
+    topic_frequencies,
+    topic_map,
+)
+from stages.figures.results import Acceptability, Topics, load_acceptability, load_topics
+from stages.params import Section
+from stages.receipt import receipt
+
+Inches = Annotated[float, Field(ge=4, le=40)]
+
+
+class Visualize(Section):
+    """The section `visualize` of params.yaml."""
+
+    top_topics: Annotated[int, Field(ge=0)]
+    label_words: Annotated[int, Field(ge=1)]
+    font: Annotated[str, Field(min_length=1)]
+    font_size: Annotated[float, Field(ge=4, le=24)]
+    figure_size: Annotated[list[Inches], Field(min_length=2, max_length=2)]
+    dpi: Annotated[int, Field(ge=50, le=600)]
+
+
+def load_confidence(path: Path) -> float:
+    """Return `evaluate.confidence` of params.yaml: what the stored intervals cover."""
+
+    class Intervals(Section):
+        confidence: Annotated[float, Field(gt=0, lt=1)]
+
+    evaluate = params.read_yaml(path).get("evaluate") or {}
+    present = {key: value for key, value in evaluate.items() if key == "confidence"}
+    return params.validate(present, Intervals, where=f"{path}: evaluate").confidence
+
+
+def draw(
+    sentences: Acceptability, documents: Topics, options: Visualize
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the name of each figure, which is its file without the ending, and the figure."""
+    yield "scores", scores.draw(sentences)
+    yield "learning_curves", learning_curves.draw(sentences)
+    for name in sentences.test_sets:
+        yield f"mcc_per_batch/{name}", mcc_per_batch.draw(sentences, name)
+        yield f"confusion/{name}", confusion.draw(sentences, name)
+    width, height = options.figure_size
+    yield (
+        "topic_map",
+        topic_map.draw(
+            documents,
+            top_topics=options.top_topics,
+            label_words=options.label_words,
+            size=(width, height),
+            dpi=options.dpi,
+        ),
+    )
+    yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
+
+
+def warn_of_missing_letters(sentences: Acceptability, documents: Topics, font: str) -> None:
+    """Tell which letters of the titles and topics the font lacks: boxes stand for them."""
+    texts = [sentences.title, documents.title, *documents.table["words"].explode().dropna()]
+    missing = style.check_font(font, texts)
+    if missing:
+        console.log(
+            f"warning: {font} lacks {len(missing)} characters of the topics' words, such as "
+            f"{missing[:8]}; figures show a box for each. Name a font that has them in params.yaml "
+            f"as visualize.font. The report's tables show them where the browser can."
+        )
+
+
+def main() -> None:
+    """Read the arguments, the parameters and the stored results; draw and write everything."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("metrics", type=Path, help="folder with what the stages measured")
+    arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
+    arguments.add_argument("out", type=Path, help="folder to write")
+    console.add_receipt_arguments(arguments)
+    args = arguments.parse_args()
+    options = params.load(args.params, "visualize", Visualize)
+    sentences = load_acceptability(args.metrics, load_confidence(args.params))
+    documents = load_topics(args.metrics, args.topics)
+    warn_of_missing_letters(sentences, documents, options.font)
+
+    with receipt(args.receipt, "visualize"):
+        with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
+            shown = []
+            total = 4 + 2 * len(sentences.test_sets)
+            drawn = draw(sentences, documents, options)
+            for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
+                style.save(figure, out, name, options.dpi)
+                shown.append(report.Shown(name, figure.get_label(), *figure.get_size_inches()))
+            page = report.build(sentences, documents, shown)
+            (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
+        console.log(f"{args.out / 'index.html'}: the report, with {len(shown)} figures beside it")
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,205 @@
+"""Artifacts of the shapes that the other stages store, for figures to be drawn from in tests."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from stages import files
+
+# As stages.evaluate and stages.topic_fit write them; importing these would load torch.
+SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
+LABELS = ("unacceptable", "acceptable")
+TOPICS = pa.schema(
+    [
+        ("topic", pa.int32()),
+        ("count", pa.int64()),
+        ("name", pa.string()),
+        ("words", pa.list_(pa.string())),
+        ("weights", pa.list_(pa.float64())),
+        ("representative_documents", pa.list_(pa.string())),
+    ]
+)
+ASSIGNMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("topic", pa.int32()),
+        ("probability", pa.float32()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+
+SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
+SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
+NEWSGROUPS = "20 Newsgroups by date, the messages as posted"
+WORDS = (
+    "game team players hockey season encryption clipper chip key government israel arab jews peace "
+    "drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil "
+    "bike riding motorcycle helmet gun firearms weapons police window server widget motif printer "
+    "postscript fonts god bible christian faith doctor patients disease monitor video card turkish "
+    "armenian genocide insurance health"
+).split()
+
+
+def write_metrics(
+    folder: Path,
+    *,
+    seeds: Sequence[int] = (1, 2, 3),
+    epochs: int = 3,
+    sets: dict[str, int] | None = None,
+    title: str = SYNTHETIC,
+    documents_title: str = NEWSGROUPS,
+    groups: bool = True,
+    batch: int = 32,
+) -> None:
+    """Write metrics/ as download, parse, split, evaluate and topic_fit do; no fold of chance."""
+    random = np.random.default_rng(7)
+    sets = SETS if sets is None else sets
+    validated = "validation" in sets
+    plots = folder / "evaluate"
+    for role in ("backbone", "embedder"):
+        files.write_json(folder / "download" / f"{role}.json", {"source": "minilm", "bytes": 1})
+    for role, named in (("sentences", title), ("documents", documents_title)):
+        files.write_json(folder / "parse" / f"{role}.json", {"source": role, "title": named})
+    folds = {"train": 7695} | sets
+    files.write_json(
+        folder / "split.json",
+        {
+            "folds": {
+                name: {"sentences": size, "acceptable": int(size * 0.7), "acceptable_share": 0.7}
+                for name, size in folds.items()
+            },
+            "shared_sentences": {"train and validation": 0},
+        },
+    )
+    scores, batches, summary = [], [], {}
+    for offset, (name, size) in enumerate(sets.items()):
+        actual = (np.arange(size) % 10 < 7).astype(int)
+        of_seeds, confusion = [], []
+        for seed in seeds:
+            right = random.random(size) < 0.83 - 0.05 * offset
+            predicted = np.where(right, actual, 1 - actual)
+            mcc = matthews(actual, predicted)
+            of_seeds.append(mcc)
+            scores.append([name, f"seed {seed}", size, mcc, mcc - 0.07, mcc + 0.07, 0.8, 0.85, 0.5])
+            confusion += [
+                [seed, LABELS[one], LABELS[other]]
+                for one, other in zip(actual, predicted, strict=True)
+            ]
+            for number, start in enumerate(range(0, size, batch), start=1):
+                rows = slice(start, start + batch)
+                value = matthews(actual[rows], predicted[rows])
+                batches.append([name, seed, number, len(actual[rows]), round(value, 6)])
+        mean = float(np.mean(of_seeds))
+        low, high = mean - 0.06, mean + 0.06
+        scores += [
+            [name, "mean of seeds", size, mean, low, high, 0.8, 0.85, 0.5],
+            [name, "majority class", size, 0.0, 0.0, 0.0, 0.7, 0.82, 0.61],
+            [name, "TF-IDF + logistic regression", size, 0.24, 0.15, 0.33, 0.66, 0.7, 0.6],
+        ]
+        summary[name] = {
+            "mcc": round(mean, 4),
+            "mcc_sd": round(float(np.std(of_seeds, ddof=1)), 4) if len(seeds) > 1 else None,
+            "mcc_low": round(low, 4),
+            "mcc_high": round(high, 4),
+            "accuracy": 0.8,
+            "tfidf_mcc": 0.24,
+        }
+        files.write_csv(plots / "confusion" / f"{name}.csv", ["seed", "actual", "predicted"], confusion)
+    curves = [
+        [
+            *(seed, epoch, round(0.62 / epoch**0.6 + 0.02 * random.random(), 6)),
+            *(
+                (round(0.55 - 0.05 * epoch + 0.03 * epoch**1.5, 6), 0.8, round(0.5 - 0.3 / epoch, 6))
+                if validated
+                else ("", "", "")
+            ),
+        ]
+        for seed in seeds
+        for epoch in range(1, epochs + 1)
+    ]
+    header = "seed epoch training_loss validation_loss validation_accuracy validation_mcc".split()
+    files.write_csv(plots / "learning_curves.csv", header, curves)
+    files.write_csv(plots / "scores.csv", SCORES, scores)
+    files.write_csv(
+        plots / "mcc_per_batch.csv", ["set", "seed", "batch", "sentences", "mcc"], batches
+    )
+    files.write_json(folder / "evaluate.json", summary)
+    agreement = {"nmi": 0.41, "nmi_without_outliers": 0.55}
+    measures = {"documents": 1, "topics": 1, "outlier_share": 0.3, "diversity": 0.7, "npmi": 0.1}
+    files.write_json(
+        folder / "topic_fit.json",
+        measures | (agreement if groups else dict.fromkeys(agreement)),
+    )
+
+
+def write_topics(
+    folder: Path,
+    *,
+    documents: int = 3000,
+    topics: int = 60,
+    outlier_share: float = 0.33,
+    words: dict[int, list[str]] | None = None,
+    islands: bool = False,
+) -> None:
+    """Write data/topic_fit: clusters of falling size with outliers strewn between them.
+
+    words: of single topics, instead of drawn ones. islands: two groups of points far away.
+    """
+    random = np.random.default_rng(11)
+    inside = documents - int(documents * outlier_share) if topics else 0
+    share = 1 / np.arange(1, topics + 1) ** 0.8
+    sizes = np.maximum((share / share.sum() * inside).astype(int), 1) if topics else np.array([])
+    topic = np.repeat(np.arange(topics), sizes.astype(int))
+    topic = np.concatenate([topic, np.full(documents - len(topic), -1)])[:documents]
+    angle, radius = random.uniform(0, 2 * np.pi, topics), np.sqrt(random.random(topics)) * 8
+    middles = np.column_stack([radius * np.cos(angle) * 1.2, radius * np.sin(angle)])
+    places = random.normal(size=(documents, 2))
+    for number in range(topics):
+        of_topic = topic == number
+        spread = 0.12 * np.sqrt(of_topic.sum()) ** 0.45 * random.uniform(0.5, 1.5, 2)
+        places[of_topic] = places[of_topic] * spread + middles[number]
+    outliers = topic == -1
+    places[outliers] = places[outliers] * [4.6, 4.0]
+    if islands:
+        places[:5] += [90, 0]
+        if topics:
+            places[topic == min(2, topics - 1)] += [0, -70]
+    order = random.permutation(documents)
+    topic, places = topic[order], places[order]
+    assignments = pd.DataFrame(
+        {
+            "id": [f"document/{row}" for row in range(documents)],
+            "topic": topic,
+            "probability": 1.0,
+            "x": places[:, 0],
+            "y": places[:, 1],
+        }
+    )
+    rows: list[dict[str, Any]] = []
+    for number, count in zip(*np.unique(topic, return_counts=True), strict=True):
+        drawn = [str(word) for word in random.choice(WORDS, size=10, replace=False)]
+        named = (words or {}).get(int(number), drawn)
+        rows.append(
+            {
+                "topic": int(number),
+                "count": int(count),
+                "name": "_".join([str(number), *named[:4]]),
+                "words": named,
+                "weights": [0.1] * len(named),
+                "representative_documents": ["a document", "another"],
+            }
+        )
+    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), TOPICS)
+    files.write_table(folder / "assignments.parquet", assignments, ASSIGNMENTS)
+
+
+def matthews(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the Matthews correlation of two arrays of 0 and 1; 0 where it is undefined."""
+    if len(np.unique(actual)) < 2 or len(np.unique(predicted)) < 2:
+        return 0.0
+    return float(np.corrcoef(actual, predicted)[0, 1])

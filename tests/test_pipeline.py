@@ -1,0 +1,396 @@
+"""dvc.yaml against the code, and the whole pipeline through DVC on miniature inputs."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from ruamel.yaml import YAML
+
+from stages import files
+from tests import tiny
+from tests.closure import ROOT, closure
+
+# What a call in a stage's script reads of the parameter files: section of params.yaml, or keys of
+# the source's entry in sources.yaml.
+SOURCE_READERS = {
+    "load_fetch": {"roles", "fetch"},
+    "load_parse": {"roles", "parse"},
+    "load_title": {"title"},
+}
+
+
+def pipeline_stages() -> list[PipelineStage]:
+    """Return the stages of dvc.yaml, templates resolved by DVC itself."""
+    with Repo(str(ROOT)) as repo:
+        return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+
+
+STAGES = pipeline_stages()
+BY_NAME = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+
+
+def script_of(stage: PipelineStage) -> Path:
+    module = re.match(r"python -m (stages\.\w+) ", stage.cmd).group(1)
+    return ROOT / (module.replace(".", "/") + ".py")
+
+
+def params_of(stage: PipelineStage) -> dict[str, set[str]]:
+    """Return what a stage's `params` name, by file."""
+    return {
+        dependency.def_path: set(dependency.params)
+        for dependency in stage.deps
+        if isinstance(dependency, ParamsDependency)
+    }
+
+
+def params_read(script: Path) -> tuple[set[str], set[str]]:
+    """Return the sections of params.yaml and the keys of a source that a script's calls read."""
+    sections, keys = set(), set()
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        called = ast.unparse(node.func)
+        if called == "params.load":
+            sections.add(ast.literal_eval(node.args[1]))
+        elif called == "params.load_seeds":
+            sections.add("seeds")
+        elif called.startswith("sources."):
+            keys |= SOURCE_READERS.get(node.func.attr, set())
+    return sections, keys
+
+
+@BY_NAME
+def test_deps_are_exactly_the_modules_that_the_script_imports(stage: PipelineStage) -> None:
+    declared = {
+        dependency.def_path for dependency in stage.deps if dependency.def_path.startswith("stages")
+    }
+    assert declared == closure(script_of(stage)), (
+        f"deps of {stage.name} in dvc.yaml differ from what its script imports; "
+        f"`python -m tests.closure` prints them"
+    )
+
+
+@BY_NAME
+def test_deps_that_are_data_are_the_arguments_of_the_command(stage: PipelineStage) -> None:
+    arguments = {word for word in stage.cmd.split() if word.startswith(("data/", "metrics"))}
+    outs = {out.def_path for out in stage.outs}
+    deps = {
+        dependency.def_path
+        for dependency in stage.deps
+        if dependency.def_path.startswith(("data/", "metrics/"))
+    }
+    receipts = {word for word in arguments if word.startswith("metrics/receipts/")}
+    read = arguments - outs - receipts
+    if stage.name == "visualize":  # it is given the folder `metrics`, and deps name its files
+        read = (read - {"metrics"}) | {path for path in deps if path.startswith("metrics/")}
+    assert outs <= arguments
+    assert len(receipts) == 1
+    assert deps == read
+
+
+@BY_NAME
+def test_params_are_exactly_what_the_script_reads(stage: PipelineStage) -> None:
+    sections, keys = params_read(script_of(stage))
+    declared = params_of(stage)
+    assert {name.partition(".")[0] for name in declared.get("params.yaml", set())} == sections
+    assert {name.rpartition(".")[2] for name in declared.get("sources.yaml", set())} == keys
+
+
+@BY_NAME
+def test_the_readme_says_what_each_stage_does_in_the_words_of_its_desc(
+    stage: PipelineStage,
+) -> None:
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    assert f"| `{stage.name.partition('@')[0]}` | {stage.desc} |\n" in readme
+
+
+def test_packages_hold_only_a_docstring() -> None:
+    """So deps may leave `__init__.py` out: it cannot change a result."""
+    for path in ROOT.joinpath("stages").rglob("__init__.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assert len(body) == 1 and isinstance(body[0], ast.Expr), path
+
+
+def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> None:
+    sections = set(YAML(typ="safe", pure=True).load(ROOT / "params.yaml"))
+    names = {stage.name.partition("@")[0].replace("-", "_") for stage in STAGES}
+    assert names == {script_of(stage).stem for stage in STAGES}
+    assert sections - names == {"inputs", "seeds"}
+    for stage in STAGES:
+        name = stage.name.partition("@")[0].replace("-", "_")
+        folders = {out.def_path.split("/")[1] for out in stage.outs if "data/" in out.def_path}
+        assert folders == {name}
+
+
+def test_only_what_people_compare_is_a_metric() -> None:
+    metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
+    assert metrics == {"metrics/evaluate.json", "metrics/topic_fit.json"}
+
+
+def test_stages_run_as_modules_say_what_they_read_and_write() -> None:
+    for script in {script_of(stage) for stage in STAGES}:
+        documentation = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+        assert "\nReads   " in documentation and "\nWrites  " in documentation, script
+        assert f"    python -m stages.{script.stem} " in documentation, script
+
+
+# --- the pipeline through DVC -------------------------------------------------------------------
+
+
+@dataclass
+class Project:
+    """A copy of the project in a temporary repository, with inputs that run in seconds."""
+
+    folder: Path
+    environment: dict[str, str]
+    first: list[str] = field(default_factory=list)
+
+    def run(self, *command: str) -> str:
+        """Run a command in the project and return what it printed; fail loudly if it fails."""
+        finished = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = finished.stdout + finished.stderr
+        assert finished.returncode == 0, f"{' '.join(command)}\n{printed}"
+        return printed
+
+    def repro(self) -> list[str]:
+        """Run `dvc repro` and return the names of the stages that ran."""
+        return ran(self.run("dvc", "repro"))
+
+    def set(self, **values: object) -> None:
+        """Set parameters by their dotted name, a double underscore for each dot."""
+        edit(
+            self.folder / "params.yaml",
+            {name.replace("__", "."): value for name, value in values.items()},
+        )
+
+
+def ran(printed: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", printed)
+
+
+def edit(path: Path, values: dict[str, object]) -> None:
+    """Set values by their dotted names in a YAML file, comments kept."""
+    yaml = YAML()
+    document = yaml.load(path)
+    for name, value in values.items():
+        *parents, last = name.split(".")
+        place = document
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    yaml.dump(document, path)
+
+
+def own_source(role: str, folder: Path, parse: dict[str, object] | None) -> dict[str, object]:
+    """Return an entry of sources.yaml for the files below `own/<folder>`."""
+    names = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): files.sha256(path) for path in names}
+    entry: dict[str, object] = {
+        "title": f"Miniature {role}",
+        "roles": ["backbone", "embedder"] if role == "encoder" else [role],
+        "licence": "Apache-2.0",
+        "fetch": {"kind": "path", "folder": f"own/{folder.name}", "files": hashes},
+    }
+    return entry if parse is None else entry | {"parse": parse}
+
+
+MINIATURE = {
+    "inputs.sentences": "tiny-pairs",
+    "inputs.documents": "tiny-documents",
+    "inputs.backbone": "tiny-bert",
+    "inputs.embedder": "tiny-bert",
+    "seeds": [1, 2],
+    "tokenize.max_length": 32,
+    "train.epochs": 2,
+    "evaluate.bootstrap_samples": 200,
+    "topic_fit.umap.n_neighbors": 5,
+    "topic_fit.hdbscan.min_cluster_size": 5,
+    "topic_fit.hdbscan.min_samples": 3,
+    "topic_fit.vectorizer.min_df": 1,
+    "visualize.top_topics": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Yield the project after its first `dvc repro` on miniature inputs."""
+    folder = tmp_path_factory.mktemp("a project") / "ünïcode path"
+    copy_tracked(folder)
+    tiny.write_bert(folder / "own" / "tiny-bert")
+    tiny.write_documents(folder / "own" / "tiny-documents" / "documents.csv", 80)
+    write_sources(folder)
+    edit(folder / "params.yaml", MINIATURE)
+    shutil.rmtree(folder / "metrics", ignore_errors=True)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    home = tmp_path_factory.mktemp("home")
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("BERTLINE_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "BERTLINE_CACHE": str(home / "cache"),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "tester",
+        "GIT_AUTHOR_EMAIL": "tester@example.com",
+        "GIT_COMMITTER_NAME": "tester",
+        "GIT_COMMITTER_EMAIL": "tester@example.com",
+    }
+    made = Project(folder, environment)
+    made.run("git", "init", "--quiet", "--initial-branch", "main")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "Start")
+    made.first = made.repro()
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "Run")
+    yield made
+
+
+def copy_tracked(folder: Path) -> None:
+    """Copy the project's files, those that git tracks or would track, to `folder`."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target)
+
+
+def write_sources(folder: Path) -> None:
+    """Add the miniature inputs to sources.yaml: three of a person's own, one generated."""
+    path = folder / "sources.yaml"
+    yaml = YAML()
+    table = yaml.load(path)
+    table["tiny-bert"] = own_source("encoder", folder / "own" / "tiny-bert", None)
+    table["tiny-documents"] = own_source(
+        "documents",
+        folder / "own" / "tiny-documents",
+        {
+            "format": "table",
+            "files": {"train": "documents.csv"},
+            "columns": {"text": "text", "group": "group"},
+        },
+    )
+    table["tiny-pairs"] = {
+        "title": "A few minimal pairs (synthetic)",
+        "roles": ["sentences"],
+        "licence": "Apache-2.0",
+        "fetch": {
+            "kind": "generated",
+            "generator": "minimal-pairs",
+            "seed": 5,
+            "sizes": {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60},
+        },
+        "parse": {"format": "cola"},
+    }
+    yaml.dump(table, path)
+
+
+@pytest.mark.slow
+def test_repro_runs_every_stage_once(project: Project) -> None:
+    assert sorted(project.first) == sorted(
+        {stage.name for stage in STAGES if not stage.name.startswith("train@")}
+        | {"train@1", "train@2"}
+    )
+
+
+@pytest.mark.slow
+def test_repro_with_nothing_changed_says_so_and_status_is_clean(project: Project) -> None:
+    assert "Data and pipelines are up to date." in project.run("dvc", "repro")
+    assert "Data and pipelines are up to date." in project.run("dvc", "status")
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_repro_leaves_what_the_readme_promises(project: Project) -> None:
+    data = project.folder / "data"
+    predictions = pd.read_parquet(data / "evaluate" / "predictions.parquet")
+    assert set(predictions["seed"]) == {1, 2}
+    assert set(predictions["set"]) == {"validation", "in_domain_dev", "out_of_domain_dev"}
+    assignments = pd.read_parquet(data / "topic_fit" / "assignments.parquet")
+    assert len(assignments) == 80
+    report = (data / "visualize" / "index.html").read_text(encoding="utf-8")
+    assert "synthetic" in report
+    shown = project.run("dvc", "metrics", "show")
+    assert "metrics/evaluate.json" in shown and "metrics/topic_fit.json" in shown
+    folds = files.read_json(project.folder / "metrics" / "split.json")["folds"]
+    assert folds["train"]["sentences"] + folds["validation"]["sentences"] == 240
+
+
+@pytest.mark.slow
+def test_outputs_hold_no_path_of_the_machine_and_no_partial_file(project: Project) -> None:
+    for path in project.folder.joinpath("data").rglob("*"):
+        assert not path.name.endswith(".part"), path
+        if path.is_file():
+            assert str(project.folder).encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Project) -> None:
+    printed = project.run("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=3e-4")
+    assert sorted(ran(printed)) == ["evaluate", "train@1", "train@2", "visualize"]
+    shown = project.run("dvc", "exp", "show", "--only-changed", "--csv")
+    assert "faster" in shown and "train.learning_rate" in shown
+    project.run("git", "restore", ".")
+    project.run("dvc", "checkout")
+    assert "Data and pipelines are up to date." in project.run("dvc", "status")
+
+
+@pytest.mark.slow
+def test_a_changed_topic_parameter_leaves_acceptability_alone(project: Project) -> None:
+    project.set(topic_fit__hdbscan__min_cluster_size=6)
+    assert set(project.repro()) <= {"topic-fit", "visualize"}
+    project.run("git", "restore", ".")
+    project.run("dvc", "checkout")
+
+
+@pytest.mark.slow
+def test_adding_a_seed_trains_one_model_and_removing_it_leaves_no_trace(project: Project) -> None:
+    before = (project.folder / "metrics" / "evaluate.json").read_bytes()
+    project.set(seeds=[1, 2, 3])
+    assert sorted(project.repro()) == ["evaluate", "train@3", "visualize"]
+    scores = pd.read_csv(project.folder / "metrics" / "evaluate" / "scores.csv")
+    assert {"seed 1", "seed 2", "seed 3"} <= set(scores["model"])
+    project.set(seeds=[1, 2])
+    assert not [name for name in project.repro() if name.startswith("train")]
+    assert (project.folder / "metrics" / "evaluate.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_mistake_in_the_parameters_stops_before_any_work(project: Project) -> None:
+    edit(project.folder / "params.yaml", {"topic_fit.sed": 1})
+    finished = subprocess.run(
+        ["dvc", "repro", "topic-fit"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode != 0
+    message = "topic_fit.sed is not a parameter (did you mean `seed`?)"
+    assert message in finished.stderr + finished.stdout
+    project.run("git", "restore", "params.yaml")
