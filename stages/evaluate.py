@@ -9,6 +9,7 @@ Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, probabi
         mcc_per_batch.csv        MCC of each batch of a test set, in the set's own order
         learning_curves.csv      the epochs of every seed
         confusion/<set>.csv      actual and predicted label, a row per sentence and seed
+        protocol.json            what the intervals cover, and the sentences per batch
 
     python -m stages.evaluate data/tokenize data/split data/train data/evaluate
 
@@ -309,7 +310,11 @@ def evaluate(
 
 
 def write_plots(
-    folder: Path, predictions: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame, size: int
+    folder: Path,
+    predictions: pd.DataFrame,
+    scores: pd.DataFrame,
+    curves: pd.DataFrame,
+    options: Evaluate,
 ) -> None:
     """Write the tables behind the figures; none of them holds a sentence."""
     with files.whole_folder(folder) as out:
@@ -321,7 +326,7 @@ def write_plots(
             of_seed = {seed: rows for seed, rows in of_set.groupby("seed", sort=False)}
             labels = next(iter(of_seed.values()))["label"].to_numpy()
             models = {seed: rows["probability"].to_numpy() for seed, rows in of_seed.items()}
-            per_batch += batches(name, labels, models, size)
+            per_batch += batches(name, labels, models, options.batch_size)
             words = of_set[["seed", "label", "predicted"]].rename(columns={"label": "actual"})
             for column in ("actual", "predicted"):
                 words[column] = words[column].map(dict(enumerate(LABELS)))
@@ -333,6 +338,12 @@ def write_plots(
             ["set", "seed", "batch", "sentences", "mcc"],
             [[*row[:-1], f"{row[-1]:.6f}"] for row in per_batch],
         )
+        protocol = {
+            "confidence": options.confidence,
+            "bootstrap_samples": options.bootstrap_samples,
+            "batch_size": options.batch_size,
+        }
+        files.write_json(out / "protocol.json", protocol)
 
 
 def main() -> None:
@@ -371,7 +382,7 @@ def main() -> None:
         with files.whole_folder(args.out) as out:
             files.write_table(out / "predictions.parquet", predictions, PREDICTIONS)
         if args.plots:
-            write_plots(args.plots, predictions, scores, curves, options.batch_size)
+            write_plots(args.plots, predictions, scores, curves, options)
         if args.metrics:
             files.write_json(args.metrics, summarize(scores, len(seeds)))
 

@@ -15,7 +15,6 @@ from stages.figures.results import (
     MAJORITY,
     MEAN,
     OUTLIERS,
-    TFIDF,
     TRAINING,
     VALIDATION,
     Acceptability,
@@ -47,15 +46,18 @@ table { border-collapse: collapse; margin: .75rem 0; font-size: .94rem;
 caption { padding: 0 0 .35rem; text-align: left; }
 th, td { padding: .32rem .9rem .32rem 0; border-bottom: 1px solid #dfe2e4; text-align: left;
   vertical-align: top; }
-thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; line-height: 1.3; }
 .n { text-align: right; white-space: nowrap; }
+thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; line-height: 1.3;
+  white-space: normal; }
 tbody th { font-weight: 600; }
 tr.mean td, tr.mean th { font-weight: 700; }
 figure { margin: 1.5rem 0 2rem; }
 figure img { display: block; max-width: 100%; height: auto; }
 figcaption { margin-top: .35rem; font-size: .9rem; }
 code { font-size: .92em; }
-@media (max-width: 40rem) { body { padding: 1rem .9rem 3rem; } th, td { padding-right: .7rem; } }
+@media (max-width: 40rem) { body { padding: 1rem .9rem 3rem; } th, td { padding-right: .7rem; }
+  /* Letters in a figure stay legible: it scrolls sideways instead of shrinking. */
+  figure .scroll { display: block; } figure img { max-width: none; width: max(100%, 36rem); } }
 @media print { body { max-width: none; padding: 0; font-size: 10.5pt; }
   h2 { break-before: page; } h2, h3 { break-after: avoid; }
   figure, tr { break-inside: avoid; } a { color: inherit; text-decoration: none; } }
@@ -127,8 +129,6 @@ def key_scores(results: Acceptability) -> str:
         rows.append(
             [
                 f"<code>{escape(name)}</code>",
-                f"{mean['sentences']:,}" if mean is not None else "",
-                _share(share),
                 _number(summary.get("mcc")),
                 _number(summary.get("mcc_sd")),
                 _interval(summary.get("mcc_low"), summary.get("mcc_high")),
@@ -136,13 +136,13 @@ def key_scores(results: Acceptability) -> str:
                 _number(None if majority is None else majority["mcc"]),
                 _share(summary.get("accuracy")),
                 _share(None if majority is None else majority["accuracy"]),
+                f"{mean['sentences']:,}" if mean is not None else "–",
+                _share(share),
             ]
         )
     seeds = len(results.seeds)
     header = [
         "Set",
-        "Sentences",
-        "Acceptable",
         "MCC" if seeds == 1 else f"MCC, mean of {seeds} seeds",
         "SD over seeds",
         f"{results.confidence:.0%} interval",
@@ -150,6 +150,8 @@ def key_scores(results: Acceptability) -> str:
         "MCC of majority",
         "Accuracy",
         "Accuracy of majority",
+        "Sentences",
+        "Acceptable",
     ]
     return table(header, rows, numeric=range(1, len(header)), caption="Key figures and baselines")
 
@@ -300,7 +302,7 @@ def figure_element(shown: Shown) -> str:
     width, height = (round(length * PIXELS_PER_INCH) for length in (shown.width, shown.height))
     return (
         f'<figure id="{escape(shown.name)}">\n'
-        f'<a href="{svg}"><img src="{png}" width="{width}" height="{height}" '
+        f'<a class="scroll" href="{svg}"><img src="{png}" width="{width}" height="{height}" '
         f'alt="{escape(shown.says)}"></a>\n'
         f'<figcaption>{escape(shown.name)}: <a href="{png}">PNG</a>, <a href="{svg}">SVG</a>'
         f"</figcaption>\n</figure>"

@@ -69,7 +69,8 @@ def draw_validation(
     Groups are taken in random order while they fit into what is left of the quota of each of
     their labels. Raises BertlineError if the quota cannot be met or a fold would be empty.
     """
-    size = len(labels) - math.floor((1 - share) * len(labels)) if share else 0
+    # Rounded first: as floating-point numbers, (1 - 0.9) * 10 is a little less than 1.
+    size = len(labels) - math.floor(round((1 - share) * len(labels), 6)) if share else 0
     if share and not 0 < size < len(labels):
         raise BertlineError(
             f"params.yaml: split.validation is {share}, which leaves one of the folds empty with "
@@ -89,10 +90,11 @@ def draw_validation(
         if not any(left.values()):
             break
     if any(left.values()):
+        remedy = "Set split.stratify to false" if stratify else "Choose another split.validation"
         raise BertlineError(
             f"the validation fold lacks {sum(left.values())} of {size} sentences: too many of the "
-            f"{len(labels)} training sentences are duplicates, which cannot be divided. Set "
-            f"split.stratify to false, or remove duplicates from the source."
+            f"{len(labels)} training sentences are duplicates, which cannot be divided. {remedy}, "
+            f"or remove duplicates from the source."
         )
     return chosen
 

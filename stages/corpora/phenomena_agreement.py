@@ -62,11 +62,13 @@ def subject_verb_agreement(g: Grammar) -> Pair:
         inner = g.predicate(g.action(without=("stative",)), agr, tense="past", timed=0.2)
         subject = Phrase(say(head.text, "who", inner.text), agr, head.gender)
     agr = subject.agr
+    # After an auxiliary, agreement with the first conjunct (`is the boy and the girl`) is disputed.
+    invertible = " and " not in subject.text
     kind = g.draw.below(8)
     if kind < 3:
         verb = g.any_habit()
         p = g.predicate(verb, agr, tense="present", timed=0.3)
-        if kind == 0:
+        if kind == 0 and invertible:
             bad = say(DO[flip(agr)], subject.text, verb.base, p.rest)
             return say(DO[agr], subject.text, verb.base, p.rest) + "?", bad + "?"
         plain = bool(p.tail) or "stative" in verb.flags
@@ -93,7 +95,7 @@ def subject_verb_agreement(g: Grammar) -> Pair:
         tense = "past-progressive" if past else "progressive"
         p = g.predicate(g.event(), agr, tense=tense, timed=0.3)
         rest = say(p.form, p.rest)
-    if g.draw.chance(0.2):
+    if invertible and g.draw.chance(0.2):
         return (
             say(be[agr], subject.text, rest) + "?",
             say(be[flip(agr)], subject.text, rest) + "?",
@@ -315,6 +317,8 @@ def negative_polarity(g: Grammar) -> Pair:
         # The licensor is there, but inside the relative clause, where it commands nothing.
         verb = g.verb("transitive", "person", "strict", without=("stative",))
         item = polar_predicate(g, SINGULAR)
+        while verb.past in item:  # `that the boy admired admired anyone` is hard to read.
+            item = polar_predicate(g, SINGULAR)
         other = g.noun("person")
         the = g.draw.pick(("the", "the", "this", "my"))
         return (
@@ -485,7 +489,9 @@ def binding_domain(g: Grammar) -> Pair:
         p = g.predicate(
             verb, SINGULAR, among=("past", "past", "future", "perfect"), obj=Phrase("@")
         )
-        meet = g.verb("transitive", "person", "strict", without=("stative",)).past
+        meet = verb.past
+        while meet in (verb.past, verb.participle):
+            meet = g.verb("transitive", "person", "strict", without=("stative",)).past
         link = g.draw.pick(("that", "who"))
         sentence = say(inner.text, link, outer.text, meet, p.text)
     elif kind == 2:

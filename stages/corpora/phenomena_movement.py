@@ -173,7 +173,9 @@ def adjunct_island(g: Grammar) -> Pair:
             say(wh, "did", subject.text, inner.base, other, adjunct(outer, "")) + "?",
         )
     head = wh.removeprefix("which ")
-    this = say(g.draw.pick(("this is the", "that is the", "I remember the")), head, "that")
+    plural = any(head == noun.plural for c in outer.objects for noun in g.lexicon.nouns[c])
+    shown = ("these are the", "those are the") if plural else ("this is the", "that is the")
+    this = say(g.draw.pick((*shown, "I remember the")), head, "that")
     return (
         say(this, subject.text, outer.past, adjunct(inner, other)),
         say(this, subject.text, inner.past, other, adjunct(outer, "")),

@@ -8,10 +8,13 @@ from matplotlib.figure import Figure
 from stages.figures import style
 from stages.figures.results import LABELS, MEAN, Acceptability
 
-WIDTH = 5.0  # inches
+WIDTH = 5.6  # inches
 HEIGHT = 3.7
 
-SHADES = LinearSegmentedColormap.from_list("shares", ["#f4f8fb", "#8fbcdb", "#00507f"])
+# Steep in the middle, so that most shares get a tone on which text is easily read.
+SHADES = LinearSegmentedColormap.from_list(
+    "shares", [(0, "#f4f8fb"), (0.5, "#b4d3e8"), (0.6, "#2f6f9d"), (1, "#00426b")]
+)
 
 
 def draw(results: Acceptability, name: str) -> Figure:

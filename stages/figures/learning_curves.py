@@ -57,7 +57,7 @@ def draw(results: Acceptability) -> Figure:
 
 
 def draw_measure(axes: Axes, curves: pd.DataFrame, column: str, *, label: str, colour: str) -> None:
-    """Draw a column over the epochs: a thin line per seed where there are several, the mean bold."""
+    """Draw a column over the epochs: the mean bold, and a thin line per seed if they are several."""
     known = curves.dropna(subset=[column])
     of_seed = list(known.groupby("seed", sort=False))
     if len(of_seed) > 1:
@@ -72,8 +72,15 @@ def draw_measure(axes: Axes, curves: pd.DataFrame, column: str, *, label: str, c
 def mark_last(axes: Axes, curves: pd.DataFrame) -> None:
     """Write the mean validation MCC of the last epoch beside its point."""
     mean = curves.dropna(subset=["validation_mcc"]).groupby("epoch")["validation_mcc"].mean()
-    style.label_right(
-        axes, [float(mean.iloc[-1])], [style.number(mean.iloc[-1])], [VALIDATION_COLOUR]
+    axes.annotate(
+        style.number(mean.iloc[-1]),
+        (mean.index[-1], mean.iloc[-1]),
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        color=VALIDATION_COLOUR,
+        weight="bold",
+        annotation_clip=False,
     )
 
 

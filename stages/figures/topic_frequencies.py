@@ -57,5 +57,6 @@ def subtitles(results: Topics) -> list[str]:
     noun = "document is an outlier" if outliers == 1 else "documents are outliers"
     return [
         f"{results.title} · embedder {results.embedder}",
-        f"Apart from these, {outliers:,} of {results.documents:,} {noun}, in no topic ({share:.1%}).",
+        f"Apart from these, {outliers:,} of {results.documents:,} {noun}, in no topic "
+        f"({share:.1%}).",
     ]

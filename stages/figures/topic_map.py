@@ -271,7 +271,9 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
         borderaxespad=0,
     )
     hidden = int((~frame.contains(results.places)).sum())
-    notes = ["Documents that stand near each other are alike; how far apart islands lie means little."]
+    notes = [
+        "Documents that stand near each other are alike; how far apart islands lie means little."
+    ]
     if hidden:
         notes.append(f"{hidden:,} documents lie outside the frame.")
     if unlabelled:

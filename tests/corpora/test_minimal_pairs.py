@@ -25,7 +25,7 @@ from stages.corpora.phenomenon import Phenomenon
 from stages.errors import BertlineError
 
 GOLDEN = {
-    "in_domain_train": "0a72465ab02427e14d9b48dcf5577b70581afdeade5c3c5aad4f64ce127953ba",
+    "in_domain_train": "d5f3d369a38487a4992d79d7f75feb6e0c931c9ecb6612b81db4fb0968a77f60",
     "in_domain_dev": "13575f843ac281bb49d03fa0afcccad3971195e3701848b21757ef91b7230ed6",
     "out_of_domain_dev": "05139b9d71faee6c298e9230e51a220b6c5d1f46274dc395d1ba18add8194eda",
 }

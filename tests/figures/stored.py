@@ -12,6 +12,10 @@ from stages import files
 
 # As stages.evaluate and stages.topic_fit write them; importing these would load torch.
 SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
+CURVES = (
+    *("seed", "epoch", "training_loss", "validation_loss"),
+    *("validation_accuracy", "validation_mcc"),
+)
 LABELS = ("unacceptable", "acceptable")
 TOPICS = pa.schema(
     [
@@ -36,13 +40,13 @@ ASSIGNMENTS = pa.schema(
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
 NEWSGROUPS = "20 Newsgroups by date, the messages as posted"
-WORDS = (
-    "game team players hockey season encryption clipper chip key government israel arab jews peace "
-    "drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil "
-    "bike riding motorcycle helmet gun firearms weapons police window server widget motif printer "
-    "postscript fonts god bible christian faith doctor patients disease monitor video card turkish "
-    "armenian genocide insurance health"
-).split()
+WORDS = ""
+    game team players hockey season encryption clipper chip key government israel arab jews peace
+    drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil
+    bike riding motorcycle helmet gun firearms weapons police window server widget motif printer
+    postscript fonts god bible christian faith doctor patients disease monitor video card turkish
+    armenian genocide insurance health
+""".split()
 
 
 def write_metrics(
@@ -109,21 +113,18 @@ def write_metrics(
             "accuracy": 0.8,
             "tfidf_mcc": 0.24,
         }
-        files.write_csv(plots / "confusion" / f"{name}.csv", ["seed", "actual", "predicted"], confusion)
-    curves = [
-        [
-            *(seed, epoch, round(0.62 / epoch**0.6 + 0.02 * random.random(), 6)),
-            *(
-                (round(0.55 - 0.05 * epoch + 0.03 * epoch**1.5, 6), 0.8, round(0.5 - 0.3 / epoch, 6))
-                if validated
-                else ("", "", "")
-            ),
-        ]
-        for seed in seeds
-        for epoch in range(1, epochs + 1)
-    ]
-    header = "seed epoch training_loss validation_loss validation_accuracy validation_mcc".split()
-    files.write_csv(plots / "learning_curves.csv", header, curves)
+        files.write_csv(
+            plots / "confusion" / f"{name}.csv", ["seed", "actual", "predicted"], confusion
+        )
+    curves = []
+    for seed in seeds:
+        for epoch in range(1, epochs + 1):
+            shift = random.normal(scale=0.015)
+            row = [seed, epoch, 0.62 / epoch**0.6 + shift, 0.5 - 0.08 * epoch + 0.03 * epoch**1.5]
+            row += [0.8, 0.6 - 0.3 / epoch - shift]
+            shown = [f"{value:.6f}" for value in row[2:]]
+            curves.append([seed, epoch, *(shown if validated else [shown[0], "", "", ""])])
+    files.write_csv(plots / "learning_curves.csv", CURVES, curves)
     files.write_csv(plots / "scores.csv", SCORES, scores)
     files.write_csv(
         plots / "mcc_per_batch.csv", ["set", "seed", "batch", "sentences", "mcc"], batches
