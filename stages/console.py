@@ -8,14 +8,14 @@ if __name__ == "__main__":
 
 import argparse
 import errno
+import io
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -65,29 +65,37 @@ def log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+class LogBar(tqdm):
+    """A tqdm bar for a log file: a line every ten seconds instead of a line that is redrawn."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        style = "{desc}: {n_fmt} of {total_fmt} {unit}, {rate_fmt}, {remaining} left"
+        pace = {"mininterval": LOG_INTERVAL, "delay": LOG_INTERVAL}
+        # tqdm would end the bar with a carriage return in the log: let it write to nowhere.
+        fixed = {"bar_format": style, "leave": False, "file": io.StringIO()}
+        super().__init__(*args, **kwargs | pace | fixed)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Print the state as a line; tqdm passes an empty `msg` when the bar is closed."""
+        if msg is None:
+            log(str(self))
+        return True
+
+
+def bar_class() -> type[tqdm]:
+    """Return the kind of tqdm bar that suits where stderr goes: a terminal or a log file."""
+    return tqdm if sys.stderr.isatty() else LogBar
+
+
 @contextmanager
 def counter(*, total: int, label: str, unit: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that counts work as done; it draws a bar, or lines in a log file.
+    """Yield a function that counts work as done, and show it on a bar or in lines of a log."""
+    with bar_class()(total=total, desc=label, unit=unit, leave=False) as bar:
 
-    On a terminal it is a bar; elsewhere a line every ten seconds, with what is left.
-    """
-    if sys.stderr.isatty():
-        with tqdm(total=total, desc=label, unit=f" {unit}", leave=False) as bar:
-            yield lambda count: bar.update(count) and None
-        return
-    started = reported = time.monotonic()
-    done = 0
+        def advance(count: int) -> None:
+            bar.update(count)
 
-    def advance(count: int) -> None:
-        nonlocal done, reported
-        done += count
-        now = time.monotonic()
-        if now - reported >= LOG_INTERVAL and done:
-            left = (now - started) / done * (total - done)
-            log(f"{label}: {done:,} of {total:,} {unit}, {left:.0f} s left")
-            reported = now
-
-    yield advance
+        yield advance
 
 
 def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from transformers.utils import logging as transformers_logging
 
 from stages.errors import BertlineError
 
-PRECISIONS = ("auto", "bf16", "fp32")
+LABELS = ("unacceptable", "acceptable")  # by number, as CoLA labels sentences
 
 
 def load_config(folder: Path) -> PreTrainedConfig:

@@ -34,11 +34,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from stages import console, encoders, files, params
+from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
 
-LABELS = ("unacceptable", "acceptable")
 SENTENCES_PER_STEP = 64  # sentences predicted at once; it changes speed and memory only
 
 PREDICTIONS = pa.schema(

@@ -7,18 +7,14 @@ Nothing here verifies content: `stages.published` does, before anything gets its
 """
 
 import contextlib
-import io
 import re
-import sys
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from tqdm import tqdm
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -73,28 +69,6 @@ class _Passing(FetchError):
     def __init__(self, message: str, *, retry_after: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-class LogBar(tqdm):
-    """A tqdm bar for a log file: a line every ten seconds instead of a line that is redrawn."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        style = "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {remaining} left"
-        pace = {"mininterval": console.LOG_INTERVAL, "delay": console.LOG_INTERVAL}
-        # tqdm would end the bar with a carriage return in the log: let it write to nowhere.
-        fixed = {"bar_format": style, "leave": False, "file": io.StringIO()}
-        super().__init__(*args, **kwargs | pace | fixed)
-
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        """Print the state as a line; tqdm passes an empty `msg` when the bar is closed."""
-        if msg is None:
-            console.log(str(self))
-        return True
-
-
-def bar_class() -> type[tqdm]:
-    """Return the kind of tqdm bar that suits where stderr goes: a terminal or a log file."""
-    return tqdm if sys.stderr.isatty() else LogBar
 
 
 def host(url: str) -> str:
@@ -248,7 +222,9 @@ def _receive(
         total = have + int(length) if length.isdigit() else declared
     limit = LARGEST if declared is None else declared * (1 + SLACK_SHARE) + SLACK_BYTES
     size = have
-    bar = bar_class()(desc=label, total=total, initial=have, unit="B", unit_scale=True, leave=False)
+    bar = console.bar_class()(
+        desc=label, total=total, initial=have, unit="B", unit_scale=True, leave=False
+    )
     with bar, target.open("ab" if have else "wb") as stream:
         try:
             if (total or 0) <= limit:

@@ -16,7 +16,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from stages import console, files
 from stages.errors import BertlineError
-from stages.fetch import FetchError, bar_class, host
+from stages.fetch import FetchError, host
 
 UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
@@ -95,7 +95,7 @@ def _fetch(repository: str, revision: str, name: str, *, cache: str | None, anew
             revision=revision,
             cache_dir=cache,
             force_download=anew,
-            tqdm_class=bar_class(),
+            tqdm_class=console.bar_class(),
         )
     except (*PROBLEMS, ValueError) as error:  # ValueError: `anew` without a network
         message = f"{name} of {repository} at {revision}: {_explain(error)}."

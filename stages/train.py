@@ -38,11 +38,11 @@ from transformers import (
 )
 
 from stages import console, encoders, files, params
+from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
 
-LABELS = ("unacceptable", "acceptable")
 STEPS_PER_LINE = 40  # steps between two progress lines, as the recipe's authors print them
 # Memory that cuBLAS may use: with a fixed size its results are the same on every run.
 # https://docs.nvidia.com/cuda/cublas/#results-reproducibility

@@ -282,4 +282,4 @@ def test_a_log_file_gets_lines_of_progress(server, tmp_path, monkeypatch, capsys
     get(server, tmp_path / "a")
     lines = capsys.readouterr().err.splitlines()
     assert lines
-    assert all(line.startswith("a.zip: ") and " of 164k, " in line for line in lines)
+    assert all(line.startswith("a.zip: ") and " of 164k B, " in line for line in lines)

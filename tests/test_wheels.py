@@ -1,7 +1,7 @@
 """Files of a wheel that pip fetches from a folder: no index, no network."""
 
-import re
 import os
+import re
 import subprocess
 import sys
 import zipfile
