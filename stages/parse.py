@@ -2,7 +2,7 @@
 
 Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
         params.yaml.
-Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text.
+Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
         Documents: id, part, group, text. And a JSON file of counts: rows read, kept, dropped and
         why, label shares, duplicates.
 
@@ -31,6 +31,7 @@ SENTENCES = pa.schema(
         ("label", pa.int8()),
         ("mark", pa.string()),
         ("text", pa.string()),
+        ("pair", pa.string()),
     ]
 )
 DOCUMENTS = pa.schema(
@@ -65,7 +66,9 @@ def read_sentences(folder: Path, recipe: sources.Parse) -> Rows:
     """Read sentences as `recipe`, the source's `parse`, says."""
     match recipe:
         case sources.ColaParse():
-            return cola.read(folder, archive=recipe.archive, inner=recipe.folder)
+            return cola.read(
+                folder, archive=recipe.archive, inner=recipe.folder, pairs=recipe.pairs
+            )
         case sources.TableParse():
             return table.read_sentences(
                 folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding

@@ -116,11 +116,15 @@ class SetCounts(Section):
 
 
 class ColaParse(Section):
-    """CoLA's layout: `<set>.tsv`, four columns, no header, no quoting; zipped or not."""
+    """CoLA's layout: `<set>.tsv`, four columns, no header, no quoting; zipped or not.
+
+    `pairs` says that each unacceptable sentence stands right after its acceptable partner.
+    """
 
     format: Literal["cola"]
     archive: FileName | None = None
     folder: str = ""
+    pairs: bool = False
     expect: dict[str, SetCounts] | None = None
 
 
@@ -144,13 +148,13 @@ class TableParse(Section):
     """A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
 
     `files` gives a file for each set (sentences) or part (documents). `columns` says which of the
-    file's columns hold the text and, for sentences, the label (0 or 1); `source`, `mark` and `id`
-    are optional for sentences, `group` and `id` for documents.
+    file's columns hold the text and, for sentences, the label (0 or 1). Optional are `id`, for
+    documents `group`, and for sentences `source`, `mark` and `pair`.
     """
 
     format: Literal["table"]
     files: Annotated[dict[str, FileName], Field(min_length=1)]
-    columns: dict[Literal["id", "text", "label", "source", "mark", "group"], str]
+    columns: dict[Literal["id", "text", "label", "source", "mark", "pair", "group"], str]
     encoding: str = "utf-8"
     expect: dict[str, Any] | None = None
 

@@ -8,7 +8,8 @@ Writes  data/split/folds.parquet: id and fold of every sentence; the fold is tra
 
     python -m stages.split data/tokenize data/split
 
-Sentences with the same word pieces, case and spacing aside, are one group: it is never divided.
+Sentences with the same word pieces, case and spacing aside, and the two of a minimal pair are one
+group, which is never divided: a model could learn one of a pair and be asked for the other.
 The sizes are those of the published recipe: training gets floor((1 - validation) * n) of n
 sentences, 7,695 of CoLA's 8,551.
 """
@@ -21,6 +22,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stages import console, files, params
 from stages.errors import BertlineError
@@ -42,6 +45,18 @@ class Split(Section):
 def group_duplicates(input_ids: pd.Series) -> np.ndarray:
     """Return, for each sentence, the number of its group: those with the same word pieces."""
     return pd.factorize(input_ids.map(tuple))[0]
+
+
+def group_related(input_ids: pd.Series, pairs: pd.Series) -> np.ndarray:
+    """Return, for each sentence, the number of its group: duplicates, and members of one pair.
+
+    The groups are the connected components of both relations.
+    """
+    duplicates = group_duplicates(input_ids)
+    of_pair = pd.factorize(pairs)[0] + duplicates.max(initial=-1) + 1
+    size = int(of_pair.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(pairs)), (duplicates, of_pair)), shape=(size, size))
+    return connected_components(links, directed=False)[1][duplicates]
 
 
 def quotas(labels: np.ndarray, size: int, *, stratify: bool) -> dict[int, int]:
@@ -66,8 +81,9 @@ def draw_validation(
 ) -> np.ndarray:
     """Return a boolean array, true for the sentences of the validation fold.
 
-    Groups are taken in random order while they fit into what is left of the quota of each of
-    their labels. Raises BertlineError if the quota cannot be met or a fold would be empty.
+    groups: number of each sentence's group. Groups are drawn at random, in proportion for each
+    kind of group, and none exceeds what is left of the quota of each of its labels. Raises
+    BertlineError if the quota cannot be met or a fold would be empty.
     """
     # Rounded first: as floating-point numbers, (1 - 0.9) * 10 is a little less than 1.
     size = len(labels) - math.floor(round((1 - share) * len(labels), 6)) if share else 0
@@ -78,17 +94,26 @@ def draw_validation(
         )
     strata = labels if stratify else np.zeros_like(labels)
     left = quotas(labels, size, stratify=stratify)
-    members = pd.Series(np.arange(len(labels))).groupby(groups, sort=True).indices
-    chosen = np.zeros(len(labels), dtype=bool)
-    for group in np.random.default_rng(seed).permutation(len(members)):
-        rows = members[group]
-        values, counts = np.unique(strata[rows], return_counts=True)
-        if all(left[value] >= count for value, count in zip(values, counts, strict=True)):
-            chosen[rows] = True
-            for value, count in zip(values, counts, strict=True):
-                left[value] -= count
+    contents = pd.crosstab(groups, strata)  # a row per group, a column per label: how many of each
+    order = contents.iloc[np.random.default_rng(seed).permutation(len(contents))]
+    chosen = []
+    # Each kind of group gives its share, whole groups at most: pairs and duplicates as singles.
+    for _, alike in order.groupby(list(order.columns), sort=True):
+        taken = alike.head(math.floor(round(len(alike) * size / max(len(labels), 1), 6)))
+        chosen += taken.index.tolist()
+        for label, count in taken.sum().items():
+            left[label] -= int(count)
+    # What rounding left over: large groups first, since single sentences fill any gap.
+    rest = order.drop(index=chosen)
+    sizes = rest.sum(axis=1)
+    for group in sizes.sort_values(ascending=False, kind="stable").index:
         if not any(left.values()):
             break
+        counts = rest.loc[group]
+        if all(left[label] >= count for label, count in counts.items()):
+            chosen.append(group)
+            for label, count in counts.items():
+                left[label] -= int(count)
     if any(left.values()):
         remedy = "Set split.stratify to false" if stratify else "Choose another split.validation"
         raise BertlineError(
@@ -96,13 +121,17 @@ def draw_validation(
             f"{len(labels)} training sentences are duplicates, which cannot be divided. {remedy}, "
             f"or remove duplicates from the source."
         )
-    return chosen
+    return np.isin(groups, chosen)
 
 
 def describe(folds: pd.Series, tokens: pd.DataFrame) -> dict[str, Any]:
     """Return size and acceptable share of each fold, and distinct sentences that folds share."""
     sizes = {}
-    for name, labels in tokens["label"].groupby(folds, sort=False):
+    present = list(folds.unique())
+    drawn = [name for name in ("train", "validation") if name in present]
+    # In one order, whichever fold the first row is in.
+    for name in drawn + [name for name in present if name not in drawn]:
+        labels = tokens.loc[folds == name, "label"]
         sizes[name] = {
             "sentences": len(labels),
             "acceptable": int(labels.sum()),
@@ -128,7 +157,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "split", Split)
     tokens = files.read_table(
-        args.tokens / "tokens.parquet", columns=["id", "set", "label", "input_ids"]
+        args.tokens / "tokens.parquet", columns=["id", "set", "label", "pair", "input_ids"]
     )
 
     with receipt(args.receipt, "split"):
@@ -136,7 +165,7 @@ def main() -> None:
         training = tokens[tokens["set"] == TRAINING_SET]
         in_validation = draw_validation(
             training["label"].to_numpy(),
-            group_duplicates(training["input_ids"]),
+            group_related(training["input_ids"], training["pair"]),
             share=options.validation,
             stratify=options.stratify,
             seed=options.seed,

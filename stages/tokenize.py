@@ -2,7 +2,7 @@
 
 Reads   data/parse/sentences.parquet, the tokenizer in data/download/backbone, and `tokenize` of
         params.yaml.
-Writes  data/tokenize/tokens.parquet: id, set, source, label, text and input_ids, a list of
+Writes  data/tokenize/tokens.parquet: id, set, source, label, text, pair and input_ids, a list of
         integers as long as its sentence; settings.json: max_length. And a JSON file of
         measures: word pieces at most and on average, sentences cut, the share of unknown pieces.
 
@@ -32,6 +32,7 @@ TOKENS = pa.schema(
         ("source", pa.string()),
         ("label", pa.int8()),
         ("text", pa.string()),
+        ("pair", pa.string()),
         ("input_ids", pa.list_(pa.int32())),
     ]
 )
@@ -100,7 +101,9 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "tokenize", Tokenize)
-    sentences = files.read_table(args.sentences, columns=["id", "set", "source", "label", "text"])
+    sentences = files.read_table(
+        args.sentences, columns=["id", "set", "source", "label", "text", "pair"]
+    )
     limit = encoders.longest_input(args.backbone)
     if options.max_length > limit:
         raise BertlineError(

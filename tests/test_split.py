@@ -147,6 +147,29 @@ def test_description_counts_folds_and_the_sentences_they_share():
     }
 
 
+@pytest.mark.parametrize("stratify", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_minimal_pairs_are_never_divided(stratify, seed):
+    # 40 pairs and 60 sentences alone: 100 acceptable, 40 not
+    pairs = pd.Series([f"p{number // 2}" for number in range(80)] + [f"s{n}" for n in range(60)])
+    labels = np.array([1, 0] * 40 + [1] * 60)
+    ids = pd.Series([[number] for number in range(140)])
+
+    groups = split.group_related(ids, pairs)
+    chosen = split.draw_validation(labels, groups, share=0.1, stratify=stratify, seed=seed)
+
+    assert chosen.sum() == 14
+    assert pd.Series(chosen).groupby(pairs).nunique().max() == 1
+    if stratify:
+        assert labels[chosen].sum() == 10
+
+
+def test_a_pair_and_a_duplicate_of_its_member_are_one_group():
+    groups = split.group_related(pd.Series([[1], [2], [2], [3]]), pd.Series(["a", "a", "b", "c"]))
+
+    assert groups[0] == groups[1] == groups[2] != groups[3]
+
+
 @pytest.fixture
 def tokens(tmp_path: Path, tiny_bert: Path) -> Path:
     """Return what tokenize writes for 50 sentences, three of them repeated in other letters."""

@@ -165,12 +165,13 @@ def sentences(count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def sentence_sets(sizes: Mapping[str, int], seed: int = 0) -> pd.DataFrame:
-    """Return sets of sentences of these sizes as parse writes them; no sentence in two sets."""
+    """Return sets of sentences of these sizes as parse writes them: none twice, none a pair."""
     table = sentences(sum(sizes.values()), seed)
     names = [name for name, size in sizes.items() for _ in range(size)]
     lines = [line for size in sizes.values() for line in range(1, size + 1)]
     table.insert(0, "set", names)
     table.insert(0, "id", [f"{name}:{line}" for name, line in zip(names, lines, strict=True)])
+    table["pair"] = table["id"]
     return table
 
 

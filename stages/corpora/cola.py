@@ -19,11 +19,13 @@ LABELS = {"0": 0, "1": 1}
 MAX_BYTES = 2 << 30
 
 
-def read(folder: Path, *, archive: str | None, inner: str) -> Rows:
+def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
     """Read the three sets below `folder`, or below `inner` in the zip file `archive` of it.
 
-    Returns rows with the columns id, set, source, label, mark and text; a row without a sentence
-    is dropped and counted. Raises BertlineError, with file and line, for anything else.
+    Returns rows with the columns id, set, source, label, mark, text and pair; a row without a
+    sentence is dropped and counted. With `pairs`, an unacceptable sentence is the partner of the
+    acceptable one on the line before, and `pair` is the id of that; otherwise each is its own.
+    Raises BertlineError, with file and line, for anything else.
     """
     frames, dropped = [], 0
     for name in SETS:
@@ -31,6 +33,10 @@ def read(folder: Path, *, archive: str | None, inner: str) -> Rows:
         frame = _parse(decode(content, place, "utf-8"), place)
         frame.insert(0, "set", name)
         frame.insert(0, "id", [f"{name}:{line}" for line in frame.index])
+        frame["pair"] = frame["id"]
+        if pairs:
+            frame.loc[frame["label"] == 0, "pair"] = frame["id"].shift(1)
+            frame["pair"] = frame["pair"].fillna(frame["id"])
         empty = frame["text"].str.strip() == ""
         dropped += int(empty.sum())
         frames.append(frame[~empty])

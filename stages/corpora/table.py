@@ -21,7 +21,8 @@ def read_sentences(
 ) -> Rows:
     """Read one table per set of labelled sentences.
 
-    Returns rows with the columns id, set, source, label, mark and text. A row without text is
+    Returns rows with the columns id, set, source, label, mark, text and pair (the id, where the
+    table has no such column): sentences of one pair share a fold. A row without text is
     dropped and counted; a missing column or a label other than 0 and 1 raises BertlineError.
     """
     if "in_domain_train" not in files:
@@ -42,7 +43,10 @@ def read_sentences(
     for name in ("source", "mark"):
         if name not in table:
             table[name] = ""
-    return Rows(table[["id", "set", "source", "label", "mark", "text"]], rows.rows_in, rows.dropped)
+    if "pair" not in table:
+        table["pair"] = table["id"]
+    columns = ["id", "set", "source", "label", "mark", "text", "pair"]
+    return Rows(table[columns], rows.rows_in, rows.dropped)
 
 
 def read_documents(
