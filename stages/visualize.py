@@ -1,8 +1,7 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
 Reads   the figures in metrics/ that download, parse, split, evaluate and topic_fit wrote, the
-        topics and the map in data/topic_fit, and of params.yaml `visualize` and
-        `evaluate.confidence`.
+        topics and the map in data/topic_fit, and `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
         each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map, and for each
         test set mcc_per_batch/<set> and confusion/<set>.
@@ -43,17 +42,6 @@ class Visualize(Section):
     font_size: Annotated[float, Field(ge=4, le=24)]
     figure_size: Annotated[list[Inches], Field(min_length=2, max_length=2)]
     dpi: Annotated[int, Field(ge=50, le=600)]
-
-
-def load_confidence(path: Path) -> float:
-    """Return `evaluate.confidence` of params.yaml: what the stored intervals cover."""
-
-    class Intervals(Section):
-        confidence: Annotated[float, Field(gt=0, lt=1)]
-
-    evaluate = params.read_yaml(path).get("evaluate") or {}
-    present = {key: value for key, value in evaluate.items() if key == "confidence"}
-    return params.validate(present, Intervals, where=f"{path}: evaluate").confidence
 
 
 def draw(
@@ -100,7 +88,7 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "visualize", Visualize)
-    sentences = load_acceptability(args.metrics, load_confidence(args.params))
+    sentences = load_acceptability(args.metrics)
     documents = load_topics(args.metrics, args.topics)
     warn_of_missing_letters(sentences, documents, options.font)
 

@@ -57,7 +57,7 @@ def draw(results: Acceptability) -> Figure:
 
 
 def draw_measure(axes: Axes, curves: pd.DataFrame, column: str, *, label: str, colour: str) -> None:
-    """Draw a column over the epochs: the mean bold, and a thin line per seed if they are several."""
+    """Draw a column over the epochs: the mean bold, and each of several seeds as a thin line."""
     known = curves.dropna(subset=[column])
     of_seed = list(known.groupby("seed", sort=False))
     if len(of_seed) > 1:

@@ -123,13 +123,14 @@ class Topics:
         )
 
 
-def load_acceptability(metrics: Path, confidence: float) -> Acceptability:
+def load_acceptability(metrics: Path) -> Acceptability:
     """Read what `download`, `parse`, `split` and `evaluate` measured.
 
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
     plots = metrics / "evaluate"
     split = files.read_json(metrics / "split.json")
+    protocol = files.read_json(plots / "protocol.json")
     summary = files.read_json(metrics / "evaluate.json")
     scores = read_csv(plots / "scores.csv", SCORES)
     names = list(dict.fromkeys(scores["set"]))
@@ -142,7 +143,7 @@ def load_acceptability(metrics: Path, confidence: float) -> Acceptability:
     return Acceptability(
         title=_named(metrics / "parse" / "sentences.json", "title"),
         backbone=_named(metrics / "download" / "backbone.json", "source"),
-        confidence=confidence,
+        confidence=_value(protocol, "confidence", plots / "protocol.json"),
         folds=_value(split, "folds", metrics / "split.json"),
         shared=split.get("shared_sentences", {}),
         summary=summary,

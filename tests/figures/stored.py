@@ -40,7 +40,7 @@ ASSIGNMENTS = pa.schema(
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
 NEWSGROUPS = "20 Newsgroups by date, the messages as posted"
-WORDS = ""
+WORDS = """
     game team players hockey season encryption clipper chip key government israel arab jews peace
     drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil
     bike riding motorcycle helmet gun firearms weapons police window server widget motif printer
@@ -116,6 +116,8 @@ def write_metrics(
         files.write_csv(
             plots / "confusion" / f"{name}.csv", ["seed", "actual", "predicted"], confusion
         )
+    protocol = {"confidence": 0.95, "bootstrap_samples": 10000, "batch_size": batch}
+    files.write_json(plots / "protocol.json", protocol)
     curves = []
     for seed in seeds:
         for epoch in range(1, epochs + 1):
