@@ -99,7 +99,7 @@ def test_folder_that_is_no_encoder_is_refused(tmp_path, content):
 
 
 def test_folder_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(BertlineError, match="nowhere holds no encoder"):
+    with pytest.raises(BertlineError, match="nowhere does not exist"):
         encoders.load_tokenizer(tmp_path / "nowhere")
 
 
