@@ -6,7 +6,6 @@ import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from stages import files
 from stages.errors import BertlineError
 
 LABELS = ("unacceptable", "acceptable")  # by number, as CoLA labels sentences
@@ -14,7 +13,6 @@ LABELS = ("unacceptable", "acceptable")  # by number, as CoLA labels sentences
 
 def load_config(folder: Path) -> PreTrainedConfig:
     """Return the configuration in an encoder's folder; BertlineError if it is not one."""
-    files.require(folder)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -39,14 +37,6 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             f"{folder} holds no tokenizer that transformers can load: {_first_line(error)} "
             f"An encoder needs tokenizer.json, or vocab.txt, beside its weights."
         ) from error
-    # Without a vocabulary file, transformers makes a tokenizer that knows the special tokens alone
-    # and takes every word for [UNK].
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise BertlineError(
-            f"{folder} holds no tokenizer with a vocabulary. An encoder needs tokenizer.json, or "
-            f"vocab.txt, beside its weights; check the source's `members` or `files` in "
-            f"sources.yaml."
-        )
     if len(tokenizer) > config.vocab_size:
         raise BertlineError(
             f"{folder}: the tokenizer knows {len(tokenizer):,} word pieces and the encoder has "

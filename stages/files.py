@@ -94,20 +94,19 @@ def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFr
     """
     require(path)
     try:
-        with pq.ParquetFile(path) as source:
-            names = source.schema_arrow.names
-            missing = [name for name in columns or [] if name not in names]
-            if missing:
-                raise BertlineError(
-                    f"{path} has no column {', '.join(missing)}; it has {', '.join(names)}. "
-                    f"It was written by another version of the stage: run `dvc repro`."
-                )
-            return source.read(columns=list(columns) if columns else None).to_pandas()
-    except pa.ArrowInvalid as error:
+        table = pq.read_table(path, columns=list(columns) if columns else None)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise BertlineError(
             f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
             f"Delete it and run `dvc repro`."
         ) from error
+    missing = [name for name in columns or [] if name not in table.column_names]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}. "
+            f"It was written by another version of the stage: run `dvc repro`."
+        )
+    return table.to_pandas()
 
 
 def read_json(path: Path) -> dict[str, Any]:

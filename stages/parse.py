@@ -154,7 +154,16 @@ def parse_sentences(
     counts = count_sentences(sentences)
     if "in_domain_train" not in counts:
         raise BertlineError(f"{name} has no sentence to train on: in_domain_train is empty.")
-    stated = {key: value.model_dump() for key, value in (recipe.expect or {}).items()} or None
+    stated = None
+    if recipe.expect is not None:
+        # A table's counts are checked here: its `expect` may be of sentences or of documents.
+        where = f"sources.yaml: {name}.parse.expect"
+        stated = {
+            key: value.model_dump()
+            if isinstance(value, sources.SetCounts)
+            else params.validate(value, sources.SetCounts, where=f"{where}.{key}").model_dump()
+            for key, value in recipe.expect.items()
+        }
     found = {
         key: {"rows": value["rows"], "acceptable": value["acceptable"]}
         for key, value in counts.items()

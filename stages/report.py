@@ -15,6 +15,7 @@ from stages.figures.results import (
     MAJORITY,
     MEAN,
     OUTLIERS,
+    TFIDF,
     TRAINING,
     VALIDATION,
     Acceptability,
@@ -47,8 +48,8 @@ caption { padding: 0 0 .35rem; text-align: left; }
 th, td { padding: .32rem .9rem .32rem 0; border-bottom: 1px solid #dfe2e4; text-align: left;
   vertical-align: top; }
 .n { text-align: right; white-space: nowrap; }
-thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; line-height: 1.3;
-  white-space: normal; }
+thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; line-height: 1.3; }
+thead th.n { white-space: normal; }
 tbody th { font-weight: 600; }
 tr.mean td, tr.mean th { font-weight: 700; }
 figure { margin: 1.5rem 0 2rem; }
@@ -58,8 +59,9 @@ code { font-size: .92em; }
 @media (max-width: 40rem) { body { padding: 1rem .9rem 3rem; } th, td { padding-right: .7rem; }
   /* Letters in a figure stay legible: it scrolls sideways instead of shrinking. */
   figure .scroll { display: block; } figure img { max-width: none; width: max(100%, 36rem); } }
-@media print { body { max-width: none; padding: 0; font-size: 10.5pt; }
-  h2 { break-before: page; } h2, h3 { break-after: avoid; }
+@media print { body { max-width: none; padding: 0; font-size: 10pt; }
+  .scroll { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: .5rem; }
+  h2 ~ h2 { break-before: page; } h2, h3, caption, thead { break-after: avoid; }
   figure, tr { break-inside: avoid; } a { color: inherit; text-decoration: none; } }
 """.strip()
 
@@ -123,21 +125,20 @@ def key_scores(results: Acceptability) -> str:
     """Return the table of each set's MCC with spread, interval and baselines."""
     rows = []
     for name in results.sets:
-        summary = results.summary[name]
-        mean, majority = results.score(name, MEAN), results.score(name, MAJORITY)
-        share = results.folds.get(name, {}).get("acceptable_share")
+        # From scores.csv, as the figures: what evaluate.json rounds once is not rounded again.
+        mean, tfidf, majority = (_scores(results, name, model) for model in (MEAN, TFIDF, MAJORITY))
         rows.append(
             [
                 f"<code>{escape(name)}</code>",
-                _number(summary.get("mcc")),
-                _number(summary.get("mcc_sd")),
-                _interval(summary.get("mcc_low"), summary.get("mcc_high")),
-                _number(summary.get("tfidf_mcc")),
-                _number(None if majority is None else majority["mcc"]),
-                _share(summary.get("accuracy")),
-                _share(None if majority is None else majority["accuracy"]),
-                f"{mean['sentences']:,}" if mean is not None else "–",
-                _share(share),
+                _number(mean.get("mcc")),
+                _number(results.summary[name].get("mcc_sd")),
+                _interval(mean.get("mcc_low"), mean.get("mcc_high")),
+                _number(tfidf.get("mcc")),
+                _number(majority.get("mcc")),
+                _share(mean.get("accuracy")),
+                _share(majority.get("accuracy")),
+                f"{mean['sentences']:,}" if mean else "–",
+                _share(results.folds.get(name, {}).get("acceptable_share")),
             ]
         )
     seeds = len(results.seeds)
@@ -145,8 +146,8 @@ def key_scores(results: Acceptability) -> str:
         "Set",
         "MCC" if seeds == 1 else f"MCC, mean of {seeds} seeds",
         "SD over seeds",
-        f"{results.confidence:.0%} interval",
-        "MCC of TF-IDF",
+        f"{results.coverage} interval",
+        "MCC of TF\N{NON-BREAKING HYPHEN}IDF",
         "MCC of majority",
         "Accuracy",
         "Accuracy of majority",
@@ -184,7 +185,7 @@ def protocol(results: Acceptability) -> str:
         held = "held out of the training set. It may steer decisions, so it is no test set."
         items.append(f"<b>Validation.</b> <code>{VALIDATION}</code> was {held}")
     items.append(
-        f"<b>Interval.</b> {results.confidence:.0%} of the scores that the same trained models get "
+        f"<b>Interval.</b> {results.coverage} of the scores that the same trained models get "
         "on resampled sentences of the set (percentile bootstrap). It covers the chance of the "
         "sentences, not that of training: that is the spread over seeds."
     )
@@ -220,7 +221,7 @@ def all_scores(results: Acceptability) -> str:
                 _number(row["f1"]),
             ]
         )
-    header = ["Set", "Model", "MCC", f"{results.confidence:.0%} interval", "Accuracy", "F1"]
+    header = ["Set", "Model", "MCC", f"{results.coverage} interval", "Accuracy", "F1"]
     return table(
         header,
         rows,
@@ -337,6 +338,11 @@ def table(
             "</tbody></table></div>",
         ]
     )
+
+
+def _scores(results: Acceptability, name: str, model: str) -> dict[str, Any]:
+    row = results.score(name, model)
+    return {} if row is None else row.to_dict()
 
 
 def _inputs(results: Acceptability) -> str:

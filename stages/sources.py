@@ -212,7 +212,7 @@ def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
     return {
         name: (entry.get("fetch") or {}).get("kind", "")
         for name, entry in sound.items()
-        if role in entry.get("roles", [])
+        if role in (entry.get("roles") or [])
     }
 
 
@@ -240,7 +240,7 @@ def _variant(
     values: dict[str, Any], key: str, variants: dict[str, type[VariantType]], where: str
 ) -> VariantType:
     chosen = values.get(key)
-    if chosen not in variants:
+    if not isinstance(chosen, str) or chosen not in variants:
         raise BertlineError(
             f"{where}.{key}: expected one of {', '.join(variants)}; found {chosen!r}."
         )

@@ -98,19 +98,6 @@ def test_folder_that_is_no_encoder_is_refused(tmp_path, content):
         encoders.load_config(tmp_path)
 
 
-def test_folder_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(BertlineError, match="nowhere does not exist"):
-        encoders.load_tokenizer(tmp_path / "nowhere")
-
-
-def test_missing_tokenizer_is_refused(folder):
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        (folder / name).unlink()
-
-    with pytest.raises(BertlineError, match=r"no tokenizer.*needs tokenizer\.json, or vocab\.txt"):
-        encoders.load_tokenizer(folder)
-
-
 @pytest.mark.parametrize("kept", ["tokenizer.json", "vocab.txt"])
 def test_one_file_of_the_tokenizer_is_enough(folder, tiny_bert, kept):
     for name in {"tokenizer.json", "vocab.txt"} - {kept}:

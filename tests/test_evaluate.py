@@ -408,7 +408,7 @@ def test_same_inputs_give_the_same_bytes(run):
     first, again = run("first"), run("again")
 
     names = [path.relative_to(first) for path in sorted(first.rglob("*")) if path.is_file()]
-    assert len(names) == 9  # params, metrics, predictions, three tables and three confusions
+    assert len(names) == 10  # params, metrics, predictions, protocol, 3 tables, 3 confusions
     for name in names:
         assert (again / name).read_bytes() == (first / name).read_bytes(), name
 

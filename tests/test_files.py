@@ -93,13 +93,6 @@ def test_reading_what_is_no_table_is_explained(tmp_path):
         files.read_table(tmp_path / "a.parquet")
 
 
-def test_reading_a_column_that_is_not_there_names_it(tmp_path):
-    files.write_table(tmp_path / "a.parquet", TABLE, SCHEMA)
-
-    with pytest.raises(BertlineError, match="has no column text; it has id, count"):
-        files.read_table(tmp_path / "a.parquet", columns=["id", "text"])
-
-
 def test_json_keeps_order_and_refuses_what_is_no_number(tmp_path):
     files.write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
 
@@ -113,3 +106,52 @@ def test_csv_has_line_feeds_only(tmp_path):
     files.write_csv(tmp_path / "a.csv", ["a", "b"], [[1, "x, y"]])
 
     assert (tmp_path / "a.csv").read_bytes() == b'a,b\n1,"x, y"\n'
+
+
+def test_a_folder_that_holds_the_project_is_never_replaced(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    (project / "data").mkdir(parents=True)
+    (project / "kept.txt").write_text("work")
+    monkeypatch.chdir(project / "data")
+
+    for target in (project, tmp_path, project / "data"):
+        with (
+            pytest.raises(BertlineError, match="the project lies in it"),
+            files.whole_folder(target),
+        ):
+            pass
+
+    assert (project / "kept.txt").read_text() == "work"
+
+
+def test_a_repository_is_never_replaced(tmp_path):
+    (tmp_path / "other" / ".git").mkdir(parents=True)
+
+    with (
+        pytest.raises(BertlineError, match="the project lies in it"),
+        files.whole_folder(tmp_path / "other"),
+    ):
+        pass
+
+    assert (tmp_path / "other" / ".git").is_dir()
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "out").write_text("work")
+
+    with (
+        pytest.raises(BertlineError, match="is a file, and the output is a folder"),
+        files.whole_folder(tmp_path / "out"),
+    ):
+        pass
+
+    assert (tmp_path / "out").read_text() == "work"
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        files.write_table(tmp_path / name / "a.parquet", TABLE, SCHEMA)
+        files.write_json(tmp_path / name / "a.json", {"b": 0.1, "a": ["é"]})
+
+    for name in ("a.parquet", "a.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

@@ -87,3 +87,17 @@ def test_an_unknown_format_is_refused(tmp_path):
     path = write(tmp_path, entry(parse={"format": "xml"}))
     with pytest.raises(BertlineError, match="parse.format: expected one of cola, newsgroups"):
         sources.load_parse("mine", "documents", path)
+
+
+def test_a_kind_that_is_no_word_is_refused(tmp_path):
+    path = write(tmp_path, entry(fetch={"kind": ["url", "path"]}))
+
+    with pytest.raises(BertlineError, match=r"mine\.fetch\.kind: expected one of url, .*found \["):
+        sources.load_fetch("mine", "documents", path)
+
+
+def test_an_entry_without_roles_is_no_obstacle_to_the_others(tmp_path):
+    path = tmp_path / "sources.yaml"
+    YAML().dump({"mine": entry(), "draft": entry(roles=None)}, path)
+
+    assert sources.kinds_serving("documents", path) == {"mine": "path"}

@@ -328,7 +328,7 @@ def test_recipe_is_adamw_with_linear_decay(tmp_path):
         scratch=tmp_path,
     )
 
-    assert settings.optim == "adamw_torch"
+    assert settings.optim == "adamw_torch_fused"
     assert settings.lr_scheduler_type == "linear"
     assert settings.weight_decay == 0.0
     assert settings.adam_epsilon == 1e-8
@@ -387,6 +387,19 @@ def test_plain_encoder_gives_every_weight_and_a_head_of_the_seed(tiny_bert):
     loaded = model.bert.state_dict()
     assert [name for name in weights if not torch.equal(loaded[name], weights[name])] == []
     assert torch.equal(model.classifier.weight, again.classifier.weight)
+
+
+def test_encoder_without_a_pooler_gets_a_new_one(tiny_bert, tmp_path):
+    """Weights saved from a masked language model have none; it belongs to the head."""
+    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
+    weights = load_file(tiny_bert / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}
+    assert len(kept) == len(weights) - 2
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+
+    loaded = train.load_model(tmp_path).bert.state_dict()
+
+    assert [name for name in kept if not torch.equal(loaded[name], kept[name])] == []
 
 
 def test_head_for_other_labels_is_replaced(tmp_path, tiny_bert):

@@ -5,6 +5,7 @@ printed, and the sentence. Warstadt, Singh and Bowman (2019), TACL 7.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -60,7 +61,7 @@ def _content(folder: Path, archive: str | None, name: str) -> tuple[str, bytes]:
             return place, bundle.read(name)
     except KeyError:
         raise BertlineError(f"{path} has no member {name}; is it CoLA 1.1?") from None
-    except (zipfile.BadZipFile, FileNotFoundError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, FileNotFoundError) as error:
         raise BertlineError(f"{path} is not a zip file that can be read: {error}.") from error
 
 

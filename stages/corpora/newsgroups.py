@@ -27,7 +27,7 @@ REMOVERS = {
     "quotes": strip_newsgroup_quoting,
 }
 
-MESSAGE = re.compile(r"(?:\./)?20news-bydate-(train|test)/([a-z0-9.-]+)/([0-9]+)")
+MESSAGE = re.compile(r"(?:\./)?20news-bydate-(train|test)/([a-z0-9][a-z0-9.-]*)/([0-9]+)")
 ENCODING = "latin-1"  # as published; every byte is a character of it
 # The longest message has 160 kB and all together have 37 MB: what is far above is an attack.
 MAX_MESSAGE_BYTES = 4 << 20

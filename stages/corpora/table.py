@@ -1,6 +1,7 @@
 """A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending."""
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,15 +37,15 @@ def read_sentences(
     if not known.all():
         row = table[~known].iloc[0]
         raise BertlineError(
-            f"row {row['id']}: expected the label 0 or 1 in column {columns['label']!r}, "
-            f"found {row['label']!r}."
+            f"{folder / files[row['set']]}, row {row['id']}: expected the label 0 or 1 in column "
+            f"{columns['label']!r}, found {row['label']!r}."
         )
     table["label"] = table["label"].map(LABELS)
     for name in ("source", "mark"):
         if name not in table:
             table[name] = ""
-    if "pair" not in table:
-        table["pair"] = table["id"]
+    pairs = table["pair"] if "pair" in table else pd.Series("", index=table.index)
+    table["pair"] = pairs.where(pairs != "", table["id"])  # a sentence without one is its own
     columns = ["id", "set", "source", "label", "mark", "text", "pair"]
     return Rows(table[columns], rows.rows_in, rows.dropped)
 
@@ -114,23 +115,45 @@ def _load(path: Path, encoding: str) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pq.read_table(path).to_pandas()
-        text = io.StringIO(decode(path.read_bytes(), str(path), encoding))
+        text = decode(path.read_bytes(), str(path), encoding)
         if path.suffix == ".jsonl":
-            return pd.read_json(text, lines=True, dtype=False, convert_dates=False)
+            return _read_json_lines(text, path)
         separator = "\t" if path.suffix == ".tsv" else ","
-        return pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False)
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except (ValueError, pa.ArrowInvalid) as error:  # pandas' parser errors are ValueErrors
         raise BertlineError(
             f"{path} cannot be read as a {path.suffix[1:]} table: {error}"
         ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # what pandas makes of cells too many
+        raise BertlineError(
+            f"{path}: the rows have more cells than the first line has names of columns "
+            f"({', '.join(table.columns)}). Name every column; quote texts that hold the separator."
+        )
+    return table
+
+
+def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
+    """Return a row per line that is not blank; the values keep the types that JSON gives them."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise BertlineError(f"{path}, line {number} is not valid JSON: {error}.") from error
+        if not isinstance(row, dict):
+            raise BertlineError(f'{path}, line {number}: expected {{"column": value, …}}.')
+        rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _cell(value: object) -> str:
     """Return a cell as text: nothing for a missing one, 1 for 1.0 and True."""
     if isinstance(value, str):
         return value
-    if value is None or value != value:  # NaN alone differs from itself
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
-    if isinstance(value, bool | float) and value == int(value):
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return str(int(value))
     return str(value)

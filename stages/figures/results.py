@@ -86,6 +86,11 @@ class Acceptability:
         seeds = f"{number}\N{NO-BREAK SPACE}seed{'s' * (number > 1)}"
         return f"{self.title} · backbone\N{NO-BREAK SPACE}{self.backbone} · {seeds}"
 
+    @property
+    def coverage(self) -> str:
+        """The intervals' coverage in words, such as 95%."""
+        return f"{100 * self.confidence:g}%"
+
     def score(self, name: str, model: str) -> pd.Series | None:
         """Return the row of `model` on the set `name`, or None where there is none."""
         rows = self.scores[(self.scores["set"] == name) & (self.scores["model"] == model)]

@@ -24,7 +24,7 @@ def draw(results: Acceptability) -> Figure:
     rows = list(list_rows(results))
     columns = min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
-    spread = f"Lines are {results.confidence:.0%} bootstrap intervals over a set's sentences"
+    spread = f"Lines are {results.coverage} bootstrap intervals over a set's sentences"
     note = f"{spread}, the trained models held fixed."
     figure = style.new_figure(
         WIDTH if columns > 1 else WIDTH * 0.6,

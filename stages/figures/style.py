@@ -90,13 +90,13 @@ def check_font(font: str, texts: Iterable[str]) -> str:
     Raises BertlineError if `font` is not installed.
     """
     try:
-        path = font_manager.findfont(FontProperties([font]), fallback_to_default=False)
+        path = font_manager.findfont(FontProperties(family=[font]), fallback_to_default=False)
     except ValueError:
         raise BertlineError(
             f"params.yaml: visualize.font is {font}, which is not installed. Install it, or name "
             f"another one; {FALLBACK_FONT} is always there, for Latin, Greek and Cyrillic."
         ) from None
-    fallback = font_manager.findfont(FontProperties([FALLBACK_FONT]))
+    fallback = font_manager.findfont(FontProperties(family=[FALLBACK_FONT]))
     known: set[int] = set()
     for place in (path, fallback):
         known |= set(font_manager.get_font(place).get_charmap())

@@ -1,0 +1,237 @@
+"""A person's own table, in each format that is read, and what is said of one that is not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages.corpora import table
+from stages.errors import BertlineError
+
+SENTENCES = {"text": "words", "label": "good"}
+ENDINGS = ("csv", "tsv", "jsonl", "parquet")
+
+
+def write(path: Path, frame: pd.DataFrame) -> Path:
+    match path.suffix:
+        case ".jsonl":
+            frame.to_json(path, orient="records", lines=True, force_ascii=False)
+        case ".parquet":
+            frame.to_parquet(path)
+        case suffix:
+            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    return path
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., table.Rows]:
+    """Return a function that writes a training set, a frame or bytes, and reads it."""
+
+    def read(content: pd.DataFrame | bytes, ending: str = "csv", **options) -> table.Rows:
+        path = tmp_path / f"a.{ending}"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            write(path, content)
+        return table.read_sentences(
+            tmp_path,
+            files={"in_domain_train": path.name},
+            columns=options.get("columns", SENTENCES),
+            encoding=options.get("encoding", "utf-8"),
+        )
+
+    return read
+
+
+TEXTS = ['A "lamp", glowing', "Lämpchen\nglüht", "NA", "007", "null"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_sentences_are_the_same_from_every_format(read, ending):
+    rows = read(pd.DataFrame({"words": TEXTS, "good": [1, 0, 1, 0, 1], "other": 5}), ending)
+
+    ids = [f"in_domain_train:{number}" for number in range(1, 6)]
+    assert rows.table.to_dict("list") == {
+        "id": ids,
+        "set": ["in_domain_train"] * 5,
+        "source": [""] * 5,
+        "label": [1, 0, 1, 0, 1],
+        "mark": [""] * 5,
+        "text": TEXTS,
+        "pair": ids,
+    }
+    assert (rows.rows_in, rows.dropped) == (5, {"no text": 0})
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([True, False], id="truth-values"),
+        pytest.param([1.0, 0.0], id="floats"),
+        pytest.param(["1", "0"], id="texts"),
+        pytest.param(pd.array([1, 0], dtype="Int64"), id="nullable-integers"),
+    ],
+)
+def test_label_is_read_from_any_type_of_column(read, ending, labels):
+    rows = read(pd.DataFrame({"words": ["a b", "c d"], "good": labels}), ending)
+
+    assert rows.table["label"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("empty", ["", "  ", None], ids=["empty", "blank", "missing"])
+def test_row_without_text_is_dropped_and_counted(read, ending, empty):
+    rows = read(pd.DataFrame({"words": ["a", empty, "c"], "good": [1, 1, 0]}), ending)
+
+    assert rows.table["id"].tolist() == ["in_domain_train:1", "in_domain_train:3"]
+    assert (rows.rows_in, rows.dropped) == (3, {"no text": 1})
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        pytest.param([1, 2], "'2'", id="other-number"),
+        pytest.param([1.0, 0.5], "'0.5'", id="half"),
+        pytest.param(["1", "good"], "'good'", id="word"),
+        pytest.param([1.0, None], "''", id="missing"),
+        pytest.param(pd.array([1, None], dtype="Int64"), "''", id="missing-nullable"),
+    ],
+)
+def test_label_that_is_neither_0_nor_1_is_named_by_file_and_row(read, ending, labels, found):
+    message = rf"a\.{ending}, row in_domain_train:2: .* in column 'good', found {found}"
+    with pytest.raises(BertlineError, match=message):
+        read(pd.DataFrame({"words": ["a", "b"], "good": labels}), ending)
+
+
+def test_json_lines_keep_numbers_and_dates_as_they_are_written(read):
+    lines = b'{"date": "2001-02-03", "good": 1, "key": 12345678901234567891}\n\n'
+    columns = {"text": "date", "label": "good", "id": "key"}
+
+    rows = read(lines + b'{"good": 0, "date": "1e5", "key": 2}\n', "jsonl", columns=columns)
+
+    assert rows.table["text"].tolist() == ["2001-02-03", "1e5"]
+    assert rows.table["id"].tolist() == ["12345678901234567891", "2"]
+
+
+def test_infinite_label_is_refused(read):
+    with pytest.raises(BertlineError, match="row in_domain_train:2: .* found 'inf'"):
+        read(pd.DataFrame({"words": ["a", "b"], "good": [1, float("inf")]}), "parquet")
+
+
+def test_optional_columns_are_taken_and_a_sentence_without_a_pair_is_its_own(read):
+    frame = pd.DataFrame(
+        {
+            "words": ["a", "b", "c", "d"],
+            "good": [1, 0, 1, 0],
+            "key": ["k1", "k2", "k3", "k4"],
+            "book": ["x", "x", "y", None],
+            "star": [None, "*", None, "?"],
+            "couple": ["p", "p", "", None],
+        }
+    )
+    names = {"id": "key", "source": "book", "mark": "star", "pair": "couple"}
+
+    rows = read(frame, columns=SENTENCES | names)
+
+    assert rows.table["id"].tolist() == ["k1", "k2", "k3", "k4"]
+    assert rows.table["source"].tolist() == ["x", "x", "y", ""]
+    assert rows.table["mark"].tolist() == ["", "*", "", "?"]
+    assert rows.table["pair"].tolist() == ["p", "p", "k3", "k4"]
+
+
+def test_number_that_identifies_keeps_no_decimals(read):
+    frame = pd.DataFrame({"words": ["a", "b"], "good": [1, 0], "key": [7.0, 8.0]})
+
+    rows = read(frame, "parquet", columns=SENTENCES | {"id": "key"})
+
+    assert rows.table["id"].tolist() == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "repeated"), [(["k", "k"], "'k'"), ([None, ""], "''")], ids=["same", "missing"]
+)
+def test_repeated_id_is_named(read, ids, repeated):
+    frame = pd.DataFrame({"words": ["a", "b"], "good": [1, 0], "key": ids})
+
+    with pytest.raises(BertlineError, match=f"the id {repeated} occurs more than once"):
+        read(frame, columns=SENTENCES | {"id": "key"})
+
+
+@pytest.mark.parametrize(
+    ("content", "ending", "message"),
+    [
+        pytest.param(b"words,god\na,1\n", "csv", "no column 'good'.*`god`", id="column"),
+        pytest.param(b"", "csv", "cannot be read as a csv table", id="empty"),
+        pytest.param(b'words,good\n"a,1\n', "csv", "cannot be read", id="open-quote"),
+        pytest.param(b"words,good\na,1\nb,0,c\n", "csv", "cannot be read", id="cells-in-a-row"),
+        pytest.param(b"words,good\na,1,\nb,0,\n", "csv", "more cells than", id="cells-in-all-rows"),
+        pytest.param(b"words\tgood\nl\xe4mp\t1\n", "tsv", "line 2: byte 0xe4", id="latin-1"),
+        pytest.param(b'\n{"words": "a"', "jsonl", "line 2 is not valid JSON", id="half-json"),
+        pytest.param(b'["a", 1]\n', "jsonl", "line 1: expected .*column", id="json-list"),
+        pytest.param(b"", "jsonl", "no column 'words'", id="empty-jsonl"),
+        pytest.param(b"words,good\n", "parquet", "cannot be read as a parquet", id="no-parquet"),
+        pytest.param(b"words,good\n", "xlsx", "ends in .csv, .tsv, .jsonl, .parquet", id="ending"),
+    ],
+)
+def test_table_that_cannot_be_read_is_named(read, content, ending, message):
+    with pytest.raises(BertlineError, match=rf"a\.{ending}.*{message}"):
+        read(content, ending)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
+def test_encoding_is_the_one_that_is_named(read, encoding):
+    rows = read("words,good\nLämpchen,1\n".encode(encoding), encoding=encoding)
+
+    assert rows.table["text"].tolist() == ["Lämpchen"]
+
+
+def test_unknown_encoding_is_refused(read):
+    with pytest.raises(BertlineError, match="`encoding: utf-7-bit` is not an encoding"):
+        read(b"words,good\na,1\n", encoding="utf-7-bit")
+
+
+@pytest.mark.parametrize("column", ["text", "label"])
+def test_column_that_is_needed_must_be_named(read, column):
+    columns = {key: value for key, value in SENTENCES.items() if key != column}
+
+    with pytest.raises(BertlineError, match=f"`columns` should say which column is the {column}"):
+        read(b"words,good\na,1\n", columns=columns)
+
+
+def test_table_to_train_on_must_be_named(tmp_path):
+    with pytest.raises(BertlineError, match="in_domain_train.*found out_of_domain_dev"):
+        table.read_sentences(
+            tmp_path, files={"out_of_domain_dev": "a.csv"}, columns=SENTENCES, encoding="utf-8"
+        )
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(BertlineError, match=r"a\.csv does not exist; `fetch\.files`"):
+        table.read_sentences(
+            tmp_path, files={"in_domain_train": "a.csv"}, columns=SENTENCES, encoding="utf-8"
+        )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("grouped", [True, False], ids=["groups", "no-groups"])
+def test_documents_of_several_parts(tmp_path, ending, grouped):
+    for part, texts in (("old", ["a b", ""]), ("new", ["c d"])):
+        frame = pd.DataFrame({"body": texts, "shelf": ["x"] * len(texts)})
+        write(tmp_path / f"{part}.{ending}", frame)
+
+    rows = table.read_documents(
+        tmp_path,
+        files={"old": f"old.{ending}", "new": f"new.{ending}"},
+        columns={"text": "body"} | ({"group": "shelf"} if grouped else {}),
+        encoding="utf-8",
+    )
+
+    group = "x" if grouped else None
+    assert rows.table.to_numpy().tolist() == [
+        ["old:1", "old", group, "a b"],
+        ["new:1", "new", group, "c d"],
+    ]
+    assert (rows.rows_in, rows.dropped) == (3, {"no text": 1})

@@ -1,0 +1,79 @@
+"""Learning curves: a thin line per seed, a bold mean, whole epochs."""
+
+import numpy as np
+import pytest
+
+from stages.figures import learning_curves
+from stages.figures.results import CURVES, MEAN, TFIDF
+
+THIN, BOLD = 0.8, 2.2
+
+
+def widths(axes) -> list[float]:
+    return [line.get_linewidth() for line in axes.get_lines()]
+
+
+def test_every_seed_is_thin_and_the_mean_is_bold(acceptability):
+    losses, scores = learning_curves.draw(acceptability(seeds=(1, 2, 3))).axes
+
+    # Training and validation: three seeds and a mean each.
+    assert widths(losses) == [THIN, THIN, THIN, BOLD] * 2
+    assert widths(scores)[:4] == [THIN, THIN, THIN, BOLD]
+
+
+def test_bold_line_is_the_mean_over_seeds(acceptability):
+    results = acceptability(seeds=(1, 2, 3))
+    scores = learning_curves.draw(results).axes[1]
+
+    expected = results.curves.groupby("epoch")["validation_mcc"].mean()
+
+    assert np.allclose(scores.get_lines()[3].get_ydata(), expected)
+
+
+def test_one_seed_is_one_bold_line(acceptability):
+    figure = learning_curves.draw(acceptability(seeds=(7,)))
+
+    assert widths(figure.axes[0]) == [BOLD, BOLD]
+    assert "1\N{NO-BREAK SPACE}seed" in figure.get_label()
+    assert "Thin lines" not in figure.get_label()
+
+
+def test_one_epoch_has_points_and_one_tick(acceptability):
+    figure = learning_curves.draw(acceptability(epochs=1))
+    figure.draw_without_rendering()
+
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+        assert all(line.get_marker() != "None" for line in axes.get_lines()[:4])
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 4, 10, 50])
+def test_ticks_are_whole_epochs(acceptability, epochs):
+    figure = learning_curves.draw(acceptability(epochs=epochs))
+    figure.draw_without_rendering()
+
+    ticks = figure.axes[0].get_xticks()
+
+    assert np.array_equal(ticks, np.round(ticks))
+
+
+def test_without_validation_the_training_loss_stands_alone(acceptability):
+    results = acceptability(sets={"out_of_domain_dev": 516})
+    figure = learning_curves.draw(results)
+    figure.draw_without_rendering()
+
+    assert set(results.curves.columns) >= set(CURVES)
+    (losses,) = figure.axes
+    assert widths(losses) == [THIN, THIN, THIN, BOLD]
+    assert "No validation fold was held out." in figure.get_label()
+
+
+def test_baseline_stands_beside_the_validation_score(acceptability):
+    results = acceptability()
+    scores = learning_curves.draw(results).axes[1]
+
+    legend = [text.get_text() for text in scores.get_legend().get_texts()]
+
+    assert legend == ["fine-tuned", f"{TFIDF} (0.240)"]
+    assert results.score("validation", MEAN) is not None

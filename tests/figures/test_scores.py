@@ -1,0 +1,82 @@
+"""The chart of scores: a panel per set, a row per model, its interval and its number."""
+
+import pytest
+
+from stages.figures import scores, style
+from stages.figures.results import MEAN
+
+
+def rows_of(axes) -> list[str]:
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def numbers_of(axes) -> list[str]:
+    return [text.get_text() for text in axes.texts if "sentences" not in text.get_text()]
+
+
+def test_a_panel_for_each_set_and_a_row_for_each_model(acceptability):
+    panels = scores.draw(acceptability(seeds=(1, 2, 3))).axes
+
+    assert [axes.get_title(loc="left").strip() for axes in panels] == [
+        "validation",
+        "in_domain_dev",
+        "out_of_domain_dev",
+    ]
+    assert rows_of(panels[0]) == [
+        "mean of 3 seeds",
+        "seed 1",
+        "seed 2",
+        "seed 3",
+        "TF-IDF + logistic regression",
+        "majority class",
+    ]
+    assert [len(numbers_of(axes)) for axes in panels] == [6, 6, 6]
+
+
+def test_mean_has_its_interval_and_its_number(acceptability):
+    results = acceptability()
+    axes = scores.draw(results).axes[2]
+    row = results.score("out_of_domain_dev", MEAN)
+
+    interval = axes.collections[0].get_segments()[0]
+
+    assert interval[:, 0].tolist() == pytest.approx([row["mcc_low"], row["mcc_high"]])
+    assert numbers_of(axes)[0] == style.number(row["mcc"])
+
+
+def test_one_seed_has_no_mean(acceptability):
+    axes = scores.draw(acceptability(seeds=(4,))).axes[0]
+
+    assert rows_of(axes)[0] == "seed 4"
+    assert axes.get_yticklabels()[0].get_fontweight() == "bold"
+
+
+def test_many_seeds_share_a_row(acceptability):
+    figure = scores.draw(acceptability(seeds=range(30)))
+
+    assert rows_of(figure.axes[0])[:2] == ["mean of 30 seeds", "single seeds"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_any_number_of_sets(acceptability, number):
+    sets = {f"set_{place}": 64 for place in range(number)}
+    figure = scores.draw(acceptability(sets=sets))
+    figure.draw_without_rendering()
+
+    assert sum(axes.get_visible() for axes in figure.axes) == number
+
+
+def test_missing_interval_leaves_the_dot(acceptability):
+    results = acceptability(sets={"test": 64}, seeds=(1,))
+    results.scores[["mcc_low", "mcc_high"]] = float("nan")
+
+    axes = scores.draw(results).axes[0]
+
+    assert len(axes.collections) == 3  # seed, baseline and majority: dots without lines
+
+
+def test_heading_says_data_backbone_seeds_and_coverage(acceptability):
+    says = scores.draw(acceptability()).get_label()
+
+    for part in ("synthetic", "minilm", "3\N{NO-BREAK SPACE}seeds", "95% bootstrap intervals"):
+        assert part in says
