@@ -73,9 +73,9 @@ def warn_of_missing_letters(sentences: Acceptability, documents: Topics, font: s
     missing = style.check_font(font, texts)
     if missing:
         console.log(
-            f"warning: {font} lacks {len(missing)} characters of the topics' words, such as "
-            f"{missing[:8]}; figures show a box for each. Name a font that has them in params.yaml "
-            f"as visualize.font. The report's tables show them where the browser can."
+            f"warning: {font} has no shape for {len(missing)} of the characters in titles and "
+            f"topics' words, such as {missing[:8]}; figures show a box for each. Name a font that "
+            f"has them in params.yaml as visualize.font. The report's tables need none."
         )
 
 

@@ -50,7 +50,9 @@ def applied(font_size: float, font: str = FALLBACK_FONT) -> Iterator[None]:
 
     Text is never taken for mathematics: a topic's words may hold `$`, `_` or `^`.
     """
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # `check_font` tells which characters the font lacks, once and not per label.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(
             {
@@ -238,15 +240,12 @@ def save(figure: Figure, folder: Path, name: str, dpi: float) -> None:
     """Write `figure` to `folder` as `name`.png and `name`.svg, without date or version."""
     stem = folder / name
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # `check_font` has told which characters the font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=dpi, metadata={"Software": None})
-        figure.savefig(
-            stem.with_name(f"{stem.name}.svg"),
-            dpi=dpi,
-            metadata={"Date": None, "Creator": None, "Title": figure.get_label()},
-        )
+    figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=dpi, metadata={"Software": None})
+    figure.savefig(
+        stem.with_name(f"{stem.name}.svg"),
+        dpi=dpi,
+        metadata={"Date": None, "Creator": None, "Title": figure.get_label()},
+    )
 
 
 def _heading(

@@ -1,4 +1,4 @@
-"""MCC per batch: a bar per batch, a dot per seed, the whole set's score as a line with its number."""
+"""MCC per batch: a bar per batch, a dot per seed, the whole set as a line with its number."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,155 @@
+"""The report: one page that holds, escapes and links what it should, and needs nothing else."""
+
+import html.parser
+from pathlib import Path
+
+import pytest
+
+from stages import report
+from stages.figures import results
+from tests.figures import stored
+
+VOID = {"meta", "img"}
+
+
+class Page(html.parser.HTMLParser):
+    """The elements of a page, its text, and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.words)
+
+
+def build(folder: Path, *, topics: dict | None = None, **options) -> str:
+    stored.write_metrics(folder / "metrics", **options)
+    stored.write_topics(folder / "topics", **({"documents": 600, "topics": 40} | (topics or {})))
+    shown = [
+        report.Shown("scores", 'Scores. A "quoted" title', 8, 4),
+        report.Shown("confusion/in domain#1", "Confusion", 5, 4),
+        report.Shown("topic_map", "A map", 11, 8),
+    ]
+    return report.build(
+        results.load_acceptability(folder / "metrics"),
+        results.load_topics(folder / "metrics", folder / "topics"),
+        shown,
+    )
+
+
+def test_page_is_well_formed_and_needs_no_network(tmp_path):
+    page = Page(build(tmp_path))
+
+    assert page.open == []
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "iframe", "object", "form"}
+    links = [
+        value
+        for _, attrs in page.elements
+        for key, value in attrs.items()
+        if key in ("href", "src")
+    ]
+    assert links
+    assert not any(link.startswith(("http:", "https:", "//", "/", "data:")) for link in links)
+    assert "http" not in build(tmp_path).replace("http-equiv", "")
+
+
+def test_images_link_to_their_svg_and_have_an_alternative(tmp_path):
+    page = Page(build(tmp_path))
+    images = [attrs for tag, attrs in page.elements if tag == "img"]
+
+    assert [image["src"] for image in images] == [
+        "scores.png",
+        "confusion/in%20domain%231.png",
+        "topic_map.png",
+    ]
+    assert images[0]["alt"] == 'Scores. A "quoted" title'
+    assert (images[0]["width"], images[0]["height"]) == ("768", "384")
+    assert "scores.svg" in [attrs.get("href") for tag, attrs in page.elements if tag == "a"]
+
+
+def test_key_figures_stand_beside_baselines_and_spread(tmp_path):
+    page = Page(build(tmp_path, seeds=(1, 2, 3)))
+    loaded = results.load_acceptability(tmp_path / "metrics")
+    mean = loaded.score("out_of_domain_dev", results.MEAN)
+
+    assert f"{mean['mcc']:.3f}" in page.text
+    assert f"{mean['mcc_low']:.3f} to {mean['mcc_high']:.3f}" in page.text
+    assert f"{loaded.summary['out_of_domain_dev']['mcc_sd']:.3f}" in page.text
+    for part in ("0.240", "95% interval", "MCC, mean of 3 seeds", "MCC of majority", "516"):
+        assert part in page.text
+
+
+def test_protocol_in_plain_words(tmp_path):
+    text = Page(build(tmp_path, seeds=(1, 2, 3))).text
+
+    assert "3 models were trained on 7,695 sentences, one for each of the seeds 1, 2, 3." in text
+    assert "in_domain_dev, out_of_domain_dev: published as they are" in text
+    assert "validation was held out of the training set" in text
+    assert "95% of the scores that the same trained models get on resampled sentences" in text
+    assert "synthetic" in text
+
+
+def test_one_seed_is_said_to_tell_no_spread(tmp_path):
+    text = Page(build(tmp_path, seeds=(5,), sets={"test": 64})).text
+
+    assert "One model was trained on 7,695 sentences, with seed 5." in text
+    assert "validation was held out" not in text
+
+
+def test_table_of_topics_has_outliers_apart_and_the_rest_summed(tmp_path):
+    text = Page(build(tmp_path, topics={"topics": 40, "documents": 2000})).text
+    table = results.load_topics(tmp_path / "metrics", tmp_path / "topics").table
+
+    assert "outliers, in no topic" in text
+    assert "10 smaller topics together" in text
+    assert f"{table['count'].iloc[30:].sum():,}" in text
+    assert "The 30 largest of 40 topics." in text
+
+
+def test_what_comes_from_outside_is_escaped(tmp_path):
+    evil = "<script>alert('$x_1$')</script>"
+    text = build(
+        tmp_path,
+        title=evil,
+        documents_title="<b>&",
+        sets={"<i>": 64},
+        topics={"words": {0: ["<script>", "a&b", '"']}},
+    )
+
+    assert "<script" not in text
+    assert "<i>&lt;" not in text
+    assert "<code>&lt;i&gt;</code>" in text
+    assert "&lt;script&gt;, a&amp;b, &quot;" in text
+    assert '<script>, a&b, "' in Page(text).text
+
+
+@pytest.mark.parametrize("groups", [True, False], ids=["groups", "no-groups"])
+def test_agreement_is_told_where_documents_have_groups(tmp_path, groups):
+    text = Page(build(tmp_path, groups=groups)).text
+
+    assert ("0.410" in text) == groups
+    assert ("the documents have no known groups" in text) == (not groups)
+
+
+def test_only_outliers(tmp_path):
+    text = Page(build(tmp_path, topics={"topics": 0, "documents": 20})).text
+
+    assert "20 (100.0%)" in text
+    assert "The 0 largest of 0 topics." in text

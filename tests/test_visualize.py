@@ -1,0 +1,148 @@
+"""The visualize stage: every figure and the report, the same bytes each time, mistakes named."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import params, visualize
+from stages.errors import BertlineError
+from stages.visualize import Visualize
+from tests.command import PROJECT, call, write_params
+from tests.figures import stored
+
+SMALL = {"visualize.dpi": 50, "visualize.top_topics": 8}
+
+
+def write_inputs(folder: Path, **options) -> tuple[Path, Path]:
+    stored.write_metrics(folder / "metrics", **options)
+    stored.write_topics(folder / "topics", documents=800, topics=20)
+    return folder / "metrics", folder / "topics"
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def run(folder: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    words = [folder / "metrics", folder / "topics", out, "--params", folder / "params.yaml"]
+    return subprocess.run(
+        [sys.executable, "-m", "stages.visualize", *map(str, words)],
+        cwd=PROJECT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_figures_and_report_are_written(tmp_path):
+    metrics, topics = write_inputs(tmp_path)
+    out = tmp_path / "out"
+
+    call(
+        visualize, metrics, topics, out,
+        "--params", write_params(tmp_path / "params.yaml", SMALL),
+        "--receipt", tmp_path / "receipt.json",
+    )  # fmt: skip
+
+    names = ["learning_curves", "scores", "topic_frequencies", "topic_map"]
+    for test_set in ("in_domain_dev", "out_of_domain_dev"):
+        names += [f"confusion/{test_set}", f"mcc_per_batch/{test_set}"]
+    expected = {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+    assert set(hashes(out)) == expected | {"index.html"}
+    page = (out / "index.html").read_text(encoding="utf-8")
+    linked = set(re.findall(r'(?:href|src)="([^"]+)"', page))
+    assert linked == expected
+    assert (tmp_path / "receipt.json").exists()
+
+
+def test_bytes_are_the_same_in_two_processes(tmp_path):
+    write_inputs(tmp_path, sets={"out_of_domain_dev": 128})
+    write_params(tmp_path / "params.yaml", SMALL)
+
+    for seed in ("1", "2"):
+        # Another time zone and home as well: neither a date nor a person's settings may matter.
+        home = tmp_path / f"home{seed}"
+        home.mkdir()
+        (home / "matplotlibrc").write_text("axes.facecolor: red\n" if seed == "2" else "")
+        done = run(
+            tmp_path, tmp_path / seed, PYTHONHASHSEED=seed, TZ=f"UTC+{seed}",
+            MATPLOTLIBRC=str(home / "matplotlibrc"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
+
+
+def test_missing_input_is_a_sentence_and_nothing_is_written(tmp_path):
+    metrics, _ = write_inputs(tmp_path)
+    write_params(tmp_path / "params.yaml", SMALL)
+    (metrics / "evaluate" / "scores.csv").unlink()
+
+    done = run(tmp_path, tmp_path / "out")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {metrics / 'evaluate' / 'scores.csv'} does not exist.")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_letters_that_the_font_lacks_are_told(tmp_path, capfd):
+    metrics, topics = write_inputs(tmp_path, sets={"test": 64}, documents_title="日本語")
+
+    call(
+        visualize, metrics, topics, tmp_path / "out",
+        "--params", write_params(tmp_path / "params.yaml", SMALL),
+    )  # fmt: skip
+
+    assert "warning: DejaVu Sans has no shape for 3 of the characters" in capfd.readouterr().err
+
+
+@pytest.mark.filterwarnings("error")
+def test_words_of_another_script_and_of_mathematics_are_drawn(tmp_path):
+    metrics, topics = write_inputs(tmp_path, sets={"a $set$": 64}, seeds=(1,), epochs=1)
+    stored.write_topics(topics, words={0: ["$\\frac{", "<script>", "語"], 1: ["_^\\", "$", "--"]})
+
+    call(
+        visualize, metrics, topics, tmp_path / "out",
+        "--params", write_params(tmp_path / "params.yaml", SMALL),
+    )  # fmt: skip
+
+    assert "<script" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("top_topics", -1, "greater than or equal to 0"),
+        ("top_topics", 2.5, "valid integer"),
+        ("label_words", 0, "greater than or equal to 1"),
+        ("font_size", 0, "greater than or equal to 4"),
+        ("font_size", "9", "valid number"),
+        ("figure_size", [11.0], "at least 2 items"),
+        ("figure_size", [11.0, 0.5], "greater than or equal to 4"),
+        ("dpi", 10_000, "less than or equal to 600"),
+        ("font", "", "at least 1 character"),
+        ("dpis", 100, "did you mean `dpi`?"),
+    ],
+)
+def test_impossible_parameters_are_refused_by_name(tmp_path, key, value, message):
+    path = write_params(tmp_path / "params.yaml", {f"visualize.{key}": value})
+
+    with pytest.raises(BertlineError, match=re.escape(f"visualize.{key}")) as raised:
+        params.load(path, "visualize", Visualize)
+
+    assert message in str(raised.value)
+
+
+def test_projects_parameters_are_valid():
+    assert params.load(PROJECT / "params.yaml", "visualize", Visualize).top_topics >= 0
