@@ -14,7 +14,7 @@ from stages.figures.results import Topics
 SIZE = (11.0, 8.0)
 
 
-def draw(results: Topics, *, top_topics=20, label_words=3, size=SIZE, dpi=100):
+def draw(results: Topics, *, top_topics=6, label_words=3, size=SIZE, dpi=100):
     figure = topic_map.draw(
         results, top_topics=top_topics, label_words=label_words, size=size, dpi=dpi
     )
@@ -69,7 +69,7 @@ def test_labels_of_topics_in_one_place_part_and_get_leader_lines(topics):
 
 def test_outliers_lie_beneath_small_topics_and_these_beneath_named_ones(topics):
     results = topics(topics=60, documents=3000)
-    found = layers(draw(results, top_topics=20))
+    found = layers(draw(results))
 
     assert found["outliers"][0] < found["small topics"][0] < found["named topics"][0]
     assert found["outliers"][1] == results.outliers
@@ -104,7 +104,7 @@ def test_axes_have_one_scale_and_no_ticks(topics):
 
 def test_islands_far_away_do_not_squash_the_map_and_are_told(topics):
     results = topics(topics=60, documents=3000, islands=True)
-    figure = draw(results, top_topics=20)
+    figure = draw(results)
     (axes,) = figure.axes
 
     # The body is some 20 wide; the islands lie 70 and 90 away.
