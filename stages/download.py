@@ -185,7 +185,13 @@ def main() -> None:
     if isinstance(place, sources.PathFetch):
         refuse_overlap(args.source, Path(place.folder), args.out)
 
-    with receipt(args.receipt, f"download@{args.role}") as facts:
+    with receipt(
+        args.receipt,
+        f"download@{args.role}",
+        parameters={f"{args.source}.fetch": place},
+        inputs=[],
+        outputs=[args.out, args.metrics],
+    ) as facts:
         with files.whole_folder(args.out) as folder:
             try:
                 facts["served_by"] = lay_down(args.source, place, folder)
