@@ -358,12 +358,11 @@ def stale(run: Run) -> dict[str, list[str]]:
     for name, stage in run.stages.items():
         changed = [path for path, md5 in stage.code.items() if current[path] != md5]
         changed += [path for path, md5 in stage.data.items() if outs.get(path, md5) != md5]
-        changed += [
-            f"{file}: {key}"
-            for file, keys in stage.params.items()
-            for key, value in keys.items()
-            if _under(documents[file], key) != value
-        ]
+        for file, keys in stage.params.items():
+            ran = flatten(keys)
+            now = flatten({key: _under(documents[file], key) for key in keys})
+            differing = [key for key in ran | now if ran.get(key) != now.get(key)]
+            changed += [f"{key} of {file}" for key in differing]
         if changed:
             found[name] = changed
     return found

@@ -35,6 +35,7 @@ WITHIN = "within tolerance"
 DIFFERENT = "DIFFERENT"
 ONLY_A, ONLY_B = "only in A", "only in B"
 
+UNMEASURED = "no figure of its own measures it; the stages after it do"
 METRICS = "metrics/"  # where the outputs lie that are figures
 
 # Causes that a person made: with one of these, other outputs are as expected.
@@ -158,8 +159,8 @@ def _judge(
     figures = _figures(a, b, stage, declared)
     finding.figures = figures.differing
     finding.verdict = _verdict(finding, [before[name] for name in sources], figures, declared)
-    remarks = figures.unread if figures.measured else [*figures.unread, "no figure measures it"]
-    finding.remark = "; ".join(remarks)
+    unmeasured = finding.verdict == WITHIN and not figures.measured
+    finding.remark = "; ".join(figures.unread) or (UNMEASURED if unmeasured else "")
     return finding
 
 
@@ -382,13 +383,23 @@ def as_json(a: Run, b: Run, findings: Sequence[Finding]) -> dict[str, Any]:
                 "causes": [vars(cause) for cause in finding.causes],
                 "although": [vars(cause) for cause in finding.although],
                 "remark": finding.remark,
-                "figures": [
-                    {**vars(figure), "difference": figure.size, "within": figure.within}
-                    for figure in finding.figures
-                ],
+                "figures": [_figure(figure) for figure in finding.figures],
             }
             for finding in findings
         ],
+    }
+
+
+def _figure(figure: Difference) -> dict[str, Any]:
+    return {
+        "file": figure.file,
+        "key": figure.key,
+        "a": figure.a,
+        "b": figure.b,
+        "difference": figure.size,
+        "tolerance": figure.absolute,
+        "within": figure.within,
+        "reason": figure.reason,
     }
 
 
