@@ -96,14 +96,14 @@ def changed_outputs(a: Run, b: Run, found: Pair) -> list[Cause]:
     return causes
 
 
-def changed_inputs(found: Pair, explained: Iterable[str]) -> list[Cause]:
-    """Return the inputs that differ although no stage before is known to have made them differ.
-
-    explained: those that follow from an earlier stage.
-    """
-    before, after = found.a.data, found.b.data
-    changed = [path for path in _changed(before, after) if path not in set(explained)]
-    return [Cause(DATA, f"{path}, which it reads, has other content") for path in changed]
+def changed_inputs(found: Pair, paths: Iterable[str]) -> list[Cause]:
+    """Return those of the paths that the stage reads and that differ between the runs."""
+    changed = _changed(found.a.data, found.b.data)
+    return [
+        Cause(DATA, f"{path}, which it reads, has other content")
+        for path in changed
+        if path in set(paths)
+    ]
 
 
 def nothing_recorded(found: Pair) -> Cause:

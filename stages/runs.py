@@ -25,9 +25,15 @@ CODE = "stages/"  # where the deps of a stage that are code lie; the others are 
 PACKAGES = "packages.yaml"
 SOURCES = "sources.yaml"
 
+# What a receipt has by name or path.
+MAPPINGS = ("parameters", "inputs", "outputs", "code", "packages")
+
 EXPERIMENTS = "refs/exps"
 # What DVC keeps below refs/exps beside the experiments: its queue and its own state.
 NOT_EXPERIMENTS = ("exec", "stash", "celery", "apply", "tempdir", "temp")
+
+# What a receipt has by name or path.
+MAPPINGS = ("parameters", "inputs", "outputs", "code", "packages")
 
 
 class Tree(Protocol):
@@ -201,16 +207,23 @@ def read_lock(content: bytes, where: str) -> dict[str, Recorded]:
             f"{where} should have `schema: '2.0'` and `stages`, as DVC 3 writes it. Take it from "
             f"git, or type `dvc repro`."
         )
-    return {
-        name: Recorded(
-            name=name,
-            command=" ".join(str(entry["cmd"]).split()),
-            deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
-            outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
-            params=entry.get("params", {}),
-        )
-        for name, entry in stages.items()
-    }
+    try:
+        return {name: _recorded(name, entry) for name, entry in stages.items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BertlineError(
+            f"{where} has an entry that is not as DVC writes it ({error!r}). Take the file from "
+            f"git, or type `dvc repro`, which mends what a killed dvc left."
+        ) from error
+
+
+def _recorded(name: str, entry: Mapping[str, Any]) -> Recorded:
+    return Recorded(
+        name=name,
+        command=" ".join(str(entry["cmd"]).split()),
+        deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
+        outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
+        params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
+    )
 
 
 def read_yaml(content: bytes, where: str) -> dict[str, Any]:
@@ -260,10 +273,18 @@ def stage_names(tree: Tree) -> list[str] | None:
 
 
 def look_up(values: Any, key: str) -> Any:
-    """Return the value at a dotted key, or None."""
-    for part in key.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
+    """Return the value at a dotted key, or None. Names may contain dots themselves."""
+    if not isinstance(values, dict):
+        return None
+    if key in values:
+        return values[key]
+    parts = key.split(".")
+    for cut in range(1, len(parts)):
+        inner = values.get(".".join(parts[:cut]))
+        found = look_up(inner, ".".join(parts[cut:]))
+        if found is not None:
+            return found
+    return None
 
 
 def flatten(values: Any, name: str = "") -> dict[str, Any]:
@@ -300,8 +321,10 @@ def judge_receipt(recorded: Recorded, content: bytes | None) -> Receipt:
         facts = json.loads(content)
     except ValueError:
         return Receipt(problem="it is no JSON")
-    if not isinstance(facts, dict) or not isinstance(facts.get("outputs"), dict):
+    if not isinstance(facts, dict) or "outputs" not in facts:
         return Receipt(problem="it is of an older format, without hashes")
+    if not all(isinstance(facts.get(key, {}), dict) for key in MAPPINGS):
+        return Receipt(problem="it is not as a stage writes it")
     altered = [path for path, md5 in recorded.outs.items() if facts["outputs"].get(path) != md5]
     if altered and not _is_of(facts, recorded):
         return Receipt(problem="it is of another run; DVC restored the outputs from its cache")
@@ -360,17 +383,12 @@ def stale(run: Run) -> dict[str, list[str]]:
         changed += [path for path, md5 in stage.data.items() if outs.get(path, md5) != md5]
         for file, keys in stage.params.items():
             ran = flatten(keys)
-            now = flatten({key: _under(documents[file], key) for key in keys})
+            now = flatten({key: look_up(documents[file], key) for key in keys})
             differing = [key for key in ran | now if ran.get(key) != now.get(key)]
             changed += [f"{key} of {file}" for key in differing]
         if changed:
             found[name] = changed
     return found
-
-
-def _under(document: Mapping[str, Any], key: str) -> Any:
-    """Return the value of a key, whose first part may itself contain dots."""
-    return document[key] if key in document else look_up(document, key)
 
 
 def md5(content: bytes | None) -> str | None:

@@ -136,24 +136,27 @@ def _judge(
     found = causes.pair(a, b, stage)
     paths = list(dict.fromkeys([*found.a.outs, *found.b.outs]))
     outputs = [path for path in paths if a.hash_of(stage, path) != b.hash_of(stage, path)]
+    own = causes.recorded(found)
     if not outputs:
-        return Finding(stage, IDENTICAL, although=causes.recorded(found))
+        although = [cause for cause in own if cause.kind != causes.MACHINE]
+        return Finding(stage, IDENTICAL, although=although)
 
     sources = _sources_of_difference(found, producers, before)
     roots = list(dict.fromkeys(root for source in sources for root in _roots(before[source])))
-    explained = [
-        path for path in found.a.data if any(name in sources for name in producers.get(path, []))
-    ]
     finding = Finding(stage, DIFFERENT, outputs, follows=roots)
-    finding.causes = causes.changed_outputs(a, b, found)
-    inputs = causes.changed_inputs(found, explained)
-    own = causes.recorded(found)
-    if roots:  # enough of a reason; what a person changed comes on top, not the machine
-        finding.causes += [cause for cause in own if cause.kind != causes.MACHINE]
-    elif any(cause.kind == causes.DATA for cause in [*finding.causes, *own]):
-        finding.causes += own  # the folder that holds the changed file is no cause of its own
-    else:
-        finding.causes += [*inputs, *own]
+    if roots:  # reason enough; what a person changed comes on top, not the machine
+        own = [cause for cause in own if cause.kind != causes.MACHINE]
+    # Inputs that some stage writes, and none of those is known to have made them differ.
+    unexplained = {path for path, names in producers.items() if names and not {*names} & {*sources}}
+    outside = {path for path, names in producers.items() if not names}
+    finding.causes = [
+        *causes.changed_outputs(a, b, found),
+        *causes.changed_inputs(found, unexplained),
+        *own,
+    ]
+    if not finding.causes:
+        # A folder such as own/, of which a stage takes the files that its parameters name.
+        finding.causes = causes.changed_inputs(found, outside)
     if not finding.causes and not roots:
         finding.causes = [causes.nothing_recorded(found)]
     figures = _figures(a, b, stage, declared)
@@ -247,7 +250,9 @@ def describe(a: Run, b: Run, findings: Sequence[Finding]) -> str:
     if notes:
         lines += ["", *(line for note in notes for line in _wrap(note, "note: ", " " * 6))]
     lines += ["", *_wrap(conclusion(findings), "", "")]
-    return "\n".join(lines) + "\n"
+    # What another project's files say must not command the terminal.
+    text = "\n".join(line.rstrip() for line in lines)
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def conclusion(findings: Sequence[Finding]) -> str:
@@ -429,7 +434,7 @@ def main() -> None:
     findings = verify(a, b, declared)
     if args.json:
         files.write_json(args.json, as_json(a, b, findings))
-    sys.stdout.write(describe(a, b, findings))
+    sys.stdout.write(f"{describe(a, b, findings)}\n")
     sys.exit(exit_code(findings))
 
 

@@ -392,7 +392,7 @@ def test_outputs_that_hold_no_floats_have_no_tolerance(tmp_path):
     assert told(Story(), changed, tmp_path)["parse@documents"][0] == "DIFFERENT"
 
 
-@pytest.mark.parametrize("state", ["missing", "older", "restored", "broken"])
+@pytest.mark.parametrize("state", ["missing", "older", "restored", "broken", "odd"])
 def test_a_receipt_that_is_not_of_the_run_blames_nobody(tmp_path, state):
     a = Story().write(tmp_path / "a")
     b = Story(facts=Story().facts | {"processor": "Intel"}, weights="other", mcc=0.9)
@@ -408,6 +408,8 @@ def test_a_receipt_that_is_not_of_the_run_blames_nobody(tmp_path, state):
         edit(receipt, lambda content: content.pop("outputs"))
     elif state == "restored":
         edit(receipt, restored)
+    elif state == "odd":
+        edit(receipt, lambda content: content.update(packages=["torch"]))
     else:
         receipt.write_text("{")
 
@@ -576,6 +578,32 @@ def test_outside_of_a_repository_the_message_says_so(tmp_path, monkeypatch):
         runs.open_run("main")
     with pytest.raises(BertlineError, match=r"has no dvc\.lock: type `dvc repro` there first"):
         runs.open_run("workspace")
+
+
+@pytest.mark.parametrize(
+    "entry", ["text", {"deps": []}, {"cmd": "a", "outs": ["b"]}], ids=["text", "no cmd", "no path"]
+)
+def test_an_entry_that_is_not_as_dvc_writes_it_is_refused(tmp_path, entry):
+    lock = {"schema": "2.0", "stages": {"split": entry}}
+    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
+
+    with pytest.raises(BertlineError, match="has an entry that is not as DVC writes it"):
+        runs.open_run(str(tmp_path))
+
+
+def test_what_another_project_says_does_not_command_the_terminal(tmp_path, capsys):
+    a = Story().write(tmp_path / "a")
+    b = Story(train={"epochs": "\x1b[2J"}, weights="other").write(tmp_path / "b")
+
+    assert "train.epochs: 2 -> ?[2J" in run(capsys, a, b)[1]
+
+
+def test_names_that_contain_dots_are_looked_up():
+    values = {"a.b": {"c": 1}, "a": {"d": 2, "d.e": 3}}
+
+    found = [runs.look_up(values, key) for key in ("a.b.c", "a.d", "a.d.e", "a.x", "a.b.c.d")]
+
+    assert found == [1, 2, 3, None, None]
 
 
 def test_a_lock_that_is_none_is_refused(tmp_path):
