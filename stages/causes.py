@@ -86,8 +86,11 @@ def changed_outputs(a: Run, b: Run, found: Pair) -> list[Cause]:
         for path in found.a.outs:
             if a.hash_of(found.a.name, path) == b.hash_of(found.a.name, path):
                 continue
-            if path in run.on_disk:
-                known, how = "dvc.lock records", "changed after the run"
+            if path in run.touched:
+                known = "dvc.lock records"
+                how = (
+                    f"changed after the run{'' if run.in_folder else ', or not committed with it'}"
+                )
             elif path in receipt.altered:
                 known, how = "the stage wrote", "changed after the run, and committed"
             else:

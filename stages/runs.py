@@ -135,8 +135,8 @@ class Receipt:
 class Run:
     """A recorded run of the pipeline.
 
-    stages: those that have run, in the order of dvc.lock. waiting: those that have not. on_disk:
-    outputs in the folder that are not what dvc.lock records, with the MD5 that they have.
+    stages: those that have run, in the order of dvc.lock. waiting: those that have not. touched:
+    outputs, in the folder or in git, that are not what dvc.lock records, with their MD5.
     """
 
     name: str
@@ -144,11 +144,16 @@ class Run:
     tree: Tree
     stages: dict[str, Recorded]
     waiting: list[str]
-    on_disk: dict[str, str]
+    touched: dict[str, str]
 
     def hash_of(self, stage: str, path: str) -> str | None:
-        """Return the MD5 of an output: what lies in the folder counts, then what was recorded."""
-        return self.on_disk.get(path, self.stages[stage].outs.get(path))
+        """Return the MD5 of an output: what is there counts, then what was recorded."""
+        return self.touched.get(path, self.stages[stage].outs.get(path))
+
+    @property
+    def in_folder(self) -> bool:
+        """Whether it is a folder's, not a commit's."""
+        return isinstance(self.tree, FolderTree)
 
     def receipt(self, stage: str) -> Receipt:
         """Return the receipt of a stage, which the stage's own command names."""
@@ -194,8 +199,27 @@ def open_folder(folder: Path, name: str) -> Run:
 
 def _run(name: str, title: str, tree: Tree, lock: bytes, folder: Path | None) -> Run:
     stages, waiting = _live(tree, read_lock(lock, f"{name}: {LOCK}"))
-    on_disk = changed_on_disk(folder, stages) if folder else {}
-    return Run(name, title, tree, stages, waiting, on_disk)
+    outs = {path: md5 for stage in stages.values() for path, md5 in stage.outs.items()}
+    if folder is None:
+        found = {path: _md5_in(tree, path) for path in outs}
+    else:
+        counted = console.progress(outs, total=len(outs), label="hash outputs", unit="outputs")
+        found = {path: hashes.md5(folder / path) for path in counted}
+    # What is not there is no change: data comes with `dvc checkout` or `dvc pull`.
+    present = {path: md5 for path, md5 in found.items() if md5 is not None}
+    touched = {path: md5 for path, md5 in present.items() if md5 != outs[path]}
+    return Run(name, title, tree, stages, waiting, touched)
+
+
+def _md5_in(tree: Tree, path: str) -> str | None:
+    """Return the MD5 of a file or folder of a commit, as `hashes.md5` does for those on disk."""
+    names = tree.names(path)
+    if not names:
+        return md5(tree.read(path))
+    listed = [
+        {"md5": md5(tree.read(name)), "relpath": name.removeprefix(f"{path}/")} for name in names
+    ]
+    return f"{md5(json.dumps(listed, sort_keys=True).encode())}.dir"
 
 
 def read_lock(content: bytes, where: str) -> dict[str, Recorded]:
@@ -295,17 +319,6 @@ def flatten(values: Any, name: str = "") -> dict[str, Any]:
     for key, value in values.items():
         leaves |= flatten(value, f"{name}.{key}" if name else str(key))
     return leaves
-
-
-def changed_on_disk(folder: Path, stages: Mapping[str, Recorded]) -> dict[str, str]:
-    """Return the outputs in a folder that are not what dvc.lock records, with their MD5.
-
-    What is not there is no change: outputs come with `dvc checkout` or `dvc pull`.
-    """
-    outs = {path: md5 for stage in stages.values() for path, md5 in stage.outs.items()}
-    counted = console.progress(outs, total=len(outs), label="hash outputs", unit="outputs")
-    found = {path: hashes.md5(folder / path) for path in counted}
-    return {path: md5 for path, md5 in found.items() if md5 is not None and md5 != outs[path]}
 
 
 def judge_receipt(recorded: Recorded, content: bytes | None) -> Receipt:

@@ -2,8 +2,8 @@
 
 Reads   dvc.lock, metrics/ and metrics/receipts/ of the runs A and B, and tolerances.yaml. A run is
         a project's folder, a branch, tag or commit of the current project, a DVC experiment by its
-        name, or `workspace`, the current folder, which is also B's default. Outputs in a folder
-        are hashed, so that a change after the run is seen.
+        name, or `workspace`, the current folder, which is also B's default. What a folder or
+        revision holds of the outputs is hashed, so that a change after the run is seen.
 Writes  nothing but what it prints, and with --json the same to a file for programs.
 
     python -m stages.verify HEAD
@@ -35,7 +35,7 @@ WITHIN = "within tolerance"
 DIFFERENT = "DIFFERENT"
 ONLY_A, ONLY_B = "only in A", "only in B"
 
-UNMEASURED = "no figure of its own measures it; the stages after it do"
+UNMEASURED = "no figure of its own measures it"
 METRICS = "metrics/"  # where the outputs lie that are figures
 
 # Causes that a person made: with one of these, other outputs are as expected.

@@ -531,6 +531,31 @@ def test_revisions_are_read_from_git_and_the_workspace_is_the_default(repository
     assert run(capsys, "HEAD", "workspace")[0] == 0
 
 
+@pytest.mark.parametrize("path", ["metrics/train/1.json", "metrics/parse/documents.json"])
+def test_figures_that_were_edited_and_committed_are_seen(repository, path):
+    edit(repository / path, lambda content: content.update(mcc=0.9))
+    commit()
+
+    found = verify.verify(runs.open_run("HEAD~1"), runs.open_run("HEAD"), DECLARED)
+
+    (finding,) = (finding for finding in found if finding.verdict != "identical")
+    assert finding.why == [
+        f"data: {path} in B is not what dvc.lock records: changed after the run, or not committed "
+        f"with it"
+    ]
+
+
+def test_folders_in_git_are_hashed_as_those_on_disk(repository):
+    for name in ("b/x.csv", "b.csv", "a/é.csv"):
+        _write(repository / "metrics" / "evaluate" / name, name)
+    commit()
+
+    tree = runs.open_run("HEAD").tree
+
+    assert runs._md5_in(tree, "metrics/evaluate") == hashes.md5(repository / "metrics/evaluate")
+    assert runs._md5_in(tree, "metrics/none") is None
+
+
 def test_an_experiment_is_found_by_its_name(repository, capsys):
     git("update-ref", f"refs/exps/{'0' * 2}/{'1' * 38}/slower", "HEAD")
     git("update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
