@@ -1,4 +1,4 @@
-"""Hash files and folders as DVC does, so that a receipt and dvc.lock can be held against each other.
+"""Hash files and folders as DVC does, so that receipts can be held against dvc.lock.
 
 A file has the MD5 of its bytes. A folder has that of a JSON list of its files' paths and MD5s, in
 order of the paths, with the ending `.dir`: names and contents count; times, modes and empty folders
