@@ -12,6 +12,8 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,10 @@ Item = TypeVar("Item")
 
 EXIT_MISTAKE = 2  # a mistake that the message explains; a defect of ours exits 1 with a traceback
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it; DVC then commits nothing
+
+# Set by DVC for the commands of stages.
+DVC_STAGE = "DVC_STAGE"
+WATCH_INTERVAL = 1  # seconds between two looks whether the DVC that called is alive
 
 # Seconds between two progress lines where stderr is a file: readable in a log, and not flooding it.
 LOG_INTERVAL = 10
@@ -109,10 +115,14 @@ def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Ite
 def run(main: Callable[[], None]) -> None:
     """Call `main` and turn a person's mistake into a sentence and exit code 2.
 
-    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases.
+    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases. A stage
+    that DVC has called ends when that DVC is killed: nobody would take its result, and the next
+    `dvc repro` would have to wait for it.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if os.environ.get(DVC_STAGE):
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         main()
     except BertlineError as error:
@@ -127,3 +137,11 @@ def run(main: Callable[[], None]) -> None:
         place = error.filename or "the output"
         log(f"error: cannot write {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
         sys.exit(EXIT_MISTAKE)
+
+
+def _end_with(parent: int) -> None:
+    """Send this process a SIGTERM once its parent is another one: the system's, for an orphan."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_INTERVAL)
+    log("the dvc that called this stage has ended: ending too")
+    os.kill(os.getpid(), signal.SIGTERM)

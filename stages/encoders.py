@@ -1,14 +1,35 @@
 """Load an encoder from a folder on disk; nothing is fetched, and no code of its own is run."""
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from stages.errors import BertlineError
 
 LABELS = ("unacceptable", "acceptable")  # by number, as CoLA labels sentences
+
+# Memory that cuBLAS may use: with a fixed size its results are the same on every run.
+# https://docs.nvidia.com/cuda/cublas/#results-reproducibility
+CUBLAS_WORKSPACE = ":4096:8"
+
+# Sentences classified at once. They share a padded length, so it is part of the last digits.
+SENTENCES_PER_STEP = 64
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def load_config(folder: Path) -> PreTrainedConfig:
@@ -60,6 +81,84 @@ def choose_device() -> torch.device:
     if torch.accelerator.is_available():
         return torch.device(torch.accelerator.current_accelerator().type)
     return torch.device("cpu")
+
+
+def compute_repeatably() -> None:
+    """Let torch choose algorithms that give the same result on every run, or refuse to compute.
+
+    For the whole process; to be called before anything is computed on a GPU.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False  # which tries algorithms and keeps the fastest
+    # The deterministic mode also fills fresh memory, which no operation here reads unwritten:
+    # it costs a sixth of a training step and changes no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
+def in_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], device: torch.device
+) -> Iterator[Result]:
+    """Yield `function` of each item, in order; on a CPU as many at once as there are cores.
+
+    Each is computed by one thread, so that the result is the same with any number of cores: an
+    operation that is divided among threads sums in another order with another number of them.
+    """
+    if device.type != "cpu":
+        yield from map(function, items)
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(cores())
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def classify(
+    model: PreTrainedModel, input_ids: list[np.ndarray], padding_id: int, device: torch.device
+) -> np.ndarray:
+    """Return a classifier's logits for each sentence, shape (n, labels), float32.
+
+    Sentences are taken in order of length, so that little is padded, and computed in fp32. The
+    model is left in evaluation mode.
+    """
+    order = np.argsort([len(ids) for ids in input_ids], kind="stable")
+    steps = [
+        order[start : start + SENTENCES_PER_STEP]
+        for start in range(0, len(order), SENTENCES_PER_STEP)
+    ]
+    model.eval().to(device)
+
+    def step(rows: np.ndarray) -> np.ndarray:
+        batch = [torch.tensor(input_ids[row], dtype=torch.long) for row in rows]
+        padded = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=padding_id)
+        lengths = torch.tensor([len(ids) for ids in batch])
+        mask = torch.arange(padded.shape[1])[None, :] < lengths[:, None]
+        with torch.inference_mode():
+            output = model(input_ids=padded.to(device), attention_mask=mask.long().to(device))
+        return output.logits.float().cpu().numpy()
+
+    logits = np.empty((len(input_ids), model.config.num_labels), dtype=np.float32)
+    for rows, values in zip(steps, in_parallel(step, steps, device), strict=True):
+        logits[rows] = values
+    return logits
+
+
+def describe(device: torch.device) -> str:
+    """Return the kind of device, with an accelerator's name where torch knows it."""
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return device.type
 
 
 def choose_precision(wanted: str, device: torch.device, *, key: str) -> str:

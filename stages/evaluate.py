@@ -31,6 +31,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score, log_loss, matthews_corrcoef
 from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_limits
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from stages import console, encoders, files, params
@@ -38,8 +39,6 @@ from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
-
-SENTENCES_PER_STEP = 64  # sentences predicted at once; it changes speed and memory only
 
 PREDICTIONS = pa.schema(
     [
@@ -59,6 +58,7 @@ TFIDF_TOKEN = r"\w+|[^\w\s]"
 TFIDF_NGRAMS = (1, 3)
 # Inverse strengths of regularisation, of which cross-validation on the training fold takes one.
 REGRESSION_CS = (1.0, 10.0, 100.0)
+REGRESSION_TOLERANCE = 1e-8  # of the gradient; probabilities then agree to seven digits everywhere
 
 MAJORITY = "majority class"
 TFIDF = "TF-IDF + logistic regression"
@@ -72,7 +72,6 @@ class Evaluate(Section):
     bootstrap_samples: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
-    threads: Annotated[int, Field(ge=1)]
 
 
 def mcc_of_counts(
@@ -123,25 +122,9 @@ def bootstrap_mcc(
 def predict(
     model: PreTrainedModel, input_ids: list[np.ndarray], padding_id: int, device: torch.device
 ) -> np.ndarray:
-    """Return each sentence's probability of being acceptable, shape (n,), float32.
-
-    Sentences are taken in order of length, so that little is padded, and computed in fp32.
-    """
-    order = np.argsort([len(ids) for ids in input_ids], kind="stable")
-    probabilities = np.empty(len(input_ids), dtype=np.float32)
-    model.eval().to(device)
-    for start in range(0, len(order), SENTENCES_PER_STEP):
-        rows = order[start : start + SENTENCES_PER_STEP]
-        batch = [torch.tensor(input_ids[row], dtype=torch.long) for row in rows]
-        padded = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=padding_id)
-        lengths = torch.tensor([len(ids) for ids in batch])
-        mask = torch.arange(padded.shape[1])[None, :] < lengths[:, None]
-        with torch.inference_mode():
-            logits = model(
-                input_ids=padded.to(device), attention_mask=mask.long().to(device)
-            ).logits
-        probabilities[rows] = torch.softmax(logits.float(), dim=1)[:, 1].cpu().numpy()
-    return probabilities
+    """Return each sentence's probability of being acceptable, shape (n,), float32."""
+    logits = encoders.classify(model, input_ids, padding_id, device)
+    return torch.softmax(torch.from_numpy(logits), dim=1)[:, 1].numpy()
 
 
 def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
@@ -149,6 +132,10 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
 
     The classes weigh the same, as they do in MCC, and five-fold cross-validation for MCC chooses
     the strength of regularisation, so that the baseline is a fair one.
+
+    liblinear (Fan et al. 2008) runs to a tight tolerance on one thread: lbfgs stops well before,
+    and where it stops depends on the threads and the routines of the linear algebra library, which
+    moved MCC by up to .012 between two machines.
     """
     folds = int(min(5, *np.bincount(labels, minlength=2)))
     if folds < 2:
@@ -162,13 +149,16 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
         cv=folds,
         scoring="matthews_corrcoef",
         class_weight="balanced",
+        solver="liblinear",
+        tol=REGRESSION_TOLERANCE,
         max_iter=1000,
         use_legacy_attributes=False,
     )
     vectorizer = TfidfVectorizer(
         token_pattern=TFIDF_TOKEN, ngram_range=TFIDF_NGRAMS, sublinear_tf=True
     )
-    return make_pipeline(vectorizer, regression).fit(texts, labels)
+    with threadpool_limits(1, user_api="blas"):
+        return make_pipeline(vectorizer, regression).fit(texts, labels)
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -378,9 +368,9 @@ def main() -> None:
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
         encoders.quiet()
-        torch.set_num_threads(options.threads)
+        encoders.compute_repeatably()
         device = encoders.choose_device()
-        facts |= {"device": device.type, "precision": "fp32", "threads": options.threads}
+        facts |= {"device": encoders.describe(device), "precision": "fp32"}
         predictions, scores = evaluate(rows, args.models, seeds, options, device)
         shown = scores.drop(columns="sentences").round(3)
         console.log(shown.to_string(index=False, na_rep="-"))

@@ -1,10 +1,13 @@
 """Read tables with a useful error, and write files and folders whole or not at all.
 
 A writer works beside its target, the data is flushed to disk, and a rename puts it in place: a
-killed process leaves the earlier result or none, never half of one.
+killed process leaves the earlier result or none, never half of one. Only one process at a time
+writes a folder.
 """
 
+import contextlib
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages import console
 from stages.errors import BertlineError
 
 HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
@@ -51,21 +55,50 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds."""
+    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds.
+
+    Where another process is writing the same one, this waits for it to end.
+    """
     _refuse_to_replace(target)
     partial = _partial(target)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            if path.is_file():
-                _flush(path)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    finally:
+    lock = target.parent / f".{target.name}.lock"
+    with alone(lock, f"{target} is being written by another process; waiting for that one"):
         shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            for path in sorted(partial.rglob("*")):
+                if path.is_file():
+                    _flush(path)
+            if target.exists():
+                shutil.rmtree(target)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def alone(lock: Path, waiting: str) -> Iterator[None]:
+    """Run the block while no other process holds the file `lock`; log `waiting` if one does.
+
+    The file is removed at the end; the system releases the lock of a killed process.
+    """
+    with contextlib.ExitStack() as opened:
+        while True:
+            stream = opened.enter_context(lock.open("a"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                console.log(waiting)
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Whoever held it has removed the file: then the lock is on one that nobody else finds.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                    break
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def write_json(target: Path, content: Mapping[str, Any]) -> None:

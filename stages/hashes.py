@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages import files
 
-# What stages keep beside their outputs while they work; .dvcignore names the same.
+# Endings of what stages keep beside their outputs while they work; .dvcignore names the same.
 WORKING_FILES = (".part", ".checkpoint", ".lock")
 
 
@@ -31,7 +31,7 @@ def _of_folder(folder: Path) -> str:
     listed = [
         {"md5": _of_file(folder / path), "relpath": path.as_posix()}
         for path in sorted(within, key=lambda path: path.as_posix())
-        if not any(part.endswith(WORKING_FILES) for part in path.parts)
+        if not any(part.startswith(".") and part.endswith(WORKING_FILES) for part in path.parts)
     ]
     text = json.dumps(listed, sort_keys=True).encode()
     return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"

@@ -15,9 +15,11 @@ BERTopic (Grootendorst 2022): UMAP reduces the vectors, HDBSCAN clusters them, c
 finds each cluster's words. UMAP is seeded, so that topics are the same on every run.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -74,6 +76,7 @@ class Umap(Section):
     n_components: Annotated[int, Field(ge=2)]
     min_dist: Annotated[float, Field(ge=0, le=1)]
     metric: Literal["cosine", "euclidean"]
+    threads: Annotated[int, Field(ge=1, le=256)]
 
 
 class Map(Section):
@@ -156,11 +159,22 @@ def check_size(documents: int, options: TopicFit) -> None:
             )
 
 
+def allow_threads(count: int) -> None:
+    """Let numba start `count` threads, also on fewer cores; only before it has started any."""
+    if count > numba.config.NUMBA_NUM_THREADS:
+        os.environ["NUMBA_NUM_THREADS"] = str(count)
+        numba.config.reload_config()
+
+
 def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.ndarray, np.ndarray]:
     """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
 
-    Nearest neighbours are searched once and serve both.
+    Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
+    pynndescent does it) divides its random choices among its threads and gives other neighbours
+    with another number of them, so that number is a parameter; the rest of UMAP does not depend
+    on threads.
     """
+    allow_threads(options.umap.threads)
     shared = {"metric": options.umap.metric, "random_state": options.seed}
     neighbours = nearest_neighbors(
         vectors,
@@ -169,6 +183,7 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.nda
         metric_kwds={},
         angular=False,
         random_state=np.random.RandomState(options.seed),
+        n_jobs=options.umap.threads,
     )
     shared |= {
         "n_neighbors": options.umap.n_neighbors,
