@@ -1,10 +1,12 @@
-"""What the tests share: a BERT small enough to load in a blink, once per session."""
+"""What the tests share, made once per session: small BERTs, and the project after a small run."""
 
 from pathlib import Path
 
 import pytest
 
+from tests import project as projects
 from tests import tiny
+from tests.project import Project
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,17 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_bert_cls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the same BERT with files that pool its first vector and normalise it."""
     return tiny.write_bert(tmp_path_factory.mktemp("encoder") / "bert-cls", pooling="cls")
+
+
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return the project after its first `dvc repro` on miniature inputs. Copy it to change it."""
+    folder = tmp_path_factory.mktemp("a project") / "ünïcode path"
+    return projects.run_first(projects.make(folder, tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="module")
+def project(made_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a copy of the project after its first run, for the tests of one module to share."""
+    folder = tmp_path_factory.mktemp("another project") / "ünïcode path"
+    return projects.copy(made_project, folder)

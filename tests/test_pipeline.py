@@ -1,13 +1,8 @@
 """dvc.yaml against the code, and the whole pipeline through DVC on miniature inputs."""
 
 import ast
-import os
 import re
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +14,7 @@ from ruamel.yaml import YAML
 
 from stages import files
 from stages.closure import ROOT, closure
-from tests import tiny
+from tests.project import Project, edit, ran
 
 # What a call in a stage's script reads of the parameter files: section of params.yaml, or keys of
 # the source's entry in sources.yaml.
@@ -146,167 +141,6 @@ def test_stages_run_as_modules_say_what_they_read_and_write() -> None:
 
 
 # --- the pipeline through DVC -------------------------------------------------------------------
-
-
-@dataclass
-class Project:
-    """A copy of the project in a temporary repository, with inputs that run in seconds."""
-
-    folder: Path
-    environment: dict[str, str]
-    first: list[str] = field(default_factory=list)
-
-    def run(self, *command: str) -> str:
-        """Run a command in the project and return what it printed; fail loudly if it fails."""
-        finished = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        printed = finished.stdout + finished.stderr
-        assert finished.returncode == 0, f"{' '.join(command)}\n{printed}"
-        return printed
-
-    def repro(self) -> list[str]:
-        """Run `dvc repro` and return the names of the stages that ran."""
-        return ran(self.run("dvc", "repro"))
-
-    def set(self, **values: object) -> None:
-        """Set parameters by their dotted name, a double underscore for each dot."""
-        edit(
-            self.folder / "params.yaml",
-            {name.replace("__", "."): value for name, value in values.items()},
-        )
-
-
-def ran(printed: str) -> list[str]:
-    return re.findall(r"Running stage '([^']+)'", printed)
-
-
-def edit(path: Path, values: dict[str, object]) -> None:
-    """Set values by their dotted names in a YAML file, comments kept."""
-    yaml = YAML()
-    document = yaml.load(path)
-    for name, value in values.items():
-        *parents, last = name.split(".")
-        place = document
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-    yaml.dump(document, path)
-
-
-def own_source(role: str, folder: Path, parse: dict[str, object] | None) -> dict[str, object]:
-    """Return an entry of sources.yaml for the files below `own/<folder>`."""
-    names = sorted(path for path in folder.rglob("*") if path.is_file())
-    hashes = {path.relative_to(folder).as_posix(): files.sha256(path) for path in names}
-    entry: dict[str, object] = {
-        "title": f"Miniature {role}",
-        "roles": ["backbone", "embedder"] if role == "encoder" else [role],
-        "licence": "Apache-2.0",
-        "fetch": {"kind": "path", "folder": f"own/{folder.name}", "files": hashes},
-    }
-    return entry if parse is None else entry | {"parse": parse}
-
-
-MINIATURE = {
-    "inputs.sentences": "tiny-pairs",
-    "inputs.documents": "tiny-documents",
-    "inputs.backbone": "tiny-bert",
-    "inputs.embedder": "tiny-bert",
-    "seeds": [1, 2],
-    "tokenize.max_length": 32,
-    "train.epochs": 2,
-    "evaluate.bootstrap_samples": 200,
-    "topic_fit.umap.n_neighbors": 5,
-    "topic_fit.hdbscan.min_cluster_size": 5,
-    "topic_fit.hdbscan.min_samples": 3,
-    "topic_fit.vectorizer.min_df": 1,
-    "visualize.top_topics": 4,
-}
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Yield the project after its first `dvc repro` on miniature inputs."""
-    folder = tmp_path_factory.mktemp("a project") / "ünïcode path"
-    copy_tracked(folder)
-    tiny.write_bert(folder / "own" / "tiny-bert")
-    tiny.write_documents(folder / "own" / "tiny-documents" / "documents.csv", 80)
-    write_sources(folder)
-    edit(folder / "params.yaml", MINIATURE)
-    shutil.rmtree(folder / "metrics", ignore_errors=True)
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    home = tmp_path_factory.mktemp("home")
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("BERTLINE_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "BERTLINE_CACHE": str(home / "cache"),
-        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
-        "DVC_NO_ANALYTICS": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "tester",
-        "GIT_AUTHOR_EMAIL": "tester@example.com",
-        "GIT_COMMITTER_NAME": "tester",
-        "GIT_COMMITTER_EMAIL": "tester@example.com",
-    }
-    made = Project(folder, environment)
-    made.run("git", "init", "--quiet", "--initial-branch", "main")
-    made.run("git", "add", "--all")
-    made.run("git", "commit", "--quiet", "--message", "Start")
-    made.first = made.repro()
-    made.run("git", "add", "--all")
-    made.run("git", "commit", "--quiet", "--message", "Run")
-    yield made
-
-
-def copy_tracked(folder: Path) -> None:
-    """Copy the project's files, those that git tracks or would track, to `folder`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
-
-
-def write_sources(folder: Path) -> None:
-    """Add the miniature inputs to sources.yaml: three of a person's own, one generated."""
-    path = folder / "sources.yaml"
-    yaml = YAML()
-    table = yaml.load(path)
-    table["tiny-bert"] = own_source("encoder", folder / "own" / "tiny-bert", None)
-    table["tiny-documents"] = own_source(
-        "documents",
-        folder / "own" / "tiny-documents",
-        {
-            "format": "table",
-            "files": {"train": "documents.csv"},
-            "columns": {"text": "text", "group": "group"},
-        },
-    )
-    table["tiny-pairs"] = {
-        "title": "A few minimal pairs (synthetic)",
-        "roles": ["sentences"],
-        "licence": "Apache-2.0",
-        "fetch": {
-            "kind": "generated",
-            "generator": "minimal-pairs",
-            "seed": 5,
-            "sizes": {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60},
-        },
-        "parse": {"format": "cola"},
-    }
-    yaml.dump(table, path)
 
 
 @pytest.mark.slow
