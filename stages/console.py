@@ -35,7 +35,15 @@ DISK_ERRORS = {
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
     errno.EACCES: "permission is denied: check who owns the folder",
     errno.EPERM: "the operation is not permitted: check who owns the folder",
+    errno.EISDIR: "it is a folder, and a file is needed: name another place",
+    errno.ENOTDIR: "a part of the path is a file and no folder: name another place",
+    errno.EEXIST: "a file lies where a folder is needed: name another place",
+    errno.ENAMETOOLONG: "the name is longer than the file system allows: choose a shorter one",
+    errno.ELOOP: "symbolic links lead in a circle: name another place",
+    errno.EFBIG: "the file is larger than the file system or a limit allows",
 }
+# Those that only writing meets; the others may come from reading as well.
+WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 def parser(documentation: str) -> argparse.ArgumentParser:
@@ -124,6 +132,13 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        place = error.filename or "the output"
-        log(f"error: cannot write {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        act = "write" if error.errno in WRITING else "read or write"
+        place = error.filename or ("the output" if error.errno in WRITING else "a file")
+        log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        sys.exit(EXIT_MISTAKE)
+    except MemoryError as error:
+        log(
+            f"error: this machine's memory does not suffice ({str(error) or 'out of memory'}). Use "
+            f"less data, smaller batches or smaller numbers in params.yaml, or a larger machine."
+        )
         sys.exit(EXIT_MISTAKE)
