@@ -39,7 +39,7 @@ class Embed(Section):
 
     tokens_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Annotated[int, Field(ge=1)]
+    threads: params.Threads
 
 
 def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:

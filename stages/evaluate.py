@@ -72,7 +72,7 @@ class Evaluate(Section):
     bootstrap_samples: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
-    threads: Annotated[int, Field(ge=1)]
+    threads: params.Threads
 
 
 def mcc_of_counts(

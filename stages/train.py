@@ -70,7 +70,7 @@ class Train(Section):
     keep: Literal["last", "best"]
     padding: Literal["longest", "max_length"]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Annotated[int, Field(ge=1)]
+    threads: params.Threads
 
 
 class History(TrainerCallback):
