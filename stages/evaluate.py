@@ -250,14 +250,10 @@ def summarize(scores: pd.DataFrame, seeds: int) -> dict[str, dict[str, float | N
 def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.ndarray:
     """Return the probabilities of the model in `folder` for the sentences `rows`, shape (n,)."""
     files.require(folder)
-    try:
+    with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{folder} holds no trained model: {error} Run `dvc repro train@{folder.name}`."
-        ) from error
     return predict(model, rows["input_ids"].tolist(), model.config.pad_token_id, device)
 
 
@@ -265,7 +261,15 @@ def learning_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     """Return the epochs of every seed's history.csv under one another, the seed in front."""
     histories = []
     for seed in seeds:
-        history = pd.read_csv(models / str(seed) / "history.csv")
+        path = models / str(seed) / "history.csv"
+        files.require(path)
+        try:
+            history = pd.read_csv(path)
+        except ValueError as error:  # pandas' parser errors are ValueErrors
+            raise BertlineError(
+                f"{path} cannot be read as the table that `train` writes ({error}). "
+                f"Run `dvc repro train@{seed}`."
+            ) from error
         history.insert(0, "seed", seed)
         histories.append(history)
     return pd.concat(histories, ignore_index=True)
@@ -363,6 +367,9 @@ def main() -> None:
         args.tokens / "tokens.parquet", columns=["id", "source", "label", "text", "input_ids"]
     )
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
+    for table, folder in ((tokens, args.tokens), (folds, args.folds)):
+        if table["id"].duplicated().any():
+            raise BertlineError(f"{folder}: an id occurs twice. Run `dvc repro tokenize split`.")
     rows = tokens.merge(folds, on="id", validate="one_to_one")
     if len(rows) != len(tokens):
         raise BertlineError(

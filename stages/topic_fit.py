@@ -123,6 +123,24 @@ class TopicFit(Section):
     top_words: Annotated[int, Field(ge=2)]
 
 
+def load_vectors(path: Path) -> np.ndarray:
+    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
+    files.require(path)
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
+            f"`dvc repro embed`."
+        ) from error
+    if vectors.dtype.kind != "f":
+        raise BertlineError(
+            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
+            f"`dvc repro embed`."
+        )
+    return vectors
+
+
 def check_vectors(vectors: np.ndarray, documents: int) -> None:
     """Raise BertlineError unless there is one finite vector for each document."""
     if vectors.ndim != 2 or len(vectors) != documents:
@@ -352,8 +370,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
-    files.require(args.vectors / "embeddings.npy")
-    vectors = np.load(args.vectors / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
     check_size(len(documents), options)
 
@@ -368,6 +385,12 @@ def main() -> None:
             raise BertlineError(
                 f"BERTopic assigned {len(topics):,} of {len(documents):,} documents. This is a "
                 f"defect; please report it with your params.yaml."
+            )
+        if (topics == OUTLIERS).all():
+            console.log(
+                f"warning: no topic was found: all {len(topics):,} documents are outliers. Lower "
+                f"topic_fit.hdbscan.min_cluster_size or min_samples in {args.params}, or add "
+                f"documents; documents that are all alike have no topics."
             )
         console.log("coherence")
         figures = measure_topics(

@@ -173,7 +173,7 @@ def load_model(backbone: Path) -> PreTrainedModel:
     Raises BertlineError if the backbone's weights do not fill the encoder that its config.json
     describes: transformers would draw the others at random and train on.
     """
-    try:
+    with encoders.explaining(backbone, "model that can be fine-tuned to classify sentences"):
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             backbone,
             num_labels=len(LABELS),
@@ -186,10 +186,6 @@ def load_model(backbone: Path) -> PreTrainedModel:
             ignore_mismatched_sizes=True,  # a head for other labels is replaced by a new one
             output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{backbone} holds no model that can be fine-tuned to classify sentences: {error}"
-        ) from error
     drawn = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
     # The pooler belongs to the head: encoders trained on other tasks come without one.
     lost = sorted(
