@@ -10,6 +10,7 @@ import argparse
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,7 @@ DISK_ERRORS = {
     errno.ELOOP: "symbolic links lead in a circle: name another place",
     errno.EFBIG: "the file is larger than the file system or a limit allows",
 }
+FULL_MEMORY = re.compile(r"out of memory|allocate memory", re.IGNORECASE)
 # Those that only writing meets; the others may come from reading as well.
 WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
@@ -133,12 +135,18 @@ def run(main: Callable[[], None]) -> None:
         if error.errno not in DISK_ERRORS:
             raise
         act = "write" if error.errno in WRITING else "read or write"
-        place = error.filename or ("the output" if error.errno in WRITING else "a file")
+        # Arrow puts the name into the text, before what the system says.
+        reason = (error.strerror or "").partition(". Detail:")[0]
+        place = error.filename or ("the output" if error.errno in WRITING else f"({reason})")
         log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
         sys.exit(EXIT_MISTAKE)
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        # torch's errors of a full memory, a GPU's or the machine's, are RuntimeErrors.
+        if isinstance(error, RuntimeError) and not FULL_MEMORY.search(str(error)):
+            raise
+        reason = str(error).strip().partition("\n")[0] or "out of memory"
         log(
-            f"error: this machine's memory does not suffice ({str(error) or 'out of memory'}). Use "
-            f"less data, smaller batches or smaller numbers in params.yaml, or a larger machine."
+            f"error: memory does not suffice ({reason}). Use smaller batches or smaller numbers in "
+            f"params.yaml, less data, or a larger machine."
         )
         sys.exit(EXIT_MISTAKE)

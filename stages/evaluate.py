@@ -69,7 +69,8 @@ class Evaluate(Section):
     """The section `evaluate` of params.yaml."""
 
     batch_size: Annotated[int, Field(ge=1)]
-    bootstrap_samples: Annotated[int, Field(ge=100)]
+    # At a million the interval has long ceased to move, and memory still suffices.
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
     threads: params.Threads

@@ -171,7 +171,8 @@ def _ask(
         ) from error
     except (requests.ConnectionError, requests.Timeout) as error:
         raise _Passing(f"{host(url)} is not reached ({_reason(error)})") from error
-    except requests.RequestException as error:  # a malformed URL, or one of a proxy or redirect
+    # A malformed URL, or one of a proxy or redirect; ValueError is for brackets that do not close.
+    except (requests.RequestException, ValueError) as error:
         raise FetchError(f"{host(url)} cannot be asked ({_reason(error)})") from error
 
 

@@ -95,7 +95,9 @@ class Vectorizer(Section):
 
     stop_words: Literal["english"] | list[str] | None
     min_df: Annotated[int, Field(ge=1)]
-    ngram_range: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
+    ngram_range: Annotated[
+        list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
+    ]
 
     @model_validator(mode="after")
     def _ordered(self) -> "Vectorizer":
@@ -120,7 +122,7 @@ class TopicFit(Section):
     hdbscan: Hdbscan
     vectorizer: Vectorizer
     ctfidf: Ctfidf
-    top_words: Annotated[int, Field(ge=2)]
+    top_words: Annotated[int, Field(ge=2, le=1_000)]
 
 
 def load_vectors(path: Path) -> np.ndarray:
@@ -411,12 +413,13 @@ def main() -> None:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
-        if args.table:
-            table = described[["topic", "count", "name"]].copy()
-            table.insert(2, "share", (table["count"] / len(documents)).round(4))
-            files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
-        if args.metrics:
-            files.write_json(args.metrics, figures)
+            # Within, so that a failure leaves the earlier topics.
+            if args.table:
+                table = described[["topic", "count", "name"]].copy()
+                table.insert(2, "share", (table["count"] / len(documents)).round(4))
+                files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
+            if args.metrics:
+                files.write_json(args.metrics, figures)
 
 
 if __name__ == "__main__":

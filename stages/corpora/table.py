@@ -114,7 +114,7 @@ def _read(
         if "id" not in frame:
             frame["id"] = [f"{name}:{number}" for number in range(1, len(frame) + 1)]
         frame[group] = name
-        empty = frame["text"].str.strip() == ""
+        empty = frame["text"].astype("str").str.strip() == ""
         rows_in += len(frame)
         dropped += int(empty.sum())
         frames.append(frame[~empty])
