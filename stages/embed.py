@@ -13,6 +13,7 @@ Documents are read, cut into word pieces and written a window at a time, so memo
 however many there are; within a window those of like length share a batch.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -69,6 +70,17 @@ def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
             f"pieces, and the encoder takes {positions}. Set max_seq_length to {positions}."
         )
     return encoder
+
+
+def reserve(path: Path) -> None:
+    """Take the disk space of a file that is mapped into memory; OSError if there is too little.
+
+    Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
+    word. macOS lacks the call.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def windows(documents: Path) -> Iterator[list[str]]:
@@ -134,6 +146,7 @@ def embed(
     count = pq.read_metadata(documents).num_rows
     shape = (count, encoder.get_embedding_dimension())
     vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+    reserve(target)
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     pieces = cut = done = 0
     with console.counter(total=count, label="embed", unit="documents") as advance:

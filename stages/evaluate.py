@@ -389,10 +389,11 @@ def main() -> None:
         curves = learning_curves(args.models, seeds)
         with files.whole_folder(args.out) as out:
             files.write_table(out / "predictions.parquet", predictions, PREDICTIONS)
-        if args.plots:
-            write_plots(args.plots, predictions, scores, curves, options)
-        if args.metrics:
-            files.write_json(args.metrics, summarize(scores, len(seeds)))
+            # Within, so that a failure leaves the earlier predictions.
+            if args.metrics:
+                files.write_json(args.metrics, summarize(scores, len(seeds)))
+            if args.plots:
+                write_plots(args.plots, predictions, scores, curves, options)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Lang (1995), NewsWeeder; the "by date" order is Jason Rennie's. Parts of a messa
 scikit-learn's functions, so that the texts are those of `fetch_20newsgroups(remove=...)`.
 """
 
+import gzip
 import re
 import tarfile
 import zlib
@@ -36,6 +37,16 @@ MAX_TOTAL_BYTES = 1 << 30
 TAB_HEADER = ("Category\tText", "d\tstring", "class\t")
 
 
+class _Careful(gzip.GzipFile):
+    """Unpacks a little at a time: a header's extension may claim to have any number of bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return `size` bytes; raise tarfile.ReadError if they are more than a message has."""
+        if size is None or not 0 <= size <= MAX_MESSAGE_BYTES:
+            raise tarfile.ReadError(f"a header that is followed by {size:,} bytes of its own")
+        return super().read(size)
+
+
 def read_archive(path: Path, *, remove: Sequence[str]) -> Rows:
     """Read the messages of the tar archive at `path`, in order of part, group and number.
 
@@ -44,7 +55,7 @@ def read_archive(path: Path, *, remove: Sequence[str]) -> Rows:
     """
     rows = []
     try:
-        with tarfile.open(path, "r:gz") as bundle:
+        with _Careful(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as bundle:
             for part, group, number, content in _messages(bundle, path):
                 text = content.decode(ENCODING)
                 for name, remover in REMOVERS.items():

@@ -72,6 +72,13 @@ def changed(content: bytes, old: bytes, new: bytes) -> bytes:
     return gzip.compress(gzip.decompress(content).replace(old, new))
 
 
+def endless() -> bytes:
+    """Return a tar whose first header is extended by 8 GiB, which a bomb would unpack to zeros."""
+    entry = tarfile.TarInfo("pax")
+    entry.type, entry.size = tarfile.XHDTYPE, (1 << 33) - 1
+    return entry.tobuf(tarfile.GNU_FORMAT) + bytes(2048)
+
+
 PAX = gzip.decompress(tarred(member("pax", b"99999999 path=x\n", type=tarfile.XHDTYPE)))
 WHOLE_ZIP = zipped([(name, ROW) for name in SETS])
 FIRST_ZIP = zipped([(SETS[0], ROW)])
@@ -109,6 +116,11 @@ CASES = [
         "tar-header-damaged",
         "cannot be read as the archive|is not one message",
         changed(GOOD_TAR, b"00000000055", b"0000zzzzz55"),
+    ),
+    messages(
+        "tar-extended-header-without-end",
+        "cannot be read as the archive .*followed by 8,589,934,592 bytes of its own",
+        gzip.compress(endless()),
     ),
     messages("tar-extended-header-lies", "cannot be read as the archive", gzip.compress(PAX)),
     Case(

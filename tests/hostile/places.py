@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.hostile.desk import Case, Desk, accepted
-from tests.hostile.downloads import is_laid_down, own
+from tests.hostile.downloads import GOOD, is_laid_down, own
 
 LARGE = b"published bytes" * 20_000  # 300 kB
 AWKWARD = "own data/\u00c4rger \u2014 \u6570\u636e 'x'"
@@ -47,6 +47,12 @@ def forbidden(desk: Desk) -> None:
     desk.write("theirs/out", b"earlier")
     desk.run_as_nobody()
     (desk.folder / "theirs").chmod(0o555)
+
+
+def cache_is_a_file(desk: Desk) -> None:
+    """Let the cache's place be taken by a file."""
+    desk.serve(GOOD, promised=GOOD)
+    desk.write("cache", b"a file")
 
 
 def circle(desk: Desk) -> None:
@@ -91,6 +97,28 @@ CASES = [
         "the disk is full: free some space",
         full_after_the_first,
         arguments=SENTENCES.format("small/out"),
+    ),
+    Case(
+        "full",
+        "embed",
+        "the disk is full: free some space",
+        lambda desk: desk.mount("small", "size=4k"),
+        arguments="documents.parquet encoder small/out --params params.yaml",
+    ),
+    Case(
+        "metrics-read-only",
+        "evaluate",
+        "the file system is read-only",
+        read_only_metrics,
+        arguments="tokens folds models out --params params.yaml --plots plots "
+        "--metrics small/metrics.json",
+    ),
+    accepted(
+        "cache-is-a-file",
+        "download",
+        "cache .* cannot be written to .*fetching without it",
+        cache_is_a_file,
+        holds=is_laid_down(),
     ),
     Case(
         "read-only",
