@@ -96,6 +96,7 @@ def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFr
     require_table(path, columns=columns or ())
     try:
         table = pq.read_table(path, columns=list(columns) if columns else None)
+        table.validate(full=True)  # reading does not look whether texts are UTF-8
     except (pa.ArrowException, OSError) as error:  # OSError: arrow's for pages that are damaged
         raise _no_table(path, error) from error
     return table.to_pandas()
@@ -131,8 +132,8 @@ def _no_table(path: Path, error: Exception) -> BertlineError:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object that an earlier stage wrote; BertlineError if it is none."""
+def read_json(path: Path, *, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a JSON object that an earlier stage wrote; BertlineError if it is none with `keys`."""
     require(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -145,6 +146,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise BertlineError(
             f"{path} should hold a JSON object, as the stage that writes it does, and holds a "
             f"{type(content).__name__}. Delete it and run `dvc repro`."
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise BertlineError(
+            f"{path} has no `{'`, `'.join(missing)}`; it has {', '.join(content)}. It was written "
+            f"by another version of the stage: run `dvc repro`."
         )
     return content
 

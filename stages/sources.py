@@ -227,14 +227,19 @@ def load_title(name: str, path: Path = PATH) -> str:
 
 
 def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
-    """Return the sources that serve `role`, with the kind of place that each is fetched from."""
-    entries = params.read_yaml(path).items()
-    sound = {name: entry for name, entry in entries if isinstance(entry, dict)}
-    return {
-        name: (entry.get("fetch") or {}).get("kind", "")
-        for name, entry in sound.items()
-        if role in (entry.get("roles") or [])
-    }
+    """Return the sources that serve `role`, with the kind of place that each is fetched from.
+
+    Other entries than the chosen one need not be sound: those that are not are left out.
+    """
+    serving = {}
+    for name, entry in params.read_yaml(path).items():
+        roles, place = (
+            (entry.get("roles"), entry.get("fetch")) if isinstance(entry, dict) else (None, None)
+        )
+        if isinstance(roles, list) and role in roles:
+            kind = place.get("kind") if isinstance(place, dict) else None
+            serving[str(name)] = kind if isinstance(kind, str) else ""
+    return serving
 
 
 def _load(name: str, role: str, path: Path) -> Source:

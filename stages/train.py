@@ -276,8 +276,10 @@ def fine_tune(
 def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[str, Any]]:
     """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`.
 
-    Raises BertlineError if a sentence has no fold.
+    Raises BertlineError if a sentence has no fold, or two.
     """
+    if folds["id"].duplicated().any():
+        raise BertlineError("a sentence has two folds. Run `dvc repro split`.")
     of_sentence = tokens["id"].map(folds.set_index("id")["fold"])
     if of_sentence.isna().any():
         raise BertlineError(
@@ -331,7 +333,8 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
-    max_length = files.read_json(args.tokens / "settings.json")["max_length"]
+    tokenized = files.read_json(args.tokens / "settings.json", keys=["max_length"])
+    max_length = tokenized["max_length"]
     tokens = files.read_table(args.tokens / "tokens.parquet", columns=["id", "label", "input_ids"])
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
     rows = {fold: select(tokens, folds, fold) for fold in ("train", "validation")}

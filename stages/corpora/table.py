@@ -135,7 +135,9 @@ def _load(path: Path, encoding: str) -> pd.DataFrame:
         raise BertlineError(f"{path} does not exist; `fetch.files` should list it too.")
     try:
         if path.suffix == ".parquet":
-            return pq.read_table(path).to_pandas()
+            rows = pq.read_table(path)
+            rows.validate(full=True)  # reading does not look whether texts are UTF-8
+            return rows.to_pandas()
         text = decode(path.read_bytes(), str(path), encoding)
         if path.suffix == ".jsonl":
             return _read_json_lines(text, path)

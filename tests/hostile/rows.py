@@ -435,6 +435,26 @@ FOLDS = [
     ),
     Case(
         "fold-twice",
+        "train",
+        "a sentence has two folds",
+        lambda desk: desk.change_table(
+            "folds/folds.parquet", lambda rows: pd.concat([rows, rows.head(1)])
+        ),
+    ),
+    Case(
+        "settings-of-another-version",
+        "train",
+        "settings.json has no `max_length`; it has longest",
+        lambda desk: desk.write("tokens/settings.json", '{"longest": 64}'),
+    ),
+    Case(
+        "settings-are-broken",
+        "train",
+        "settings.json cannot be read as the JSON object that an earlier stage writes",
+        lambda desk: desk.write("tokens/settings.json", b"\xff"),
+    ),
+    Case(
+        "fold-twice",
         "evaluate",
         "folds: an id occurs twice",
         lambda desk: desk.change_table(
