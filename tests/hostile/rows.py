@@ -70,7 +70,7 @@ def empty(desk: Desk) -> None:
 def parquet(frame: pd.DataFrame) -> bytes:
     """Return a Parquet file."""
     content = io.BytesIO()
-    frame.to_parquet(content)
+    frame.to_parquet(content, compression=None)
     return content.getvalue()
 
 
@@ -322,6 +322,12 @@ TABLES = [
         "cannot be read as a parquet table|half|label|text",
         "a.parquet",
         parquet(GOOD)[:4] + b"\xff" * 40 + parquet(GOOD)[44:],
+    ),
+    table(
+        "parquet-not-utf-8",
+        "cannot be read as a parquet table: .*[Uu][Tt][Ff]",
+        "a.parquet",
+        parquet(GOOD).replace(b"glows", b"gl\xffws"),
     ),
     table("spreadsheet", r"expected a file that ends in \.csv", "a.xlsx", b"PK\3\4"),
     Case(
