@@ -33,6 +33,7 @@ ENCODING = "latin-1"  # as published; every byte is a character of it
 # The longest message has 160 kB and all together have 37 MB: what is far above is an attack.
 MAX_MESSAGE_BYTES = 4 << 20
 MAX_TOTAL_BYTES = 1 << 30
+MAX_READ = 8 << 20  # bytes read at a time: more than any message, and little memory
 
 TAB_HEADER = ("Category\tText", "d\tstring", "class\t")
 
@@ -41,8 +42,8 @@ class _Careful(gzip.GzipFile):
     """Unpacks a little at a time: a header's extension may claim to have any number of bytes."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return `size` bytes; raise tarfile.ReadError if they are more than a message has."""
-        if size is None or not 0 <= size <= MAX_MESSAGE_BYTES:
+        """Return `size` bytes; raise tarfile.ReadError if they are more than MAX_READ."""
+        if size is None or not 0 <= size <= MAX_READ:
             raise tarfile.ReadError(f"a header that is followed by {size:,} bytes of its own")
         return super().read(size)
 

@@ -89,8 +89,10 @@ def have_vectors(desk: Desk) -> None:
 
 
 def shortest_and_longest(desk: Desk) -> None:
-    """Let documents be empty, one character, and a million of them."""
-    desk.change_table("documents.parquet", texts("", "a", "comet " * 170_000, "\U0001f52d"))
+    """Let documents be empty or one character, and one of them a million."""
+    given = ["", "a", "\U0001f52d"] * (DOCUMENTS // 3)
+    given[7] = "comet " * 170_000
+    desk.change_table("documents.parquet", texts(*given))
 
 
 ARRAY = "embeddings.npy cannot be read as the array that embed writes"
