@@ -46,6 +46,8 @@ class explaining:
         if kind is not Exception and not isinstance(error, UNLOADABLE):
             return
         text = str(error).strip()
+        if console.FULL_MEMORY.search(text):
+            return  # no fault of the folder's
         # The first line, and a second one that says what of it: the others are of use to authors.
         reason = " ".join(line.strip() for line in text.splitlines()[:2]).rstrip(".")
         if kind is not Exception and not isinstance(error, OSError | ValueError):
