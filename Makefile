@@ -31,9 +31,10 @@ help:  ## list the targets
 
 install: $(INSTALLED)  ## make .venv with the locked packages
 
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock stages/environment.py
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	$(VENV)/bin/python -m stages.environment --install
 	touch $@
 
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first

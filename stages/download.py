@@ -185,10 +185,14 @@ def main() -> None:
     if isinstance(place, sources.PathFetch):
         refuse_overlap(args.source, Path(place.folder), args.out)
 
-    with (
-        receipt(args.receipt, f"download@{args.role}") as facts,
-        files.whole_folder(args.out) as folder,
-    ):
+    work = receipt(
+        args.receipt,
+        f"download@{args.role}",
+        parameters={f"{args.source}.fetch": place},
+        inputs=[],
+        outputs=[args.out, args.metrics],
+    )
+    with work as facts, files.whole_folder(args.out) as folder:
         try:
             facts["served_by"] = lay_down(args.source, place, folder)
         except FetchError as error:

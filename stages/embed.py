@@ -182,7 +182,14 @@ def main() -> None:
     files.require_table(args.documents, columns=["text"])
     files.require(args.embedder)
 
-    with receipt(args.receipt, "embed") as facts, files.whole_folder(args.out) as out:
+    work = receipt(
+        args.receipt,
+        "embed",
+        parameters={"embed": options},
+        inputs=[args.documents, args.embedder],
+        outputs=[args.out, args.metrics],
+    )
+    with work as facts, files.whole_folder(args.out) as out:
         encoders.quiet()
         device = encoders.choose_device()
         precision = encoders.choose_precision(options.precision, device, key="embed.precision")

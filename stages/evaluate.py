@@ -378,7 +378,13 @@ def main() -> None:
             f"the two belong to different runs. Run `dvc repro split`."
         )
 
-    with receipt(args.receipt, "evaluate") as facts:
+    with receipt(
+        args.receipt,
+        "evaluate",
+        parameters={"evaluate": options, "seeds": seeds},
+        inputs=[args.tokens, args.folds, args.models],
+        outputs=[args.out, args.plots, args.metrics],
+    ) as facts:
         encoders.quiet()
         torch.set_num_threads(options.threads)
         device = encoders.choose_device()

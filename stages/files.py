@@ -25,11 +25,15 @@ HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
+    return digest(path, hashlib.sha256())
+
+
+def digest(path: Path, hasher: "hashlib._Hash") -> str:
+    """Return what `hasher` makes of the bytes of a file, in hexadecimal digits."""
     with path.open("rb") as stream:
         while chunk := stream.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+            hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 @contextmanager

@@ -234,7 +234,17 @@ def main() -> None:
             f"data/parse/{args.role}.parquet."
         )
 
-    with receipt(args.receipt, f"parse@{args.role}"):
+    with receipt(
+        args.receipt,
+        f"parse@{args.role}",
+        parameters={
+            f"parse.{args.role}": getattr(options, args.role),
+            f"{args.source}.title": title,
+            f"{args.source}.parse": recipe,
+        },
+        inputs=[args.raw],
+        outputs=[args.out, args.metrics],
+    ):
         if args.role == "sentences":
             rows, counts = parse_sentences(args.raw, args.source, recipe, options.sentences)
             schema = SENTENCES

@@ -1,7 +1,10 @@
-"""Times, versions and machine facts of one run of a stage, kept apart from its results.
+"""What one run of a stage was made of and on: the receipt in `metrics/receipts/`.
 
-They differ between two runs that give the same bytes, so a receipt is no DVC output; it lies in
-`metrics/receipts/`, in git, beside the figures it explains.
+A receipt names the content of everything that could have decided the result (code, parameters,
+inputs, packages, processor, precision, threads) and of the result itself, with the seconds and the
+memory that it took. It differs between two runs that give the same bytes, so it is no DVC output;
+it lies in git beside the figures that it explains. `python -m stages.verify` holds receipts of two
+runs against each other.
 """
 
 import os
@@ -9,36 +12,88 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from stages import files
+from stages import closure, environment, files, hashes
+from stages.errors import BertlineError
+from stages.params import Section
+
+# Of the instruction sets that a Linux kernel lists, those by which numerical libraries choose
+# their routines: sums come out in another order with each.
+INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_bf16", "amx_int8", "asimd", "sve", "bf16"),
+)
 
 
 @contextmanager
-def receipt(target: Path | None, stage: str) -> Iterator[dict[str, Any]]:
-    """Yield a dictionary for the stage's own facts; write it with the common ones at the end.
+def receipt(
+    target: Path | None,
+    stage: str,
+    *,
+    parameters: Mapping[str, Any],
+    inputs: Sequence[Path],
+    outputs: Sequence[Path | None],
+) -> Iterator[dict[str, Any]]:
+    """Yield a dictionary for the stage's own facts; write them with the common ones at the end.
 
-    Nothing is written if the block fails or `target` is None.
+    stage: its name, with the item behind an `@`. parameters: what it read, by section. inputs,
+    outputs: the paths that it read and wrote, hashed as DVC hashes them; None stands for an output
+    that was not asked for. Nothing is written if the block fails or `target` is None.
+
+    Raises BertlineError, before the block, if packages.yaml does not state what is installed: DVC
+    would file the result under other versions than those that made it.
     """
+    _check_packages(Path())
     started = time.monotonic()
     facts: dict[str, Any] = {}
     yield facts
     if target is None:
         return
+    seconds = round(time.monotonic() - started, 2)
+    written = [path for path in outputs if path is not None]
     common = {
         "stage": stage,
-        "seconds": round(time.monotonic() - started, 2),
+        "seconds": seconds,
         "peak_memory_mib": _peak_memory_mib(),
+        "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "instruction_sets": _instruction_sets(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+    }
+    content = {
+        "parameters": {name: _plain(values) for name, values in parameters.items()},
+        "inputs": {path.as_posix(): hashes.md5(path) for path in inputs},
+        "outputs": {path.as_posix(): hashes.md5(path) for path in written},
+        "code": closure.hashed(stage.partition("@")[0]),
         "packages": _packages(),
     }
-    files.write_json(target, common | facts)
+    files.write_json(target, common | facts | content)
+
+
+def _check_packages(root: Path) -> None:
+    if not (root / environment.PACKAGES).is_file():
+        return  # a stage on its own, outside of the project
+    wrong = [
+        f"{name} is {environment.installed(name)} and stated as {version}"
+        for name, version in environment.stated(root).items()
+        if environment.installed(name) != version
+    ]
+    if wrong:
+        raise BertlineError(
+            f"{environment.PACKAGES} states other versions than those that are installed: "
+            f"{'; '.join(wrong)}. Run `python -m stages.environment`, which corrects it, and then "
+            f"the command again."
+        )
+
+
+def _plain(values: Any) -> Any:
+    return values.model_dump(mode="json") if isinstance(values, Section) else values
 
 
 def _peak_memory_mib() -> int:
@@ -46,13 +101,24 @@ def _peak_memory_mib() -> int:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
-def _processor() -> str:
+def _cpuinfo(key: str) -> str | None:
+    """Return the first value of a key of /proc/cpuinfo, or None where there is none."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return None
+
+
+def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _instruction_sets() -> list[str]:
+    flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
+    return [name for name in INSTRUCTION_SETS if name in flags]
 
 
 def _packages() -> dict[str, str]:

@@ -160,7 +160,13 @@ def main() -> None:
         args.tokens / "tokens.parquet", columns=["id", "set", "label", "pair", "input_ids"]
     )
 
-    with receipt(args.receipt, "split"):
+    with receipt(
+        args.receipt,
+        "split",
+        parameters={"split": options},
+        inputs=[args.tokens],
+        outputs=[args.out, args.metrics],
+    ):
         folds = tokens["set"].copy()
         training = tokens[tokens["set"] == TRAINING_SET]
         in_validation = draw_validation(

@@ -111,7 +111,13 @@ def main() -> None:
             f"{args.backbone} takes at most {limit} word pieces. Set it to {limit} or less."
         )
 
-    with receipt(args.receipt, "tokenize"):
+    with receipt(
+        args.receipt,
+        "tokenize",
+        parameters={"tokenize": options},
+        inputs=[args.sentences, args.backbone],
+        outputs=[args.out, args.metrics],
+    ):
         tokenizer = encoders.load_tokenizer(args.backbone)
         ids = tokenize(sentences["text"].tolist(), tokenizer)
         cut = truncate(ids, tokenizer, options.max_length)

@@ -376,7 +376,13 @@ def main() -> None:
     check_vectors(vectors, len(documents))
     check_size(len(documents), options)
 
-    with receipt(args.receipt, "topic_fit"):
+    with receipt(
+        args.receipt,
+        "topic_fit",
+        parameters={"topic_fit": options},
+        inputs=[args.documents, args.vectors],
+        outputs=[args.out, args.table, args.metrics],
+    ):
         texts = documents["text"].tolist()
         _, reduced, drawn = reduce_vectors(vectors, options)
         console.log("HDBSCAN and class-based TF-IDF")

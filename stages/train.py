@@ -345,7 +345,14 @@ def main() -> None:
             f"split.validation is 0. Set train.keep to last."
         )
 
-    with receipt(args.receipt, f"train@{args.seed}") as facts, files.whole_folder(args.out) as out:
+    work = receipt(
+        args.receipt,
+        f"train@{args.seed}",
+        parameters={"train": options},
+        inputs=[args.tokens, args.folds, args.backbone],
+        outputs=[args.out, args.metrics],
+    )
+    with work as facts, files.whole_folder(args.out) as out:
         encoders.quiet()
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
         device = encoders.choose_device()

@@ -30,6 +30,18 @@ from stages.figures.results import Acceptability, Topics, load_acceptability, lo
 from stages.params import Section
 from stages.receipt import receipt
 
+# What is read below the folder of metrics. The receipts beside them differ from run to run.
+READ = (
+    "download/backbone.json",
+    "download/embedder.json",
+    "parse/sentences.json",
+    "parse/documents.json",
+    "split.json",
+    "evaluate.json",
+    "evaluate",
+    "topic_fit.json",
+)
+
 Inches = Annotated[float, Field(ge=4, le=40)]
 
 
@@ -92,7 +104,13 @@ def main() -> None:
     documents = load_topics(args.metrics, args.topics)
     warn_of_missing_letters(sentences, documents, options.font)
 
-    with receipt(args.receipt, "visualize"):
+    with receipt(
+        args.receipt,
+        "visualize",
+        parameters={"visualize": options},
+        inputs=[*(args.metrics / name for name in READ), args.topics],
+        outputs=[args.out],
+    ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
             total = 4 + 2 * len(sentences.test_sets)

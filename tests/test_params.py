@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from stages import params
+from stages.closure import ROOT
 from stages.errors import BertlineError
 from stages.params import Section
-from tests.closure import ROOT
 
 SECTIONS = {
     "parse": "Parse",

@@ -18,8 +18,8 @@ from dvc.stage import PipelineStage
 from ruamel.yaml import YAML
 
 from stages import files
+from stages.closure import ROOT, closure
 from tests import tiny
-from tests.closure import ROOT, closure
 
 # What a call in a stage's script reads of the parameter files: section of params.yaml, or keys of
 # the source's entry in sources.yaml.
@@ -77,7 +77,7 @@ def test_deps_are_exactly_the_modules_that_the_script_imports(stage: PipelineSta
     }
     assert declared == closure(script_of(stage)), (
         f"deps of {stage.name} in dvc.yaml differ from what its script imports; "
-        f"`python -m tests.closure` prints them"
+        f"`python -m stages.closure` prints them"
     )
 
 

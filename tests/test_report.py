@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import report
+from stages import report, sources
 from stages.figures import results
+from tests.command import PROJECT
 from tests.figures import stored
 
 VOID = {"meta", "img"}
@@ -153,3 +154,52 @@ def test_only_outliers(tmp_path):
 
     assert "20 (100.0%)" in text
     assert "The 0 largest of 0 topics." in text
+
+
+def test_generated_corpus_is_called_synthetic_in_the_heading_and_in_every_figure_of_scores(
+    tmp_path,
+):
+    title = sources.load_title("minimal-pairs", PROJECT / "sources.yaml")
+    page = Page(build(tmp_path, title=title))
+
+    assert "synthetic" in title
+    assert f"Acceptability: {title}" in page.text
+    loaded = results.load_acceptability(tmp_path / "metrics")
+    assert "synthetic" in loaded.source  # what each figure's subtitle, its text alternative, says
+
+
+def test_browser_is_told_to_run_no_script(tmp_path):
+    elements = Page(build(tmp_path)).elements
+
+    policies = [attrs["content"] for _, attrs in elements if "http-equiv" in attrs]
+    assert len(policies) == 1 and "script-src 'none'" in policies[0]
+    assert not any(name.startswith("on") for _, attrs in elements for name in attrs)
+
+
+def test_style_loads_nothing(tmp_path):
+    style = build(tmp_path).partition("<style>")[2].partition("</style>")[0]
+
+    assert "font:" in style
+    assert not any(word in style for word in ("url(", "@import", "@font-face"))
+
+
+@pytest.mark.parametrize("evil", ["<script>alert(1)", "</style>", "<img src=x onerror=y>"])
+def test_markup_from_any_place_is_shown_as_text_and_adds_no_element(tmp_path, evil):
+    name = evil.replace("/", "|")  # a set names a file of evaluate's
+    small = {"topics": 5, "documents": 100}
+    plain = Page(build(tmp_path / "plain", sets={"test": 64}, topics=small))
+
+    page = Page(
+        build(
+            tmp_path / "evil",
+            title=f"first {evil}",
+            documents_title=f"second {evil}",
+            sets={name: 64},
+            topics=small | {"words": {topic: [evil] for topic in range(5)}},
+        )
+    )
+
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
+    assert page.open == []
+    for said in (f"first {evil}", f"second {evil}", name, evil):
+        assert said in page.text

@@ -6,8 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import sources
+from stages.closure import ROOT
 from stages.errors import BertlineError
-from tests.closure import ROOT
 
 TABLE = YAML(typ="safe", pure=True).load(ROOT / "sources.yaml")
 HASH = "0123456789abcdef" * 4

@@ -1,16 +1,19 @@
 """The visualize stage: every figure and the report, the same bytes each time, mistakes named."""
 
+import errno
 import hashlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from stages import params, visualize
 from stages.errors import BertlineError
+from stages.figures import style
 from stages.visualize import Visualize
 from tests.command import PROJECT, call, write_params
 from tests.figures import stored
@@ -146,3 +149,117 @@ def test_impossible_parameters_are_refused_by_name(tmp_path, key, value, message
 
 def test_projects_parameters_are_valid():
     assert params.load(PROJECT / "params.yaml", "visualize", Visualize).top_topics >= 0
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """Return a folder with inputs, parameters, and an output that an earlier run wrote."""
+    write_inputs(tmp_path, sets={"test": 64}, seeds=(1,), epochs=1)
+    write_params(tmp_path / "params.yaml", SMALL)
+    (tmp_path / "out" / "confusion").mkdir(parents=True)
+    (tmp_path / "out" / "index.html").write_text("the earlier report")
+    (tmp_path / "out" / "confusion" / "older.png").write_text("the earlier figure")
+    return tmp_path
+
+
+def call_again(folder: Path) -> None:
+    call(
+        visualize, folder / "metrics", folder / "topics", folder / "out",
+        "--params", folder / "params.yaml", "--receipt", folder / "receipt.json",
+    )  # fmt: skip
+
+
+def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
+    write_params(finished / "params.yaml", SMALL | {"visualize.top_topic": 3})
+    before = hashes(finished)
+
+    done = run(finished, finished / "out")
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {finished / 'params.yaml'}: visualize.top_topic is not a parameter "
+        f"(did you mean `top_topics`?).\n"
+    )
+    assert hashes(finished) == before
+
+
+def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
+    inputs = [path for name in ("metrics", "topics") for path in (finished / name).rglob("*.*")]
+    assert len(inputs) == 14
+    earlier = hashes(finished / "out")
+
+    for path in inputs:
+        moved = path.rename(path.with_name("moved"))
+        with pytest.raises(BertlineError, match=re.escape(f"{path} does not exist")):
+            call_again(finished)
+        moved.rename(path)
+
+    assert hashes(finished / "out") == earlier
+    assert {path.name for path in finished.iterdir()} == {"metrics", "topics", "out", "params.yaml"}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(errno.ENOSPC, "no space"), KeyboardInterrupt(), RuntimeError("a defect")],
+    ids=["full-disk", "interrupted", "defect"],
+)
+def test_failure_on_the_way_leaves_the_earlier_output_and_nothing_half_written(
+    finished, monkeypatch, failure
+):
+    saved = []
+
+    def save(figure, folder, name, dpi):
+        if len(saved) == 3:
+            raise failure
+        (folder / f"{name}.png").parent.mkdir(exist_ok=True)
+        (folder / f"{name}.png").write_text("half of the output")
+        saved.append(name)
+
+    monkeypatch.setattr(style, "save", save)
+    before, listed = hashes(finished), sorted(finished.rglob("*"))
+
+    with pytest.raises(type(failure)):
+        call_again(finished)
+
+    assert len(saved) == 3
+    assert hashes(finished) == before
+    assert sorted(finished.rglob("*")) == listed  # no empty folder and no receipt either
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder where words that break XML were drawn over an earlier output."""
+    folder = tmp_path_factory.mktemp("strange")
+    options = {"sets": {"test": 64}, "seeds": (1,), "epochs": 1, "title": "A & B <x> --> --"}
+    stored.write_metrics(folder / "metrics", **options)
+    words = {0: ["--><script>", "]]>", "&amp;"]}
+    stored.write_topics(folder / "topics", words=words, topics=3, documents=90)
+    write_params(folder / "params.yaml", SMALL)
+    (folder / "out" / "confusion").mkdir(parents=True)
+    (folder / "out" / "index.html").write_text("the earlier report")
+    (folder / "out" / "confusion" / "older.png").write_text("the earlier figure")
+    call_again(folder)
+    return folder
+
+
+def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
+    written = hashes(strange / "out")
+
+    assert "confusion/older.png" not in written
+    assert len(written) == 2 * 6 + 1
+    assert "the earlier report" not in (strange / "out" / "index.html").read_text(encoding="utf-8")
+    assert {path.name for path in strange.iterdir()} == {
+        *("metrics", "topics", "out", "params.yaml", "receipt.json")
+    }
+
+
+def test_svg_files_are_well_formed_and_refer_to_nothing_outside(strange):
+    drawn = sorted((strange / "out").rglob("*.svg"))
+
+    assert len(drawn) == 6
+    for path in drawn:
+        for element in ElementTree.parse(path).iter():
+            assert element.tag.rpartition("}")[2] != "script"
+            for name, value in element.attrib.items():
+                if name.rpartition("}")[2] in ("href", "src"):
+                    assert value.startswith(("#", "data:image/png;base64,")), path

@@ -55,3 +55,26 @@ def test_heading_says_data_backbone_seeds_and_what_is_counted(acceptability):
 
     for part in ("synthetic", "minilm", "3\N{NO-BREAK SPACE}seeds", "mean over 3 seeds", SET):
         assert part in says
+
+
+def test_rows_are_actual_labels_and_columns_predicted_ones(acceptability):
+    good, bad = "acceptable", "unacceptable"
+    rows = [(1, good, good)] * 6 + [(1, good, bad)] * 2 + [(1, bad, good)] * 3 + [(1, bad, bad)]
+
+    axes = confusion.draw(replace_rows(acceptability(seeds=(1,)), rows), SET).axes[0]
+
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("actual", "predicted")
+    actual = [text.get_text() for text in axes.get_yticklabels()]
+    predicted = [text.get_text() for text in axes.get_xticklabels()]
+    assert (actual, predicted) == ([f"{good}\n(8)", f"{bad}\n(4)"], [good, bad])
+    fields: dict[tuple[str, str], list[str]] = {}
+    for text in axes.texts:
+        column, row = np.round(text.get_position()).astype(int)
+        fields.setdefault((actual[row].split()[0], predicted[column]), []).append(text.get_text())
+    assert fields == {
+        (good, good): ["6", "75.0%"],
+        (good, bad): ["2", "25.0%"],
+        (bad, good): ["3", "75.0%"],
+        (bad, bad): ["1", "25.0%"],
+    }
+    assert axes.images[0].get_array().tolist() == [[0.75, 0.25], [0.75, 0.25]]

@@ -77,3 +77,51 @@ def test_baseline_stands_beside_the_validation_score(acceptability):
 
     assert legend == ["fine-tuned", f"{TFIDF} (0.240)"]
     assert results.score("validation", MEAN) is not None
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4, 8])
+def test_every_epoch_of_a_few_has_its_tick(acceptability, epochs):
+    figure = learning_curves.draw(acceptability(epochs=epochs, seeds=(1,)))
+
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert ticks == list(range(1, epochs + 1))
+
+
+def test_curves_are_the_stored_numbers_of_each_seed_and_their_mean(acceptability):
+    results = acceptability(seeds=(3, 1, 2))
+
+    losses, scores = learning_curves.draw(results).axes
+
+    drawn = [*losses.get_lines()[:8], *scores.get_lines()[:4]]
+    for place, column in enumerate(("training_loss", "validation_loss", "validation_mcc")):
+        *thin, bold = drawn[4 * place : 4 * place + 4]
+        for seed, line in zip((3, 1, 2), thin, strict=True):
+            rows = results.curves[results.curves["seed"] == seed]
+            assert line.get_xdata().tolist() == rows["epoch"].tolist()
+            assert line.get_ydata().tolist() == rows[column].tolist()
+        expected = results.curves.groupby("epoch")[column].mean()
+        assert bold.get_ydata() == pytest.approx(expected.to_numpy())
+
+
+def test_one_epoch_is_not_at_the_edge(acceptability):
+    for axes in learning_curves.draw(acceptability(epochs=1)).axes:
+        assert axes.get_xlim() == (0.5, 1.5)
+
+
+def test_last_score_is_written_and_a_score_of_chance_is_in_sight(acceptability):
+    results = acceptability()
+    results.curves["validation_mcc"] = 0.6
+
+    scores = learning_curves.draw(results).axes[1]
+
+    low, high = scores.get_ylim()
+    assert low < 0 < 0.6 < high
+    assert [text.get_text() for text in scores.texts] == ["0.600"]
+
+
+def test_without_validation_the_legend_has_the_training_loss_alone(acceptability):
+    (losses,) = learning_curves.draw(acceptability(sets={"test": 64})).axes
+
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == ["training"]

@@ -1,10 +1,13 @@
 """MCC per batch: a bar per batch, a dot per seed, the whole set as a line with its number."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.figures import mcc_per_batch, style
-from stages.figures.results import MEAN
+from stages.figures.results import MEAN, TFIDF
 
 SET = "out_of_domain_dev"
 
@@ -78,3 +81,47 @@ def test_thousands_of_batches_are_drawn_without_dots(acceptability):
 
     assert len(axes.patches) == 1250
     assert not axes.collections
+
+
+def replace_batches(results, scores: list[float]):
+    """Return `results` of one seed with a batch of each of these scores, and one of another set."""
+    rows = [(SET, 1, place, 32, mcc) for place, mcc in enumerate(scores, start=1)]
+    table = pd.DataFrame(
+        [*rows, ("another", 1, 1, 32, -1.0)], columns=["set", "seed", "batch", "sentences", "mcc"]
+    )
+    return replace(results, batches=table)
+
+
+def test_line_is_at_the_score_of_the_whole_set_and_not_at_the_mean_of_the_bars(acceptability):
+    results = replace_batches(acceptability(seeds=(1,)), [0.9, 0.1])
+    whole, baseline = (results.score(SET, model)["mcc"] for model in (MEAN, TFIDF))
+
+    axes = mcc_per_batch.draw(results, SET).axes[0]
+
+    assert [bar.get_height() for bar in axes.patches] == [0.9, 0.1]
+    assert [line.get_ydata()[0] for line in axes.lines] == [0, whole, baseline]
+    assert whole != pytest.approx(0.5)
+
+
+def test_a_batch_below_chance_is_inside_the_axes(acceptability):
+    axes = mcc_per_batch.draw(replace_batches(acceptability(seeds=(1,)), [-0.7, 1.0]), SET).axes[0]
+
+    low, high = axes.get_ylim()
+    assert low < -0.7 and high > 1
+
+
+@pytest.mark.parametrize(("scores", "told"), [([0.5, 0.0], True), ([0.5, 0.1], False)])
+def test_a_score_of_0_is_explained_where_there_is_one(acceptability, scores, told):
+    says = mcc_per_batch.draw(replace_batches(acceptability(seeds=(1,)), scores), SET).get_label()
+
+    assert ("A batch has MCC 0 where all its sentences" in says) is told
+
+
+def test_a_baseline_without_a_score_has_no_line(acceptability):
+    results = acceptability()
+    results.scores.loc[results.scores["model"] == TFIDF, "mcc"] = np.nan
+
+    axes = mcc_per_batch.draw(results, SET).axes[0]
+
+    assert [text.get_text().split("\n")[0] for text in axes.texts] == ["whole set"]
+    assert len(axes.lines) == 2  # chance and the whole set

@@ -1,9 +1,10 @@
 """The chart of scores: a panel per set, a row per model, its interval and its number."""
 
 import pytest
+from matplotlib.collections import LineCollection, PathCollection
 
 from stages.figures import scores, style
-from stages.figures.results import MEAN
+from stages.figures.results import MAJORITY, MEAN, TFIDF
 
 
 def rows_of(axes) -> list[str]:
@@ -80,3 +81,47 @@ def test_heading_says_data_backbone_seeds_and_coverage(acceptability):
 
     for part in ("synthetic", "minilm", "3\N{NO-BREAK SPACE}seeds", "95% bootstrap intervals"):
         assert part in says
+
+
+def dots_of(axes) -> list[tuple[float, float]]:
+    return [
+        tuple(points.get_offsets().data[0])
+        for points in axes.collections
+        if isinstance(points, PathCollection)
+    ]
+
+
+def intervals_of(axes) -> list[tuple[float, float]]:
+    return [
+        tuple(lines.get_segments()[0][:, 0])
+        for lines in axes.collections
+        if isinstance(lines, LineCollection)
+    ]
+
+
+def test_every_dot_and_interval_is_at_the_stored_numbers_of_its_row(acceptability):
+    results = acceptability(seeds=(1, 2, 3))
+    models = [MEAN, "seed 1", "seed 2", "seed 3", TFIDF, MAJORITY]
+
+    panels = scores.draw(results).axes
+
+    for axes, name in zip(panels, results.sets, strict=True):
+        rows = [results.score(name, model) for model in models]
+        assert dots_of(axes) == [(row["mcc"], place) for place, row in enumerate(rows)]
+        assert intervals_of(axes) == [(row["mcc_low"], row["mcc_high"]) for row in rows]
+        low, high = axes.get_xlim()
+        assert all(low < row["mcc_low"] and row["mcc_high"] < high for row in rows)
+
+
+def test_one_seed_has_three_rows_with_a_dot_each(acceptability):
+    (axes,) = scores.draw(acceptability(seeds=(4,), sets={"test": 64})).axes
+
+    assert rows_of(axes) == ["seed 4", TFIDF, MAJORITY]
+    assert [place for _, place in dots_of(axes)] == [0, 1, 2]
+
+
+def test_seeds_that_share_a_row_have_dots_without_intervals_or_numbers(acceptability):
+    (axes,) = scores.draw(acceptability(seeds=range(13), sets={"test": 64})).axes
+
+    assert [place for _, place in dots_of(axes)] == [0, *[1] * 13, 2, 3]
+    assert (len(intervals_of(axes)), len(numbers_of(axes))) == (3, 3)

@@ -5,11 +5,14 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
-from stages.figures import style, topic_map
-from stages.figures.results import Topics
+from stages.figures import style, topic_frequencies, topic_map
+from stages.figures.results import OUTLIERS, Topics
 
 SIZE = (11.0, 8.0)
 
@@ -210,3 +213,159 @@ def test_names_without_room_are_counted(topics):
 )
 def test_long_names_take_two_lines(name, lines):
     assert topic_map.halve(name) == lines
+
+
+def topics_at(groups: dict[int, np.ndarray], words: list[str] | None = None) -> Topics:
+    """Return results with the documents of each topic at the given places, (n, 2)."""
+    named = sorted((topic for topic in groups if topic != OUTLIERS), key=lambda t: -len(groups[t]))
+    table = pd.DataFrame(
+        {
+            "topic": named,
+            "count": [len(groups[topic]) for topic in named],
+            "words": [words or [f"word{topic}"] for topic in named],
+        }
+    )
+    topic = np.repeat(list(groups), [len(places) for places in groups.values()])
+    return Topics("documents", "minilm", {}, table, topic, np.concatenate(list(groups.values())))
+
+
+def disc(number: int, *, seed: int = 0, middle: tuple[float, float] = (0, 0)) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    angle, radius = random.uniform(0, 2 * np.pi, number), np.sqrt(random.random(number))
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]) + middle
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].texts]
+
+
+def test_all_of_25_labels_are_apart_and_inside_where_islands_lie_outside(topics):
+    figure = draw(topics(topics=25, documents=1500, islands=True), top_topics=25)
+    (axes,) = figure.axes
+    frame, extents = axes.get_window_extent(), boxes(axes.texts)
+
+    assert len(extents) == 25
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(extents, 2))
+    for extent in extents:
+        assert frame.x0 <= extent.x0 < extent.x1 <= frame.x1
+        assert frame.y0 <= extent.y0 < extent.y1 <= frame.y1
+
+
+def test_a_label_is_nearest_to_the_topic_that_it_names():
+    middles = {0: (0, 0), 1: (20, 0), 2: (0, 14), 3: (20, 14)}
+    results = topics_at({t: disc(60 - t, seed=t, middle=at) for t, at in middles.items()})
+
+    (axes,) = draw(results).axes
+
+    # The map may be turned: where a topic is drawn is told by the points.
+    (points,) = axes.collections
+    places = points.get_offsets().data
+    for text in axes.texts:
+        distances = [
+            np.hypot(*(places[results.topic == topic].mean(axis=0) - text.get_position()))
+            for topic in middles
+        ]
+        assert text.get_text() == f"word{np.argmin(distances)}"
+
+
+@pytest.mark.parametrize("rows", [[0, 1, OUTLIERS], [OUTLIERS, 1, 0]], ids=["last", "first"])
+def test_where_all_layers_meet_the_named_topic_is_seen(rows):
+    corners = np.array([[-1.0, -1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]])
+    spot = np.array([[0.25, 0.25]])
+    groups = {0: np.concatenate([corners, spot]), 1: spot, OUTLIERS: spot}
+    figure = draw(topics_at({topic: groups[topic] for topic in rows}), top_topics=1)
+    (axes,) = figure.axes
+    for text in axes.texts:
+        text.set_visible(False)
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+
+    (points,) = (points for points in axes.collections if points.get_label() == "outliers")
+    (place,) = points.get_offsets().data
+    column, row = axes.transData.transform(place).astype(int)
+    pixel = np.asarray(canvas.buffer_rgba())[::-1][row, column, :3] / 255
+    colours = [style.topic_colour(0), style.SMALL_TOPIC, style.OUTLIER, "white"]
+    assert np.argmin([np.abs(pixel - style.to_rgb(colour)).sum() for colour in colours]) == 0
+
+
+@pytest.mark.parametrize(
+    ("top_topics", "named", "told"),
+    [
+        (20, 4, ["4 topics", "7 outliers, in no topic"]),
+        (2, 2, ["2 largest topics", "2 smaller topics", "7 outliers, in no topic"]),
+        (0, 0, ["4 smaller topics", "7 outliers, in no topic"]),
+    ],
+    ids=["fewer-than-wanted", "more-than-wanted", "none-wanted"],
+)
+def test_legend_counts_what_is_drawn(top_topics, named, told):
+    groups = {t: disc(50 - t, seed=t, middle=(4 * t, 0)) for t in range(4)}
+
+    figure = draw(topics_at(groups | {OUTLIERS: disc(7)}), top_topics=top_topics)
+
+    assert legend(figure) == told
+    assert {text.get_text() for text in figure.axes[0].texts} == {f"word{t}" for t in range(named)}
+
+
+def test_only_outliers_have_a_legend_of_their_own(topics):
+    assert legend(draw(topics(topics=0, documents=1200))) == ["1,200 outliers, in no topic"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["$x$", "$y$"], ["a_b", "c^2"], ["\\alpha", "$\\frac"], ["$_$", "$^$", "\\"]],
+    ids=["dollars", "scripts", "backslash", "bare"],
+)
+def test_nothing_is_handed_to_the_parser_of_mathematics(tmp_path, monkeypatch, words):
+    def parse(*arguments, **options):
+        raise AssertionError("a text was taken for mathematics")
+
+    monkeypatch.setattr(MathTextParser, "parse", parse)
+    results = topics_at({0: disc(50)}, words)
+
+    figures = draw(results, size=(4, 4)), topic_frequencies.draw(results, coloured=1)
+    for figure in figures:
+        style.save(figure, tmp_path, "figure", 50)
+
+    assert figures[0].axes[0].texts[0].get_text() == ", ".join(words)
+    assert figures[1].axes[0].get_yticklabels()[0].get_text() == "0  " + ", ".join(words)
+
+
+def test_a_few_far_documents_leave_the_frame_to_the_body():
+    body, far = disc(1000), disc(5, middle=(100, 30))
+
+    frame = topic_map.find_frame(np.concatenate([body, far]), 1.4)
+
+    assert frame.contains(body).all()
+    assert not frame.contains(far).any()
+    assert np.ptp(body[:, 1]) > 0.9 * (frame.high - frame.low)[1]
+
+
+def test_a_far_topic_is_named_at_the_edge_and_its_documents_are_counted():
+    figure = draw(topics_at({0: disc(1000), 1: disc(300), 2: disc(5, middle=(100, 30))}))
+
+    texts = sorted(text.get_text() for text in figure.axes[0].texts)
+    assert texts == ["word0", "word1", "word2\n(outside the frame)"]
+    assert "5 documents lie outside the frame." in figure.texts[-1].get_text()
+
+
+def test_two_bodies_of_like_size_are_both_shown():
+    figure = draw(topics_at({0: disc(500), 1: disc(400, seed=1, middle=(30, 0))}))
+
+    assert "outside the frame" not in figure.texts[-1].get_text()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["word0", "word1"]
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0])
+def test_frame_has_the_shape_that_is_asked_for(ratio):
+    frame = topic_map.find_frame(disc(200) * [3, 1], ratio)
+
+    width, height = frame.high - frame.low
+    assert width / height == pytest.approx(ratio)
+
+
+def test_a_turn_does_not_mirror_the_map():
+    turn = topic_map.find_turn(disc(300) * [1, 8], 1.4)
+
+    assert not np.array_equal(turn, np.eye(2))
+    assert np.linalg.det(turn) == pytest.approx(1)

@@ -1,14 +1,41 @@
-"""What a stage really reads, derived from its code: first-party modules, and parameters.
+"""Which files of the project a stage's result can depend on, derived from its code.
 
-`python -m tests.closure` prints the deps of every stage, to paste into dvc.yaml.
+`python -m stages.closure` prints the deps of every stage, to paste into dvc.yaml; a test holds
+that they are there. The receipts carry the hash of each.
 """
 
 import ast
 import sys
 from pathlib import Path
 
+from stages import hashes
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "stages"
+
+
+def scripts() -> list[Path]:
+    """Return the scripts of the stages and of the other commands, in order of their names."""
+    return [
+        path
+        for path in sorted((ROOT / PACKAGE).glob("*.py"))
+        if "console.run(main)" in path.read_text(encoding="utf-8").split("__name__")[-1]
+    ]
+
+
+def closure(script: Path) -> set[str]:
+    """Return the modules that a script imports, directly or not, and their data files.
+
+    Paths are relative to the project, as a stage's deps have to name them.
+    """
+    modules = imported_files(script)
+    return {path.as_posix() for path in modules | read_data_files(modules)}
+
+
+def hashed(stage: str) -> dict[str, str]:
+    """Return the MD5 of every file in the closure of the script that is named for `stage`."""
+    names = closure(ROOT / PACKAGE / f"{stage}.py")
+    return {name: hashes.md5(ROOT / name) for name in sorted(names)}
 
 
 def imported_files(path: Path) -> set[Path]:
@@ -43,12 +70,6 @@ def read_data_files(modules: set[Path]) -> set[Path]:
     return found
 
 
-def closure(script: Path) -> set[str]:
-    """Return the paths that a stage's deps have to name: its modules and their data files."""
-    modules = imported_files(script)
-    return {path.as_posix() for path in modules | read_data_files(modules)}
-
-
 def _imported_names(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -66,8 +87,7 @@ def _file_of(name: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    for script in sorted((ROOT / PACKAGE).glob("*.py")):
-        if "console.run(main)" in script.read_text(encoding="utf-8").split("__name__")[-1]:
-            sys.stdout.write(f"{script.stem}:\n")
-            for dependency in sorted(closure(script)):
-                sys.stdout.write(f"        - {dependency}\n")
+    for script in scripts():
+        sys.stdout.write(f"{script.stem}:\n")
+        for dependency in sorted(closure(script)):
+            sys.stdout.write(f"        - {dependency}\n")

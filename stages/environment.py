@@ -1,0 +1,234 @@
+"""Keep what DVC knows of the environment true, and mend what a killed DVC left torn.
+
+    python -m stages.environment            # do both now, for the project in this folder
+    python -m stages.environment --install  # let every `dvc` command of this environment do it
+
+Writes  packages.yaml, if a version there is not the one that is installed: stages list versions
+        as parameters, and DVC compares files only. dvc.lock, cut back to its last whole entry,
+        and .dvc/tmp/rwlock, removed, if a `kill -9` came while DVC wrote them: DVC writes both in
+        place and refuses to go on. The run cache brings back the entries that are cut off.
+
+`--install` copies this module into the environment, with a line in a `.pth` file, which Python
+reads at its start. It acts in front of `dvc` only and in folders with dvc.yaml and packages.yaml
+only, reads them as data, and runs no code of the folder. Without it, or where it fails, `dvc` works
+as ever, and every stage still refuses to run under versions that packages.yaml does not state.
+
+The copy has to work on its own: this module imports nothing of the project.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import re
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = "packages.yaml"
+LINE = re.compile(r'^([A-Za-z0-9._-]+): "([^"]*)"$', re.MULTILINE)
+ABSENT = "not installed"
+NO_HASH = "0" * 32  # stands in where dvc.lock has none, as for a file that was never written
+
+HOOK = "bertline_environment"
+# A .pth file runs lines that begin with `import`. Everything but `dvc` is left alone at once.
+HOOK_LINE = (
+    "import sys; any(word.rpartition('/')[2] in ('dvc', 'dvc.exe') for word in "
+    f"sys.orig_argv[1:3]) and __import__('{HOOK}').before_dvc()\n"
+)
+
+
+def installed(package: str) -> str:
+    """Return the version of a package in this environment, without the label of a build."""
+    if package == "python":
+        return ".".join(platform.python_version_tuple()[:2])
+    try:
+        return metadata.version(package).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return ABSENT
+
+
+def stated(root: Path) -> dict[str, str]:
+    """Return the versions that packages.yaml of the project in `root` states."""
+    return dict(LINE.findall((root / PACKAGES).read_text(encoding="utf-8")))
+
+
+def refresh(root: Path) -> dict[str, tuple[str, str]]:
+    """Write the installed versions to packages.yaml; return what changed, from and to."""
+    path = root / PACKAGES
+    text = path.read_text(encoding="utf-8")
+    changed = {
+        name: (version, found)
+        for name, version in LINE.findall(text)
+        if (found := installed(name)) != version
+    }
+    if changed:
+        new = LINE.sub(lambda match: f'{match[1]}: "{installed(match[1])}"', text)
+        _replace(path, new)
+    return changed
+
+
+def mend(root: Path) -> list[str]:
+    """Mend dvc.lock and DVC's own rwlock if they are torn; return a sentence for each.
+
+    Nothing is touched while a DVC command of another process holds the project's lock.
+    """
+    temporary = root / ".dvc" / "tmp"
+    with _lock(temporary / "lock") as free:
+        if not free:
+            return []
+        return [*_mend_rwlock(temporary / "rwlock"), *_mend_lockfile(root / "dvc.lock")]
+
+
+def before_dvc() -> None:
+    """Do both for the project that the current folder is in, if any, and tell what was done.
+
+    Called at the start of every `dvc` command: whatever goes wrong here must not keep DVC from
+    working, so problems are told and left.
+    """
+    here = Path.cwd()
+    for root in (here, *here.parents):
+        if (root / PACKAGES).is_file() and (root / "dvc.yaml").is_file():
+            break
+    else:
+        return
+    try:
+        for sentence in [*mend(root), *describe(refresh(root))]:
+            sys.stderr.write(f"{sentence}\n")
+    except OSError as error:
+        sys.stderr.write(f"{root / PACKAGES} cannot be kept up to date: {error}\n")
+
+
+def describe(changed: dict[str, tuple[str, str]]) -> list[str]:
+    """Return a sentence for each package whose version has changed."""
+    return [f"{PACKAGES}: {name} was {old} and is {new}" for name, (old, new) in changed.items()]
+
+
+def install(folder: Path) -> None:
+    """Put a copy of this module and the line that calls it into an environment's packages."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    _replace(folder / f"{HOOK}.py", source)
+    _replace(folder / f"{HOOK}.pth", HOOK_LINE)
+
+
+def is_whole(lockfile: str) -> bool:
+    """Return whether the text of a dvc.lock is one that DVC accepts.
+
+    True where that cannot be told, for want of PyYAML.
+    """
+    try:
+        import yaml
+    except ImportError:
+        return True
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster in C
+    try:
+        content = yaml.load(lockfile, Loader=loader)  # noqa: S506 - both are safe loaders
+    except yaml.YAMLError:
+        return False
+    if not isinstance(content, dict) or content.get("schema") != "2.0":
+        return False
+    stages = content.get("stages", {})
+    return isinstance(stages, dict) and all(map(_is_whole_entry, stages.values()))
+
+
+def _is_whole_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("cmd"), str | list):
+        return False
+    params = entry.get("params", {})
+    if not isinstance(params, dict) or not all(isinstance(of, dict) for of in params.values()):
+        return False
+    listed = [entry.get(key, []) for key in ("deps", "outs")]
+    return all(isinstance(files, list) and all(map(_is_whole_file, files)) for files in listed)
+
+
+def _is_whole_file(file: object) -> bool:
+    return (
+        isinstance(file, dict)
+        and isinstance(file.get("path"), str)
+        and isinstance(file.get("hash", ""), str)
+        and isinstance(file.get("md5", NO_HASH), str)
+        and re.fullmatch(r"[0-9a-f]{32}(\.dir)?", file.get("md5", NO_HASH)) is not None
+        and set(file) <= {"path", "hash", "md5", "size", "nfiles", "isexec"}
+        and all(isinstance(file.get(key, 0), int) for key in ("size", "nfiles"))
+    )
+
+
+def _mend_lockfile(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if is_whole(text):
+        return []
+    # Entries are in the order of writing, and the tear is in the last.
+    starts = [match.start() for match in re.finditer(r"^  \S", text, re.MULTILINE)]
+    whole = next((text[:end] for end in reversed(starts) if is_whole(text[:end])), None)
+    if whole is None:
+        path.unlink()
+        return ["dvc.lock was torn by a killed dvc: removed; the run cache has its entries"]
+    kept = len(re.findall(r"^  \S", whole, re.MULTILINE))
+    _replace(path, whole)
+    return [
+        f"dvc.lock was torn by a killed dvc: its {kept} whole entries are kept; the run cache has "
+        f"the others"
+    ]
+
+
+def _mend_rwlock(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        path.unlink()
+        return [f"{path} was torn by a killed dvc: removed"]
+    return []
+
+
+@contextlib.contextmanager
+def _lock(path: Path):
+    """Yield whether no DVC command holds the project's lock; hold it meanwhile."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield False
+        return
+    if not path.is_file():  # no DVC command has run here
+        yield True
+        return
+    with path.open("r+b") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Do what the arguments say and tell what changed."""
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--install", action="store_true", help="set up every `dvc` command")
+    args = arguments.parse_args()
+    if args.install:
+        install(Path(sysconfig.get_path("purelib")))
+    before_dvc()
+
+
+if __name__ == "__main__":
+    main()
