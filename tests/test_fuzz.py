@@ -24,7 +24,7 @@ from stages import params, sources
 from stages.corpora import cola, newsgroups, table
 from stages.corpora.rows import decode
 from stages.errors import BertlineError
-from tests.closure import ROOT
+from tests.command import PROJECT as ROOT
 from tests.hostile.desk import zipped
 from tests.test_params import SECTIONS
 

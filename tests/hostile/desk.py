@@ -79,7 +79,7 @@ class Case:
     spoil: Callable[["Desk"], object] = nothing
     code: int = console.EXIT_MISTAKE
     arguments: str | None = None  # instead of the stage's own of COMMANDS
-    holds: Callable[["Desk"], object] = nothing  # asserts what else must be true afterwards
+    holds: Callable[["Desk"], object] = nothing  # asserts, or returns, what else must be true
     writes: tuple[str, ...] = ()  # what a command of other `arguments` writes, beside the usual
 
 
