@@ -62,6 +62,7 @@ def test_hostile_input(case, template, tmp_path, monkeypatch, capsys):
             changed = [name for name in before | after if before.get(name) != after.get(name)]
             written = (*WRITTEN, *case.writes)
             assert {name for name in changed if name.split("/")[0] not in written} == set()
+            assert {"metrics.json", "receipt.json"} <= set(changed), "the command wrote nothing"
         assert all(name == digest for name, digest in desk.kept().items())
         assert case.holds(desk) is not False
 
