@@ -10,6 +10,7 @@ import argparse
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -41,7 +42,16 @@ DISK_ERRORS = {
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
     errno.EACCES: "permission is denied: check who owns the folder",
     errno.EPERM: "the operation is not permitted: check who owns the folder",
+    errno.EISDIR: "it is a folder, and a file is needed: name another place",
+    errno.ENOTDIR: "a part of the path is a file and no folder: name another place",
+    errno.EEXIST: "a file lies where a folder is needed: name another place",
+    errno.ENAMETOOLONG: "the name is longer than the file system allows: choose a shorter one",
+    errno.ELOOP: "symbolic links lead in a circle: name another place",
+    errno.EFBIG: "the file is larger than the file system or a limit allows",
 }
+FULL_MEMORY = re.compile(r"out of memory|allocate memory", re.IGNORECASE)
+# Those that only writing meets; the others may come from reading as well.
+WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 def parser(documentation: str) -> argparse.ArgumentParser:
@@ -134,8 +144,21 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        place = error.filename or "the output"
-        log(f"error: cannot write {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        act = "write" if error.errno in WRITING else "read or write"
+        # Arrow puts the name into the text, before what the system says.
+        reason = (error.strerror or "").partition(". Detail:")[0]
+        place = error.filename or ("the output" if error.errno in WRITING else f"({reason})")
+        log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        sys.exit(EXIT_MISTAKE)
+    except (MemoryError, RuntimeError) as error:
+        # torch's errors of a full memory, a GPU's or the machine's, are RuntimeErrors.
+        if isinstance(error, RuntimeError) and not FULL_MEMORY.search(str(error)):
+            raise
+        reason = str(error).strip().partition("\n")[0] or "out of memory"
+        log(
+            f"error: memory does not suffice ({reason}). Use smaller batches or smaller numbers in "
+            f"params.yaml, less data, or a larger machine."
+        )
         sys.exit(EXIT_MISTAKE)
 
 

@@ -14,6 +14,7 @@ however many there are; within a window those of like length share a batch. A ru
 goes on from its last checkpoint (`stages.checkpoint`).
 """
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import Field
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
 
 from stages import console, encoders, files, params
 from stages.checkpoint import Checkpoint
@@ -47,18 +49,40 @@ class Embed(Section):
 def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
     """Return the encoder with its pooling; BertlineError if the folder holds none."""
     encoders.load_tokenizer(folder)  # its errors are sentences
-    try:
-        return SentenceTransformer(
+    with encoders.explaining(folder, "encoder that sentence-transformers can load"):
+        encoder = SentenceTransformer(
             str(folder),
             device=device.type,
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
-    except (OSError, ValueError) as error:
+    # Loading does not notice that files contradict each other; the first batch would.
+    width = encoder[0].get_embedding_dimension()
+    positions = getattr(encoders.load_config(folder), "max_position_embeddings", None)
+    pooled = [part.embedding_dimension for part in encoder if isinstance(part, Pooling)]
+    if pooled and pooled[0] != width:
         raise BertlineError(
-            f"{folder} holds no encoder that sentence-transformers can load: {error}"
-        ) from error
+            f"{folder} pools vectors of {pooled[0]} dimensions, as its Pooling/config.json says, "
+            f"and its encoder gives {width}: the files belong to different models."
+        )
+    if positions and (encoder.max_seq_length or 0) > positions:
+        raise BertlineError(
+            f"{folder}/sentence_bert_config.json lets texts have {encoder.max_seq_length} word "
+            f"pieces, and the encoder takes {positions}. Set max_seq_length to {positions}."
+        )
+    return encoder
+
+
+def reserve(path: Path) -> None:
+    """Take the disk space of a file that is mapped into memory; OSError if there is too little.
+
+    Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
+    word. macOS lacks the call.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
@@ -160,6 +184,7 @@ def embed(
         )
     else:
         vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+        reserve(target)
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
@@ -202,7 +227,7 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "embed", Embed)
-    files.require(args.documents)
+    files.require_table(args.documents, columns=["text"])
     files.require(args.embedder)
 
     work = receipt(

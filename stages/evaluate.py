@@ -69,7 +69,8 @@ class Evaluate(Section):
     """The section `evaluate` of params.yaml."""
 
     batch_size: Annotated[int, Field(ge=1)]
-    bootstrap_samples: Annotated[int, Field(ge=100)]
+    # At a million the interval has long ceased to move, and memory still suffices.
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
 
@@ -240,14 +241,10 @@ def summarize(scores: pd.DataFrame, seeds: int) -> dict[str, dict[str, float | N
 def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.ndarray:
     """Return the probabilities of the model in `folder` for the sentences `rows`, shape (n,)."""
     files.require(folder)
-    try:
+    with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{folder} holds no trained model: {error} Run `dvc repro train@{folder.name}`."
-        ) from error
     return predict(model, rows["input_ids"].tolist(), model.config.pad_token_id, device)
 
 
@@ -255,7 +252,15 @@ def learning_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     """Return the epochs of every seed's history.csv under one another, the seed in front."""
     histories = []
     for seed in seeds:
-        history = pd.read_csv(models / str(seed) / "history.csv")
+        path = models / str(seed) / "history.csv"
+        files.require(path)
+        try:
+            history = pd.read_csv(path)
+        except ValueError as error:  # pandas' parser errors are ValueErrors
+            raise BertlineError(
+                f"{path} cannot be read as the table that `train` writes ({error}). "
+                f"Run `dvc repro train@{seed}`."
+            ) from error
         history.insert(0, "seed", seed)
         histories.append(history)
     return pd.concat(histories, ignore_index=True)
@@ -353,6 +358,9 @@ def main() -> None:
         args.tokens / "tokens.parquet", columns=["id", "source", "label", "text", "input_ids"]
     )
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
+    for table, folder in ((tokens, args.tokens), (folds, args.folds)):
+        if table["id"].duplicated().any():
+            raise BertlineError(f"{folder}: an id occurs twice. Run `dvc repro tokenize split`.")
     rows = tokens.merge(folds, on="id", validate="one_to_one")
     if len(rows) != len(tokens):
         raise BertlineError(
@@ -377,10 +385,11 @@ def main() -> None:
         curves = learning_curves(args.models, seeds)
         with files.whole_folder(args.out) as out:
             files.write_table(out / "predictions.parquet", predictions, PREDICTIONS)
-        if args.plots:
-            write_plots(args.plots, predictions, scores, curves, options)
-        if args.metrics:
-            files.write_json(args.metrics, summarize(scores, len(seeds)))
+            # Within, so that a failure leaves the earlier predictions.
+            if args.metrics:
+                files.write_json(args.metrics, summarize(scores, len(seeds)))
+            if args.plots:
+                write_plots(args.plots, predictions, scores, curves, options)
 
 
 if __name__ == "__main__":

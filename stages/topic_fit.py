@@ -76,7 +76,7 @@ class Umap(Section):
     n_components: Annotated[int, Field(ge=2)]
     min_dist: Annotated[float, Field(ge=0, le=1)]
     metric: Literal["cosine", "euclidean"]
-    threads: Annotated[int, Field(ge=1, le=256)]
+    threads: params.Threads
 
 
 class Map(Section):
@@ -98,7 +98,9 @@ class Vectorizer(Section):
 
     stop_words: Literal["english"] | list[str] | None
     min_df: Annotated[int, Field(ge=1)]
-    ngram_range: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
+    ngram_range: Annotated[
+        list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
+    ]
 
     @model_validator(mode="after")
     def _ordered(self) -> "Vectorizer":
@@ -123,7 +125,25 @@ class TopicFit(Section):
     hdbscan: Hdbscan
     vectorizer: Vectorizer
     ctfidf: Ctfidf
-    top_words: Annotated[int, Field(ge=2)]
+    top_words: Annotated[int, Field(ge=2, le=1_000)]
+
+
+def load_vectors(path: Path) -> np.ndarray:
+    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
+    files.require(path)
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
+            f"`dvc repro embed`."
+        ) from error
+    if vectors.dtype.kind != "f":
+        raise BertlineError(
+            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
+            f"`dvc repro embed`."
+        )
+    return vectors
 
 
 def check_vectors(vectors: np.ndarray, documents: int) -> None:
@@ -367,8 +387,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
-    files.require(args.vectors / "embeddings.npy")
-    vectors = np.load(args.vectors / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
     check_size(len(documents), options)
 
@@ -390,6 +409,12 @@ def main() -> None:
                 f"BERTopic assigned {len(topics):,} of {len(documents):,} documents. This is a "
                 f"defect; please report it with your params.yaml."
             )
+        if (topics == OUTLIERS).all():
+            console.log(
+                f"warning: no topic was found: all {len(topics):,} documents are outliers. Lower "
+                f"topic_fit.hdbscan.min_cluster_size or min_samples in {args.params}, or add "
+                f"documents; documents that are all alike have no topics."
+            )
         console.log("coherence")
         figures = measure_topics(
             described, topics, documents["group"], texts, model.vectorizer_model
@@ -409,12 +434,13 @@ def main() -> None:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
-        if args.table:
-            table = described[["topic", "count", "name"]].copy()
-            table.insert(2, "share", (table["count"] / len(documents)).round(4))
-            files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
-        if args.metrics:
-            files.write_json(args.metrics, figures)
+            # Within, so that a failure leaves the earlier topics.
+            if args.table:
+                table = described[["topic", "count", "name"]].copy()
+                table.insert(2, "share", (table["count"] / len(documents)).round(4))
+                files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
+            if args.metrics:
+                files.write_json(args.metrics, figures)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Train(Section):
     """The section `train` of params.yaml."""
 
     epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     epsilon: Annotated[float, Field(gt=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
@@ -75,7 +75,7 @@ class Train(Section):
     keep: Literal["last", "best"]
     padding: Literal["longest", "max_length"]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Annotated[int, Field(ge=1)]
+    threads: params.Threads
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def load_model(backbone: Path) -> PreTrainedModel:
     Raises BertlineError if the backbone's weights do not fill the encoder that its config.json
     describes: transformers would draw the others at random and train on.
     """
-    try:
+    with encoders.explaining(backbone, "model that can be fine-tuned to classify sentences"):
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             backbone,
             num_labels=len(LABELS),
@@ -148,10 +148,6 @@ def load_model(backbone: Path) -> PreTrainedModel:
             ignore_mismatched_sizes=True,  # a head for other labels is replaced by a new one
             output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{backbone} holds no model that can be fine-tuned to classify sentences: {error}"
-        ) from error
     drawn = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
     # The pooler belongs to the head: encoders trained on other tasks come without one.
     lost = sorted(
@@ -396,8 +392,10 @@ def resume(
 def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[str, Any]]:
     """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`.
 
-    Raises BertlineError if a sentence has no fold.
+    Raises BertlineError if a sentence has no fold, or two.
     """
+    if folds["id"].duplicated().any():
+        raise BertlineError("a sentence has two folds. Run `dvc repro split`.")
     of_sentence = tokens["id"].map(folds.set_index("id")["fold"])
     if of_sentence.isna().any():
         raise BertlineError(
@@ -451,7 +449,8 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
-    max_length = files.read_json(args.tokens / "settings.json")["max_length"]
+    tokenized = files.read_json(args.tokens / "settings.json", keys=["max_length"])
+    max_length = tokenized["max_length"]
     tokens = files.read_table(args.tokens / "tokens.parquet", columns=["id", "label", "input_ids"])
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
     rows = {fold: select(tokens, folds, fold) for fold in ("train", "validation")}
