@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from stages import console, files
@@ -84,19 +83,12 @@ def workspace(root: Path, accepted: Sequence[str], *, label: str) -> Iterator[Pa
     It is removed if the block succeeds, and kept for a later attempt if it fails.
     """
     key = hashlib.sha256("\n".join(accepted).encode()).hexdigest()
-    lock = filelock.FileLock(root / "partial" / f"{key}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        console.log(f"{label}: another process is fetching it; waiting for that one")
-        lock.acquire()
-    try:
+    lock = root / "partial" / f"{key}.lock"
+    with files.alone(lock, f"{label}: another process is fetching it; waiting for that one"):
         place = root / "partial" / key
         place.mkdir(exist_ok=True)
         yield place
         shutil.rmtree(place)
-    finally:
-        lock.release()
 
 
 def keep(root: Path, fetched: Path, digest: str) -> Path:

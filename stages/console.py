@@ -10,8 +10,11 @@ import argparse
 import errno
 import io
 import os
+import re
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +29,10 @@ Item = TypeVar("Item")
 EXIT_MISTAKE = 2  # a mistake that the message explains; a defect of ours exits 1 with a traceback
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it; DVC then commits nothing
 
+# Set by DVC for the commands of stages.
+DVC_STAGE = "DVC_STAGE"
+WATCH_INTERVAL = 1  # seconds between two looks whether the DVC that called is alive
+
 # Seconds between two progress lines where stderr is a file: readable in a log, and not flooding it.
 LOG_INTERVAL = 10
 
@@ -35,7 +42,16 @@ DISK_ERRORS = {
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
     errno.EACCES: "permission is denied: check who owns the folder",
     errno.EPERM: "the operation is not permitted: check who owns the folder",
+    errno.EISDIR: "it is a folder, and a file is needed: name another place",
+    errno.ENOTDIR: "a part of the path is a file and no folder: name another place",
+    errno.EEXIST: "a file lies where a folder is needed: name another place",
+    errno.ENAMETOOLONG: "the name is longer than the file system allows: choose a shorter one",
+    errno.ELOOP: "symbolic links lead in a circle: name another place",
+    errno.EFBIG: "the file is larger than the file system or a limit allows",
 }
+FULL_MEMORY = re.compile(r"out of memory|allocate memory", re.IGNORECASE)
+# Those that only writing meets; the others may come from reading as well.
+WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 def parser(documentation: str) -> argparse.ArgumentParser:
@@ -109,10 +125,14 @@ def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Ite
 def run(main: Callable[[], None]) -> None:
     """Call `main` and turn a person's mistake into a sentence and exit code 2.
 
-    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases.
+    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases. A stage
+    that DVC has called ends when that DVC is killed: nobody would take its result, and the next
+    `dvc repro` would have to wait for it.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if os.environ.get(DVC_STAGE):
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         main()
     except BertlineError as error:
@@ -124,6 +144,27 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        place = error.filename or "the output"
-        log(f"error: cannot write {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
+        act = "write" if error.errno in WRITING else "read or write"
+        # Arrow puts the name into the text, before what the system says.
+        reason = (error.strerror or "").partition(". Detail:")[0]
+        place = error.filename or ("the output" if error.errno in WRITING else f"({reason})")
+        log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
         sys.exit(EXIT_MISTAKE)
+    except (MemoryError, RuntimeError) as error:
+        # torch's errors of a full memory, a GPU's or the machine's, are RuntimeErrors.
+        if isinstance(error, RuntimeError) and not FULL_MEMORY.search(str(error)):
+            raise
+        reason = str(error).strip().partition("\n")[0] or "out of memory"
+        log(
+            f"error: memory does not suffice ({reason}). Use smaller batches or smaller numbers in "
+            f"params.yaml, less data, or a larger machine."
+        )
+        sys.exit(EXIT_MISTAKE)
+
+
+def _end_with(parent: int) -> None:
+    """Send this process a SIGTERM once its parent is another one: the system's, for an orphan."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_INTERVAL)
+    log("the dvc that called this stage has ended: ending too")
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -185,20 +185,20 @@ def main() -> None:
     if isinstance(place, sources.PathFetch):
         refuse_overlap(args.source, Path(place.folder), args.out)
 
-    with receipt(
+    work = receipt(
         args.receipt,
         f"download@{args.role}",
         parameters={f"{args.source}.fetch": place},
         inputs=[],
         outputs=[args.out, args.metrics],
-    ) as facts:
-        with files.whole_folder(args.out) as folder:
-            try:
-                facts["served_by"] = lay_down(args.source, place, folder)
-            except FetchError as error:
-                raise BertlineError(f"{error}\n{advise(args.role, place, args.sources)}") from error
-            description = describe(args.role, args.source, place, folder)
-        if args.metrics:
+    )
+    with work as facts, files.whole_folder(args.out) as folder:
+        try:
+            facts["served_by"] = lay_down(args.source, place, folder)
+        except FetchError as error:
+            raise BertlineError(f"{error}\n{advise(args.role, place, args.sources)}") from error
+        description = describe(args.role, args.source, place, folder)
+        if args.metrics:  # within, so that a failure leaves the earlier files
             files.write_json(args.metrics, description)
     listed = ", ".join(description["files"])
     console.log(f"{args.out}: {listed}; {description['bytes']:,} bytes from {facts['served_by']}")

@@ -10,12 +10,15 @@ Writes  data/embed/embeddings.npy: float32, shape (documents, dimension), rows i
     python -m stages.embed data/parse/documents.parquet data/download/embedder data/embed
 
 Documents are read, cut into word pieces and written a window at a time, so memory stays flat
-however many there are; within a window those of like length share a batch.
+however many there are; within a window those of like length share a batch. A run that was killed
+goes on from its last checkpoint (`stages.checkpoint`).
 """
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,8 +27,10 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import Field
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
 
 from stages import console, encoders, files, params
+from stages.checkpoint import Checkpoint
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
@@ -39,30 +44,55 @@ class Embed(Section):
 
     tokens_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Annotated[int, Field(ge=1)]
 
 
 def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
     """Return the encoder with its pooling; BertlineError if the folder holds none."""
     encoders.load_tokenizer(folder)  # its errors are sentences
-    try:
-        return SentenceTransformer(
+    with encoders.explaining(folder, "encoder that sentence-transformers can load"):
+        encoder = SentenceTransformer(
             str(folder),
             device=device.type,
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
-    except (OSError, ValueError) as error:
+    # Loading does not notice that files contradict each other; the first batch would.
+    width = encoder[0].get_embedding_dimension()
+    positions = getattr(encoders.load_config(folder), "max_position_embeddings", None)
+    pooled = [part.embedding_dimension for part in encoder if isinstance(part, Pooling)]
+    if pooled and pooled[0] != width:
         raise BertlineError(
-            f"{folder} holds no encoder that sentence-transformers can load: {error}"
-        ) from error
+            f"{folder} pools vectors of {pooled[0]} dimensions, as its Pooling/config.json says, "
+            f"and its encoder gives {width}: the files belong to different models."
+        )
+    if positions and (encoder.max_seq_length or 0) > positions:
+        raise BertlineError(
+            f"{folder}/sentence_bert_config.json lets texts have {encoder.max_seq_length} word "
+            f"pieces, and the encoder takes {positions}. Set max_seq_length to {positions}."
+        )
+    return encoder
 
 
-def windows(documents: Path) -> Iterator[list[str]]:
-    """Yield the texts of the table `documents`, `WINDOW` at a time."""
+def reserve(path: Path) -> None:
+    """Take the disk space of a file that is mapped into memory; OSError if there is too little.
+
+    Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
+    word. macOS lacks the call.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+
+
+def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
+    """Yield the texts of the table `documents`, `WINDOW` at a time, after `skipped` of them.
+
+    skipped: a number of whole windows' documents.
+    """
     with pq.ParquetFile(documents) as table:
-        for batch in table.iter_batches(batch_size=WINDOW, columns=["text"]):
+        batches = table.iter_batches(batch_size=WINDOW, columns=["text"])
+        for batch in islice(batches, skipped // WINDOW, None):
             yield batch.column("text").to_pylist()
 
 
@@ -88,59 +118,102 @@ def embed_window(
     *,
     precision: str,
     tokens_per_batch: int,
+    skipped: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield, batch by batch, row numbers, their vectors, and their lengths before cutting.
 
-    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension).
+    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension). The
+    first `skipped` batches are left out.
     """
     tokenizer = encoder.tokenizer
     whole = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
     lengths = np.array([len(ids) for ids in whole])
     limit = encoder.max_seq_length or tokenizer.model_max_length
-    half = precision == "bf16"
-    context = torch.autocast(encoder.device.type, torch.bfloat16) if half else nullcontext()
-    for rows in batches_of(np.minimum(lengths, limit), tokens_per_batch):
-        features = encoder.preprocess([texts[row] for row in rows])
-        features = {
+    batches = batches_of(np.minimum(lengths, limit), tokens_per_batch)[skipped:]
+
+    def vectors_of(features: dict[str, Any]) -> np.ndarray:
+        on_device = {
             name: value.to(encoder.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
         }
-        with torch.inference_mode(), context:
-            vectors = encoder(features)["sentence_embedding"]
-        yield rows, vectors.float().cpu().numpy(), lengths[rows]
+        with (
+            torch.inference_mode(),
+            torch.autocast(encoder.device.type, torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            vectors = encoder(on_device)["sentence_embedding"]
+        return vectors.float().cpu().numpy()
+
+    # The tokenizer must not be used by two threads at once; the encoder may be.
+    features = (encoder.preprocess([texts[row] for row in rows]) for rows in batches)
+    computed = encoders.in_parallel(vectors_of, features, encoder.device)
+    for rows, vectors in zip(batches, computed, strict=True):
+        yield rows, vectors, lengths[rows]
+
+
+@dataclass
+class Progress:
+    """How far embedding has come: documents of whole windows, then batches of the next window."""
+
+    documents: int = 0
+    batches: int = 0
+    pieces: int = 0  # word pieces in all documents embedded so far, before cutting
+    cut: int = 0  # of these documents, how many were longer than the encoder's longest input
 
 
 def embed(
     encoder: SentenceTransformer,
     documents: Path,
-    target: Path,
+    checkpoint: Checkpoint,
     *,
     precision: str,
     tokens_per_batch: int,
-) -> dict[str, Any]:
-    """Write the vectors of all `documents` to `target`, an npy file; return what was measured."""
+) -> tuple[Path, dict[str, Any]]:
+    """Embed all `documents`; return the npy file, in the checkpoint's place, and the measures.
+
+    Goes on where `checkpoint` ends.
+    """
     count = pq.read_metadata(documents).num_rows
     shape = (count, encoder.get_embedding_dimension())
-    vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+    target, state = checkpoint.path("embeddings.npy"), checkpoint.path("progress.json")
+    progress = Progress()
+    if target.exists() and state.exists():
+        progress = Progress(**files.read_json(state))
+        vectors = np.load(target, mmap_mode="r+", allow_pickle=False)
+        console.log(
+            f"going on after {progress.documents:,} documents and {progress.batches} batches"
+        )
+    else:
+        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+        reserve(target)
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
-    pieces = cut = done = 0
     with console.counter(total=count, label="embed", unit="documents") as advance:
-        for texts in windows(documents):
+        advance(progress.documents)
+        for texts in windows(documents, progress.documents):
             for rows, values, lengths in embed_window(
-                encoder, texts, precision=precision, tokens_per_batch=tokens_per_batch
+                encoder,
+                texts,
+                precision=precision,
+                tokens_per_batch=tokens_per_batch,
+                skipped=progress.batches,
             ):
-                vectors[done + rows] = values
-                pieces += int(lengths.sum())
-                cut += int((lengths > limit).sum())
+                vectors[progress.documents + rows] = values
+                progress.batches += 1
+                progress.pieces += int(lengths.sum())
+                progress.cut += int((lengths > limit).sum())
                 advance(len(rows))
-            done += len(texts)
+                if checkpoint.is_due():
+                    with checkpoint.keeping():
+                        vectors.flush()
+                        files.write_json(state, asdict(progress))
+            progress.documents += len(texts)
+            progress.batches = 0
     vectors.flush()
-    return {
+    return target, {
         "documents": count,
         "dimension": shape[1],
         "longest_input": limit,
-        "mean_word_pieces": round(pieces / count, 1),
-        "truncated_share": round(cut / count, 4),
+        "mean_word_pieces": round(progress.pieces / count, 1),
+        "truncated_share": round(progress.cut / count, 4),
     }
 
 
@@ -154,7 +227,7 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "embed", Embed)
-    files.require(args.documents)
+    files.require_table(args.documents, columns=["text"])
     files.require(args.embedder)
 
     work = receipt(
@@ -164,31 +237,35 @@ def main() -> None:
         inputs=[args.documents, args.embedder],
         outputs=[args.out, args.metrics],
     )
-    with work as facts, files.whole_folder(args.out) as out:
-        encoders.quiet()
-        device = encoders.choose_device()
-        precision = encoders.choose_precision(options.precision, device, key="embed.precision")
-        torch.set_num_threads(options.threads)
-        encoder = load_encoder(args.embedder, device)
-        console.log(f"embed on {device.type} in {precision}")
-        started = time.monotonic()
-        measures = embed(
-            encoder,
-            args.documents,
-            out / "embeddings.npy",
-            precision=precision,
-            tokens_per_batch=options.tokens_per_batch,
-        )
-        elapsed = time.monotonic() - started
-        console.log(f"embed: {measures}")
-        facts |= {
-            "device": device.type,
-            "precision": precision,
-            "threads": options.threads,
-            "documents_per_second": round(measures["documents"] / elapsed, 1),
-        }
+    with work as run:
+        with files.whole_folder(args.out) as out:
+            encoders.quiet()
+            encoders.compute_repeatably()
+            device = encoders.choose_device()
+            precision = encoders.choose_precision(options.precision, device, key="embed.precision")
+            encoder = load_encoder(args.embedder, device)
+            console.log(f"embed on {device.type} in {precision}")
+            checkpoint = Checkpoint(
+                args.out, run.key(device=encoders.describe(device), precision=precision)
+            )
+            started = time.monotonic()
+            vectors, measures = embed(
+                encoder,
+                args.documents,
+                checkpoint,
+                precision=precision,
+                tokens_per_batch=options.tokens_per_batch,
+            )
+            vectors.replace(out / vectors.name)
+            console.log(f"embed: {measures}")
+            run |= {
+                "device": encoders.describe(device),
+                "precision": precision,
+                "embedding_seconds": round(time.monotonic() - started, 1),
+            }
         if args.metrics:
             files.write_json(args.metrics, measures)
+        checkpoint.clear()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from pathlib import Path
 PACKAGES = "packages.yaml"
 LINE = re.compile(r'^([A-Za-z0-9._-]+): "([^"]*)"$', re.MULTILINE)
 ABSENT = "not installed"
+NO_HASH = "0" * 32  # stands in where dvc.lock has none, as for a file that was never written
 
 HOOK = "bertline_environment"
 # A .pth file runs lines that begin with `import`. Everything but `dvc` is left alone at once.
@@ -121,8 +122,9 @@ def is_whole(lockfile: str) -> bool:
         import yaml
     except ImportError:
         return True
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster in C
     try:
-        content = yaml.load(lockfile, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(lockfile, Loader=loader)  # noqa: S506 - both are safe loaders
     except yaml.YAMLError:
         return False
     if not isinstance(content, dict) or content.get("schema") != "2.0":
@@ -135,14 +137,21 @@ def _is_whole_entry(entry: object) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("cmd"), str | list):
         return False
     params = entry.get("params", {})
-    files = [file for key in ("deps", "outs") for file in (entry.get(key, []) or [None])]
-    return isinstance(params, dict) and all(
+    if not isinstance(params, dict) or not all(isinstance(of, dict) for of in params.values()):
+        return False
+    listed = [entry.get(key, []) for key in ("deps", "outs")]
+    return all(isinstance(files, list) and all(map(_is_whole_file, files)) for files in listed)
+
+
+def _is_whole_file(file: object) -> bool:
+    return (
         isinstance(file, dict)
         and isinstance(file.get("path"), str)
-        and isinstance(file.get("md5"), str | None)
+        and isinstance(file.get("hash", ""), str)
+        and isinstance(file.get("md5", NO_HASH), str)
+        and re.fullmatch(r"[0-9a-f]{32}(\.dir)?", file.get("md5", NO_HASH)) is not None
         and set(file) <= {"path", "hash", "md5", "size", "nfiles", "isexec"}
         and all(isinstance(file.get(key, 0), int) for key in ("size", "nfiles"))
-        for file in files
     )
 
 

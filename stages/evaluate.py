@@ -31,6 +31,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score, log_loss, matthews_corrcoef
 from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_limits
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from stages import console, encoders, files, params
@@ -38,8 +39,6 @@ from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
-
-SENTENCES_PER_STEP = 64  # sentences predicted at once; it changes speed and memory only
 
 PREDICTIONS = pa.schema(
     [
@@ -59,6 +58,7 @@ TFIDF_TOKEN = r"\w+|[^\w\s]"
 TFIDF_NGRAMS = (1, 3)
 # Inverse strengths of regularisation, of which cross-validation on the training fold takes one.
 REGRESSION_CS = (1.0, 10.0, 100.0)
+REGRESSION_TOLERANCE = 1e-8  # of the gradient; probabilities then agree to seven digits everywhere
 
 MAJORITY = "majority class"
 TFIDF = "TF-IDF + logistic regression"
@@ -69,10 +69,10 @@ class Evaluate(Section):
     """The section `evaluate` of params.yaml."""
 
     batch_size: Annotated[int, Field(ge=1)]
-    bootstrap_samples: Annotated[int, Field(ge=100)]
+    # At a million the interval has long ceased to move, and memory still suffices.
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
-    threads: Annotated[int, Field(ge=1)]
 
 
 def mcc_of_counts(
@@ -123,25 +123,9 @@ def bootstrap_mcc(
 def predict(
     model: PreTrainedModel, input_ids: list[np.ndarray], padding_id: int, device: torch.device
 ) -> np.ndarray:
-    """Return each sentence's probability of being acceptable, shape (n,), float32.
-
-    Sentences are taken in order of length, so that little is padded, and computed in fp32.
-    """
-    order = np.argsort([len(ids) for ids in input_ids], kind="stable")
-    probabilities = np.empty(len(input_ids), dtype=np.float32)
-    model.eval().to(device)
-    for start in range(0, len(order), SENTENCES_PER_STEP):
-        rows = order[start : start + SENTENCES_PER_STEP]
-        batch = [torch.tensor(input_ids[row], dtype=torch.long) for row in rows]
-        padded = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=padding_id)
-        lengths = torch.tensor([len(ids) for ids in batch])
-        mask = torch.arange(padded.shape[1])[None, :] < lengths[:, None]
-        with torch.inference_mode():
-            logits = model(
-                input_ids=padded.to(device), attention_mask=mask.long().to(device)
-            ).logits
-        probabilities[rows] = torch.softmax(logits.float(), dim=1)[:, 1].cpu().numpy()
-    return probabilities
+    """Return each sentence's probability of being acceptable, shape (n,), float32."""
+    logits = encoders.classify(model, input_ids, padding_id, device)
+    return torch.softmax(torch.from_numpy(logits), dim=1)[:, 1].numpy()
 
 
 def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
@@ -149,6 +133,10 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
 
     The classes weigh the same, as they do in MCC, and five-fold cross-validation for MCC chooses
     the strength of regularisation, so that the baseline is a fair one.
+
+    liblinear (Fan et al. 2008) runs to a tight tolerance on one thread: lbfgs stops well before,
+    and where it stops depends on the threads and the routines of the linear algebra library, which
+    moved MCC by up to .012 between two machines.
     """
     folds = int(min(5, *np.bincount(labels, minlength=2)))
     if folds < 2:
@@ -162,13 +150,16 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
         cv=folds,
         scoring="matthews_corrcoef",
         class_weight="balanced",
+        solver="liblinear",
+        tol=REGRESSION_TOLERANCE,
         max_iter=1000,
         use_legacy_attributes=False,
     )
     vectorizer = TfidfVectorizer(
         token_pattern=TFIDF_TOKEN, ngram_range=TFIDF_NGRAMS, sublinear_tf=True
     )
-    return make_pipeline(vectorizer, regression).fit(texts, labels)
+    with threadpool_limits(1, user_api="blas"):
+        return make_pipeline(vectorizer, regression).fit(texts, labels)
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -250,14 +241,10 @@ def summarize(scores: pd.DataFrame, seeds: int) -> dict[str, dict[str, float | N
 def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.ndarray:
     """Return the probabilities of the model in `folder` for the sentences `rows`, shape (n,)."""
     files.require(folder)
-    try:
+    with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{folder} holds no trained model: {error} Run `dvc repro train@{folder.name}`."
-        ) from error
     return predict(model, rows["input_ids"].tolist(), model.config.pad_token_id, device)
 
 
@@ -265,7 +252,15 @@ def learning_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     """Return the epochs of every seed's history.csv under one another, the seed in front."""
     histories = []
     for seed in seeds:
-        history = pd.read_csv(models / str(seed) / "history.csv")
+        path = models / str(seed) / "history.csv"
+        files.require(path)
+        try:
+            history = pd.read_csv(path)
+        except ValueError as error:  # pandas' parser errors are ValueErrors
+            raise BertlineError(
+                f"{path} cannot be read as the table that `train` writes ({error}). "
+                f"Run `dvc repro train@{seed}`."
+            ) from error
         history.insert(0, "seed", seed)
         histories.append(history)
     return pd.concat(histories, ignore_index=True)
@@ -363,6 +358,9 @@ def main() -> None:
         args.tokens / "tokens.parquet", columns=["id", "source", "label", "text", "input_ids"]
     )
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
+    for table, folder in ((tokens, args.tokens), (folds, args.folds)):
+        if table["id"].duplicated().any():
+            raise BertlineError(f"{folder}: an id occurs twice. Run `dvc repro tokenize split`.")
     rows = tokens.merge(folds, on="id", validate="one_to_one")
     if len(rows) != len(tokens):
         raise BertlineError(
@@ -378,19 +376,20 @@ def main() -> None:
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
         encoders.quiet()
-        torch.set_num_threads(options.threads)
+        encoders.compute_repeatably()
         device = encoders.choose_device()
-        facts |= {"device": device.type, "precision": "fp32", "threads": options.threads}
+        facts |= {"device": encoders.describe(device), "precision": "fp32"}
         predictions, scores = evaluate(rows, args.models, seeds, options, device)
         shown = scores.drop(columns="sentences").round(3)
         console.log(shown.to_string(index=False, na_rep="-"))
         curves = learning_curves(args.models, seeds)
         with files.whole_folder(args.out) as out:
             files.write_table(out / "predictions.parquet", predictions, PREDICTIONS)
-        if args.plots:
-            write_plots(args.plots, predictions, scores, curves, options)
-        if args.metrics:
-            files.write_json(args.metrics, summarize(scores, len(seeds)))
+            # Within, so that a failure leaves the earlier predictions.
+            if args.metrics:
+                files.write_json(args.metrics, summarize(scores, len(seeds)))
+            if args.plots:
+                write_plots(args.plots, predictions, scores, curves, options)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ PROGRESS = 1 << 20
 SLACK_SHARE = 0.1
 SLACK_BYTES = 1 << 20
 
+NUMBER = r"[0-9]{1,18}"  # of bytes in a header: `\d` also takes digits that are no number
+
 LARGEST = 1 << 34  # bytes of a file without a declared size: 16 GiB, beyond any encoder in use here
 
 
@@ -169,7 +171,8 @@ def _ask(
         ) from error
     except (requests.ConnectionError, requests.Timeout) as error:
         raise _Passing(f"{host(url)} is not reached ({_reason(error)})") from error
-    except requests.RequestException as error:  # a malformed URL, or one of a proxy or redirect
+    # A malformed URL, or one of a proxy or redirect; ValueError is for brackets that do not close.
+    except (requests.RequestException, ValueError) as error:
         raise FetchError(f"{host(url)} cannot be asked ({_reason(error)})") from error
 
 
@@ -203,7 +206,8 @@ def _refuse_failure(response: requests.Response, url: str) -> None:
 
 def _range_start(response: requests.Response) -> int | None:
     """Return the position of the first byte that a 206 answer brings."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", response.headers.get("Content-Range", ""))
+    pattern = rf"bytes ({NUMBER})-{NUMBER}/(?:{NUMBER}|\*)"
+    match = re.fullmatch(pattern, response.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
 
@@ -219,7 +223,7 @@ def _receive(
     total = declared
     if response.headers.get("Content-Encoding", "identity") == "identity":
         length = response.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdigit() else declared
+        total = have + int(length) if re.fullmatch(NUMBER, length) else declared
     limit = LARGEST if declared is None else declared * (1 + SLACK_SHARE) + SLACK_BYTES
     size = have
     bar = console.bar_class()(
@@ -265,7 +269,8 @@ def _wait(problem: _Passing, failures: int, patience: Patience) -> float:
     """Return the seconds to wait: what the server asks for, or twice as long as the last time."""
     wait = patience.backoff * 2 ** (failures - 1)
     if problem.retry_after:
-        with contextlib.suppress(InvalidHeader):
+        # The others are for a date far from any calendar, and for a number of 5,000 digits.
+        with contextlib.suppress(InvalidHeader, ValueError, OverflowError):
             wait = max(wait, Retry().parse_retry_after(problem.retry_after))
     return min(wait, patience.longest_wait)
 

@@ -1,10 +1,13 @@
 """Read tables with a useful error, and write files and folders whole or not at all.
 
 A writer works beside its target, the data is flushed to disk, and a rename puts it in place: a
-killed process leaves the earlier result or none, never half of one.
+killed process leaves the earlier result or none, never half of one. Only one process at a time
+writes a folder.
 """
 
+import contextlib
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages import console
 from stages.errors import BertlineError
 
 HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
@@ -51,21 +55,50 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds."""
+    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds.
+
+    Where another process is writing the same one, this waits for it to end.
+    """
     _refuse_to_replace(target)
     partial = _partial(target)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            if path.is_file():
-                _flush(path)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    finally:
+    lock = target.parent / f".{target.name}.lock"
+    with alone(lock, f"{target} is being written by another process; waiting for that one"):
         shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            for path in sorted(partial.rglob("*")):
+                if path.is_file():
+                    _flush(path)
+            if target.exists():
+                shutil.rmtree(target)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def alone(lock: Path, waiting: str) -> Iterator[None]:
+    """Run the block while no other process holds the file `lock`; log `waiting` if one does.
+
+    The file is removed at the end; the system releases the lock of a killed process.
+    """
+    with contextlib.ExitStack() as opened:
+        while True:
+            stream = opened.enter_context(lock.open("a"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                console.log(waiting)
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Whoever held it has removed the file: then the lock is on one that nobody else finds.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                    break
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def write_json(target: Path, content: Mapping[str, Any]) -> None:
@@ -94,29 +127,70 @@ def write_table(target: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
 def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a Parquet table that an earlier stage wrote.
 
-    Raises BertlineError if the file is missing, is no Parquet file or lacks one of `columns`.
+    Raises BertlineError if the file is missing, is no Parquet file, lacks one of `columns` or has
+    no row.
     """
-    require(path)
+    require_table(path, columns=columns or ())
     try:
         table = pq.read_table(path, columns=list(columns) if columns else None)
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise BertlineError(
-            f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
-            f"Delete it and run `dvc repro`."
-        ) from error
-    missing = [name for name in columns or [] if name not in table.column_names]
-    if missing:
-        raise BertlineError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}. "
-            f"It was written by another version of the stage: run `dvc repro`."
-        )
+        table.validate(full=True)  # reading does not look whether texts are UTF-8
+    except (pa.ArrowException, OSError) as error:  # OSError: arrow's for pages that are damaged
+        raise _no_table(path, error) from error
     return table.to_pandas()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object that an earlier stage wrote."""
+def require_table(path: Path, *, columns: Sequence[str]) -> None:
+    """Raise BertlineError unless `path` is a Parquet table with `columns` and a row; read no row.
+
+    For a stage that reads the rows a window at a time; `read_table` asks it too.
+    """
     require(path)
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        with pq.ParquetFile(path) as table:
+            present, rows = table.schema_arrow.names, table.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _no_table(path, error) from error
+    missing = [name for name in columns if name not in present]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(present)}. "
+            f"It was written by another version of the stage: run `dvc repro`."
+        )
+    if not rows:
+        raise BertlineError(
+            f"{path} has no rows. No stage writes such a table: delete it and run `dvc repro`."
+        )
+
+
+def _no_table(path: Path, error: Exception) -> BertlineError:
+    return BertlineError(
+        f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
+        f"Delete it and run `dvc repro`."
+    )
+
+
+def read_json(path: Path, *, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a JSON object that an earlier stage wrote; BertlineError if it is none with `keys`."""
+    require(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:  # ValueError: no UTF-8, or no JSON
+        raise BertlineError(
+            f"{path} cannot be read as the JSON object that an earlier stage writes ({error}). "
+            f"Delete it and run `dvc repro`."
+        ) from error
+    if not isinstance(content, dict):
+        raise BertlineError(
+            f"{path} should hold a JSON object, as the stage that writes it does, and holds a "
+            f"{type(content).__name__}. Delete it and run `dvc repro`."
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise BertlineError(
+            f"{path} has no `{'`, `'.join(missing)}`; it has {', '.join(content)}. It was written "
+            f"by another version of the stage: run `dvc repro`."
+        )
+    return content
 
 
 def require(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hash files and folders as DVC does, so that a receipt and dvc.lock can be held against each other.
+"""Hash files and folders as DVC does, so that receipts can be held against dvc.lock.
 
 A file has the MD5 of its bytes. A folder has that of a JSON list of its files' paths and MD5s, in
 order of the paths, with the ending `.dir`: names and contents count; times, modes and empty folders
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages import files
 
-# What stages keep beside their outputs while they work; .dvcignore names the same.
+# Endings of what stages keep beside their outputs while they work; .dvcignore names the same.
 WORKING_FILES = (".part", ".checkpoint", ".lock")
 
 
@@ -31,7 +31,7 @@ def _of_folder(folder: Path) -> str:
     listed = [
         {"md5": _of_file(folder / path), "relpath": path.as_posix()}
         for path in sorted(within, key=lambda path: path.as_posix())
-        if not any(part.endswith(WORKING_FILES) for part in path.parts)
+        if not any(part.startswith(".") and part.endswith(WORKING_FILES) for part in path.parts)
     ]
     text = json.dumps(listed, sort_keys=True).encode()
     return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"

@@ -228,6 +228,11 @@ def main() -> None:
     recipe = sources.load_parse(args.source, args.role)
     title = sources.load_title(args.source)
     files.require(args.raw)
+    if args.out.is_dir():
+        raise BertlineError(
+            f"{args.out} is a folder, and the output is a file. Name one, such as "
+            f"data/parse/{args.role}.parquet."
+        )
 
     with receipt(
         args.receipt,
@@ -242,12 +247,14 @@ def main() -> None:
     ):
         if args.role == "sentences":
             rows, counts = parse_sentences(args.raw, args.source, recipe, options.sentences)
-            files.write_table(args.out, rows, SENTENCES)
+            schema = SENTENCES
         else:
             rows, counts = parse_documents(args.raw, args.source, recipe, options.documents)
-            files.write_table(args.out, rows, DOCUMENTS)
-        if args.metrics:
-            files.write_json(args.metrics, {"source": args.source, "title": title, **counts})
+            schema = DOCUMENTS
+        with files.whole_file(args.out) as partial:
+            files.write_table(partial, rows, schema)
+            if args.metrics:  # within, so that a failure leaves the earlier table
+                files.write_json(args.metrics, {"source": args.source, "title": title, **counts})
 
 
 if __name__ == "__main__":

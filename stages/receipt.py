@@ -7,6 +7,8 @@ it lies in git beside the figures that it explains. `python -m stages.verify` ho
 runs against each other.
 """
 
+import hashlib
+import json
 import os
 import platform
 import resource
@@ -14,9 +16,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_info
 
 from stages import closure, environment, files, hashes
 from stages.errors import BertlineError
@@ -30,6 +35,35 @@ INSTRUCTION_SETS = (
 )
 
 
+class Run(dict[str, Any]):
+    """One run of a stage: what it is made of, and as a dictionary the facts that the stage adds."""
+
+    def __init__(self, stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
+        super().__init__()
+        self.stage = stage
+        self.parameters = {name: _plain(values) for name, values in parameters.items()}
+        self._inputs = inputs
+
+    @cached_property
+    def inputs(self) -> dict[str, str | None]:
+        """The hash of each input, as it was when it was asked for first."""
+        return {path.as_posix(): hashes.md5(path) for path in self._inputs}
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The hash of each file of the project that the stage's code consists of."""
+        return closure.hashed(self.stage.partition("@")[0])
+
+    def key(self, **more: str) -> str:
+        """Return a hash of everything that decides the result; `more` is what the stage knows."""
+        content = [
+            *(self.stage, self.parameters, list(self.inputs.values()), self.code),
+            *(packages(), platform.python_version(), _processor(), more),
+        ]
+        text = json.dumps(content, sort_keys=True).encode()
+        return hashlib.sha256(text).hexdigest()[:32]
+
+
 @contextmanager
 def receipt(
     target: Path | None,
@@ -38,7 +72,7 @@ def receipt(
     parameters: Mapping[str, Any],
     inputs: Sequence[Path],
     outputs: Sequence[Path | None],
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Run]:
     """Yield a dictionary for the stage's own facts; write them with the common ones at the end.
 
     stage: its name, with the item behind an `@`. parameters: what it read, by section. inputs,
@@ -50,8 +84,8 @@ def receipt(
     """
     _check_packages(Path())
     started = time.monotonic()
-    facts: dict[str, Any] = {}
-    yield facts
+    run = Run(stage, parameters, inputs)
+    yield run
     if target is None:
         return
     seconds = round(time.monotonic() - started, 2)
@@ -64,16 +98,17 @@ def receipt(
         "processor": _processor(),
         "instruction_sets": _instruction_sets(),
         "cores": os.cpu_count(),
+        "libraries": _libraries(),
         "python": platform.python_version(),
     }
     content = {
-        "parameters": {name: _plain(values) for name, values in parameters.items()},
-        "inputs": {path.as_posix(): hashes.md5(path) for path in inputs},
+        "parameters": run.parameters,
+        "inputs": run.inputs,
         "outputs": {path.as_posix(): hashes.md5(path) for path in written},
-        "code": closure.hashed(stage.partition("@")[0]),
-        "packages": _packages(),
+        "code": run.code,
+        "packages": packages(),
     }
-    files.write_json(target, common | facts | content)
+    files.write_json(target, common | run | content)
 
 
 def _check_packages(root: Path) -> None:
@@ -121,7 +156,20 @@ def _instruction_sets() -> list[str]:
     return [name for name in INSTRUCTION_SETS if name in flags]
 
 
-def _packages() -> dict[str, str]:
+def _libraries() -> list[str]:
+    """Return the loaded libraries of linear algebra and threads, with what they run on.
+
+    Their routines are chosen by processor, or by variables such as OPENBLAS_CORETYPE.
+    """
+    found = set()
+    for library in threadpool_info():
+        parts = [library["internal_api"], library["version"] or ""]
+        parts += [library.get("architecture", ""), f"on {library['num_threads']} threads"]
+        found.add(" ".join(part for part in parts if part))
+    return sorted(found)
+
+
+def packages() -> dict[str, str]:
     """Return name and version of every distribution that this process has imported from."""
     by_module = metadata.packages_distributions()
     imported = {name.partition(".")[0] for name in sys.modules}

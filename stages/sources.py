@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -27,7 +28,8 @@ CODE_ENDINGS = (
 def _plain(name: str) -> str:
     """Refuse a file name that would leave the folder it is written to, or that may run code."""
     parts = name.split("/")
-    if name.startswith("/") or "\\" in name or not all(parts) or {".", ".."} & set(parts):
+    outside = name.startswith("/") or "\\" in name or not all(parts) or {".", ".."} & set(parts)
+    if outside or not name.isprintable():
         raise ValueError("should be a path inside the source's folder, such as `model/vocab.txt`")
     if name.lower().endswith(CODE_ENDINGS):
         raise ValueError(
@@ -47,8 +49,27 @@ def _digest(text: str) -> str:
     return text
 
 
+def _plain_or_none(name: str) -> str:
+    """Refuse a folder that lies outside the source's; an empty one is the source's own."""
+    return _plain(name) if name else name
+
+
+def _address(url: str) -> str:
+    """Refuse what no request can be made to."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        sound = False
+    if not sound or not url.isprintable():
+        raise ValueError("should be an address such as `https://example.org/data.zip`")
+    return url
+
+
 Sha256 = Annotated[str, AfterValidator(_digest)]
 FileName = Annotated[str, AfterValidator(_plain)]
+# A name of a set or part becomes part of ids, file names and headings of figures.
+SetName = Annotated[str, Field(pattern=r"^[\w][\w .-]{0,63}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -56,7 +77,7 @@ class UrlFetch(Section):
     """A published file, saved as `file`; any of the hashes is accepted."""
 
     kind: Literal["url"]
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, AfterValidator(_address)]
     file: FileName
     sha256: Annotated[list[Sha256], Field(min_length=1)]
     bytes: Count  # of the published file, for the progress bar
@@ -123,7 +144,7 @@ class ColaParse(Section):
 
     format: Literal["cola"]
     archive: FileName | None = None
-    folder: str = ""
+    folder: Annotated[str, AfterValidator(_plain_or_none)] = ""
     pairs: bool = False
     expect: dict[str, SetCounts] | None = None
 
@@ -140,7 +161,7 @@ class NewsgroupsTokensParse(Section):
     """Orange's tab files of 20 Newsgroups: three header lines, then `<group> TAB <text>`."""
 
     format: Literal["newsgroups-tokens"]
-    files: dict[str, FileName]
+    files: Annotated[dict[SetName, FileName], Field(min_length=1)]
     expect: dict[str, Count] | None = None
 
 
@@ -153,7 +174,7 @@ class TableParse(Section):
     """
 
     format: Literal["table"]
-    files: Annotated[dict[str, FileName], Field(min_length=1)]
+    files: Annotated[dict[SetName, FileName], Field(min_length=1)]
     columns: dict[Literal["id", "text", "label", "source", "mark", "pair", "group"], str]
     encoding: str = "utf-8"
     expect: dict[str, Any] | None = None
@@ -206,14 +227,19 @@ def load_title(name: str, path: Path = PATH) -> str:
 
 
 def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
-    """Return the sources that serve `role`, with the kind of place that each is fetched from."""
-    entries = params.read_yaml(path).items()
-    sound = {name: entry for name, entry in entries if isinstance(entry, dict)}
-    return {
-        name: (entry.get("fetch") or {}).get("kind", "")
-        for name, entry in sound.items()
-        if role in (entry.get("roles") or [])
-    }
+    """Return the sources that serve `role`, with the kind of place that each is fetched from.
+
+    Other entries than the chosen one need not be sound: those that are not are left out.
+    """
+    serving = {}
+    for name, entry in params.read_yaml(path).items():
+        roles, place = (
+            (entry.get("roles"), entry.get("fetch")) if isinstance(entry, dict) else (None, None)
+        )
+        if isinstance(roles, list) and role in roles:
+            kind = place.get("kind") if isinstance(place, dict) else None
+            serving[str(name)] = kind if isinstance(kind, str) else ""
+    return serving
 
 
 def _load(name: str, role: str, path: Path) -> Source:

@@ -184,8 +184,8 @@ def main() -> None:
         with files.whole_folder(args.out) as partial:
             table = pd.DataFrame({"id": tokens["id"], "fold": folds})
             files.write_table(partial / "folds.parquet", table, FOLDS)
-        if args.metrics:
-            files.write_json(args.metrics, described)
+            if args.metrics:  # within, so that a failure leaves the earlier folds
+                files.write_json(args.metrics, described)
 
 
 if __name__ == "__main__":

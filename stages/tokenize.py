@@ -143,8 +143,8 @@ def main() -> None:
             table: pd.DataFrame = sentences.assign(input_ids=cut)
             files.write_table(partial / "tokens.parquet", table, TOKENS)
             files.write_json(partial / "settings.json", {"max_length": options.max_length})
-        if args.metrics:
-            files.write_json(args.metrics, measures)
+            if args.metrics:  # within, so that a failure leaves the earlier table
+                files.write_json(args.metrics, measures)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ BERTopic (Grootendorst 2022): UMAP reduces the vectors, HDBSCAN clusters them, c
 finds each cluster's words. UMAP is seeded, so that topics are the same on every run.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -74,6 +76,7 @@ class Umap(Section):
     n_components: Annotated[int, Field(ge=2)]
     min_dist: Annotated[float, Field(ge=0, le=1)]
     metric: Literal["cosine", "euclidean"]
+    threads: params.Threads
 
 
 class Map(Section):
@@ -95,7 +98,9 @@ class Vectorizer(Section):
 
     stop_words: Literal["english"] | list[str] | None
     min_df: Annotated[int, Field(ge=1)]
-    ngram_range: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
+    ngram_range: Annotated[
+        list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
+    ]
 
     @model_validator(mode="after")
     def _ordered(self) -> "Vectorizer":
@@ -120,7 +125,25 @@ class TopicFit(Section):
     hdbscan: Hdbscan
     vectorizer: Vectorizer
     ctfidf: Ctfidf
-    top_words: Annotated[int, Field(ge=2)]
+    top_words: Annotated[int, Field(ge=2, le=1_000)]
+
+
+def load_vectors(path: Path) -> np.ndarray:
+    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
+    files.require(path)
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
+            f"`dvc repro embed`."
+        ) from error
+    if vectors.dtype.kind != "f":
+        raise BertlineError(
+            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
+            f"`dvc repro embed`."
+        )
+    return vectors
 
 
 def check_vectors(vectors: np.ndarray, documents: int) -> None:
@@ -156,11 +179,22 @@ def check_size(documents: int, options: TopicFit) -> None:
             )
 
 
+def allow_threads(count: int) -> None:
+    """Let numba start `count` threads, also on fewer cores; only before it has started any."""
+    if count > numba.config.NUMBA_NUM_THREADS:
+        os.environ["NUMBA_NUM_THREADS"] = str(count)
+        numba.config.reload_config()
+
+
 def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.ndarray, np.ndarray]:
     """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
 
-    Nearest neighbours are searched once and serve both.
+    Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
+    pynndescent does it) divides its random choices among its threads and gives other neighbours
+    with another number of them, so that number is a parameter; the rest of UMAP does not depend
+    on threads.
     """
+    allow_threads(options.umap.threads)
     shared = {"metric": options.umap.metric, "random_state": options.seed}
     neighbours = nearest_neighbors(
         vectors,
@@ -169,6 +203,7 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.nda
         metric_kwds={},
         angular=False,
         random_state=np.random.RandomState(options.seed),
+        n_jobs=options.umap.threads,
     )
     shared |= {
         "n_neighbors": options.umap.n_neighbors,
@@ -352,8 +387,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
-    files.require(args.vectors / "embeddings.npy")
-    vectors = np.load(args.vectors / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
     check_size(len(documents), options)
 
@@ -375,6 +409,12 @@ def main() -> None:
                 f"BERTopic assigned {len(topics):,} of {len(documents):,} documents. This is a "
                 f"defect; please report it with your params.yaml."
             )
+        if (topics == OUTLIERS).all():
+            console.log(
+                f"warning: no topic was found: all {len(topics):,} documents are outliers. Lower "
+                f"topic_fit.hdbscan.min_cluster_size or min_samples in {args.params}, or add "
+                f"documents; documents that are all alike have no topics."
+            )
         console.log("coherence")
         figures = measure_topics(
             described, topics, documents["group"], texts, model.vectorizer_model
@@ -394,12 +434,13 @@ def main() -> None:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
-        if args.table:
-            table = described[["topic", "count", "name"]].copy()
-            table.insert(2, "share", (table["count"] / len(documents)).round(4))
-            files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
-        if args.metrics:
-            files.write_json(args.metrics, figures)
+            # Within, so that a failure leaves the earlier topics.
+            if args.table:
+                table = described[["topic", "count", "name"]].copy()
+                table.insert(2, "share", (table["count"] / len(documents)).round(4))
+                files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
+            if args.metrics:
+                files.write_json(args.metrics, figures)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,17 @@ Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.p
 The recipe is Devlin et al. (2019, appendix A.3) as BERT tutorials apply it to CoLA: AdamW with a
 linear decay of the learning rate, a fresh classification head, two to four epochs. Everything is
 seeded before the head is drawn.
+
+A run that was killed goes on from its last checkpoint (`stages.checkpoint`) and ends with the same
+bytes as one that was not. The loop is the project's own, since transformers' Trainer keeps its
+checkpoints as pickles and does not repeat the order of batches when it goes on within an epoch.
 """
 
-import os
+import json
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,30 +29,29 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
-    EvalPrediction,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    set_seed,
 )
 
 from stages import console, encoders, files, params
+from stages.checkpoint import Checkpoint
 from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
 
 STEPS_PER_LINE = 40  # steps between two progress lines, as the recipe's authors print them
-# Memory that cuBLAS may use: with a fixed size its results are the same on every run.
-# https://docs.nvidia.com/cuda/cublas/#results-reproducibility
-CUBLAS_WORKSPACE = ":4096:8"
+
+# Batches of like length are cut from so many batches' worth of sentences at a time: enough for
+# little padding, few enough to leave the order random.
+BATCHES_PER_POOL = 50
+
+STATE = "state.safetensors"
 
 HISTORY = (
     "epoch",
@@ -61,7 +66,7 @@ class Train(Section):
     """The section `train` of params.yaml."""
 
     epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     epsilon: Annotated[float, Field(gt=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
@@ -70,87 +75,44 @@ class Train(Section):
     keep: Literal["last", "best"]
     padding: Literal["longest", "max_length"]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Annotated[int, Field(ge=1)]
+    threads: params.Threads
 
 
-class History(TrainerCallback):
-    """Collects the per-epoch table, prints progress, and remembers the best epoch's weights."""
+@dataclass(frozen=True)
+class Plan:
+    """What is trained how: the rows of the folds, the recipe, and what it runs on."""
 
-    def __init__(self, *, keep: str) -> None:
-        self.keep = keep
-        self.rows: list[dict[str, Any]] = []
-        self.times: list[dict[str, float]] = []
-        self.losses: list[torch.Tensor] = []
-        self.best: dict[str, torch.Tensor] | None = None
-        self.best_epoch: int | None = None
-        self.training_started = self.epoch_started = self.epoch_ended = 0.0
+    # `train` and `validation`: {"input_ids": [...], "labels": 0 or 1} for each sentence
+    rows: Mapping[str, list[dict[str, Any]]]
+    options: Train
+    seed: int
+    collate: DataCollatorWithPadding
+    device: torch.device
+    precision: str
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Start the clock."""
-        self.training_started = time.monotonic()
-        console.log(f"{state.max_steps} steps, {args.num_train_epochs} epochs")
+    @property
+    def steps_per_epoch(self) -> int:
+        """Return the number of batches that the training fold is cut into."""
+        return math.ceil(len(self.rows["train"]) / self.options.batch_size)
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Start the epoch's clock."""
-        self.epoch_started = time.monotonic()
-        self.losses = []
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Print a line every `STEPS_PER_LINE` steps."""
-        if state.global_step % STEPS_PER_LINE:
-            return
-        elapsed = time.monotonic() - self.training_started
-        left = elapsed / state.global_step * (state.max_steps - state.global_step)
-        loss = torch.stack(self.losses[-STEPS_PER_LINE:]).mean().item()
-        console.log(
-            f"epoch {int(state.epoch - 1e-9) + 1}, step {state.global_step:,} of "
-            f"{state.max_steps:,}: loss {loss:.3f}, {clock(elapsed)} elapsed, {clock(left)} left"
-        )
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Record the epoch's training loss; validation follows where there is a fold for it."""
-        self.epoch_ended = time.monotonic()
-        loss = torch.stack(self.losses).mean().item()
-        if not np.isfinite(loss):
-            raise BertlineError(
-                f"the training loss of epoch {len(self.rows) + 1} is {loss}: training has "
-                f"diverged. Lower train.learning_rate, or set train.warmup or train.precision: "
-                f"fp32."
-            )
-        self.rows.append({"epoch": len(self.rows) + 1, "training_loss": loss})
-        self.times.append({"training_seconds": round(self.epoch_ended - self.epoch_started, 1)})
-
-    def on_evaluate(
-        self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any
-    ) -> None:
-        """Add the validation figures to the epoch's row."""
-        row = self.rows[-1]
-        for name in ("loss", "accuracy", "mcc"):
-            row[f"validation_{name}"] = metrics[f"eval_{name}"]
-        self.times[-1]["validation_seconds"] = round(time.monotonic() - self.epoch_ended, 1)
-        others = [earlier["validation_mcc"] for earlier in self.rows[:-1]]
-        if not others or row["validation_mcc"] > max(others):
-            self.best_epoch = row["epoch"]
-            if self.keep == "best":
-                weights = kwargs["model"].state_dict()
-                self.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
-        console.log(
-            f"epoch {row['epoch']}: training loss {row['training_loss']:.3f}, validation loss "
-            f"{row['validation_loss']:.3f}, accuracy {row['validation_accuracy']:.3f}, "
-            f"MCC {row['validation_mcc']:.3f}"
-        )
+    @property
+    def steps(self) -> int:
+        """Return the number of steps of all epochs."""
+        return self.steps_per_epoch * self.options.epochs
 
 
-class LossKeepingTrainer(Trainer):
-    """A Trainer that hands each step's loss to the history, as tensors: reading them waits."""
+@dataclass
+class History:
+    """How far training has come, and what was measured on the way."""
 
-    history: History
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Run one step as the base class does and note its loss."""
-        loss = super().training_step(*args, **kwargs)
-        self.history.losses.append(loss.detach())
-        return loss
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done of the epoch after them
+    losses: list[torch.Tensor] = field(default_factory=list)  # of those batches
+    rows: list[dict[str, Any]] = field(default_factory=list)  # the figures of the epochs done
+    times: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int | None = None  # of the highest validation MCC, the earlier on a tie
+    best: dict[str, torch.Tensor] | None = None  # its weights, if they are wanted
+    resumed_at: int = 0  # step that this process began at
 
 
 def clock(seconds: float) -> str:
@@ -158,12 +120,12 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def score(prediction: EvalPrediction) -> dict[str, float]:
+def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Return accuracy and Matthews correlation of logits, shape (n, 2), against labels (n,)."""
-    predicted = prediction.predictions.argmax(axis=1)
+    predicted = logits.argmax(axis=1)
     return {
-        "accuracy": float(accuracy_score(prediction.label_ids, predicted)),
-        "mcc": float(matthews_corrcoef(prediction.label_ids, predicted)),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "mcc": float(matthews_corrcoef(labels, predicted)),
     }
 
 
@@ -173,7 +135,7 @@ def load_model(backbone: Path) -> PreTrainedModel:
     Raises BertlineError if the backbone's weights do not fill the encoder that its config.json
     describes: transformers would draw the others at random and train on.
     """
-    try:
+    with encoders.explaining(backbone, "model that can be fine-tuned to classify sentences"):
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             backbone,
             num_labels=len(LABELS),
@@ -186,10 +148,6 @@ def load_model(backbone: Path) -> PreTrainedModel:
             ignore_mismatched_sizes=True,  # a head for other labels is replaced by a new one
             output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise BertlineError(
-            f"{backbone} holds no model that can be fine-tuned to classify sentences: {error}"
-        ) from error
     drawn = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
     # The pooler belongs to the head: encoders trained on other tasks come without one.
     lost = sorted(
@@ -206,82 +164,238 @@ def load_model(backbone: Path) -> PreTrainedModel:
     return model
 
 
-def arguments_of(
-    options: Train,
-    *,
-    seed: int,
-    precision: str,
-    device: torch.device,
-    validate: bool,
-    scratch: Path,
-) -> TrainingArguments:
-    """Return the Trainer's settings for the recipe; nothing is saved or reported by itself."""
-    return TrainingArguments(
-        output_dir=str(scratch),
-        num_train_epochs=options.epochs,
-        per_device_train_batch_size=options.batch_size,
-        per_device_eval_batch_size=options.batch_size * 2,
-        learning_rate=options.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=options.warmup,  # below 1, a share of all steps
-        optim="adamw_torch_fused",  # AdamW in one pass over the weights
-        adam_epsilon=options.epsilon,
-        weight_decay=options.weight_decay,
-        max_grad_norm=options.gradient_clip,
-        train_sampling_strategy="group_by_length" if options.padding == "longest" else "random",
-        bf16=precision == "bf16",
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        seed=seed,
-        eval_strategy="epoch" if validate else "no",
-        save_strategy="no",
-        logging_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-    )
+def batches_of(
+    lengths: np.ndarray, batch_size: int, *, grouped: bool, seed: int, epoch: int
+) -> list[np.ndarray]:
+    """Return the row numbers of an epoch's batches, in an order that seed and epoch fix.
 
-
-def fine_tune(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Mapping[str, list[dict[str, Any]]],
-    settings: TrainingArguments,
-    *,
-    keep: str,
-    padding: str,
-    max_length: int,
-) -> History:
-    """Train `model` in place on `rows["train"]`, validating on `rows["validation"]` if any.
-
-    Each row is `{"input_ids": [...], "labels": 0 or 1}`. Returns the history of the epochs.
+    lengths: shape (n,), word pieces of each row. Grouped, the rows of a batch are of like length,
+    and the batch of the longest comes first, so that memory runs out at once or not at all.
     """
-    history = History(keep=keep)
-    trainer = LossKeepingTrainer(
-        model=model,
-        args=settings,
-        train_dataset=rows["train"],
-        eval_dataset=rows["validation"] or None,
-        data_collator=DataCollatorWithPadding(
-            tokenizer,
-            padding=padding,
-            max_length=max_length if padding == "max_length" else None,
-        ),
-        compute_metrics=score,
-        callbacks=[history],
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    if grouped:
+        size = BATCHES_PER_POOL * batch_size
+        pools = [order[start : start + size] for start in range(0, len(order), size)]
+        order = np.concatenate([pool[np.argsort(-lengths[pool], kind="stable")] for pool in pools])
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if grouped:
+        batches = [batches[place] for place in random.permutation(len(batches))]
+        longest = max(range(len(batches)), key=lambda place: lengths[batches[place]].max())
+        batches.insert(0, batches.pop(longest))
+    return batches
+
+
+def rate_at(step: int, *, steps: int, warmup: float) -> float:
+    """Return the share of the peak learning rate at a step, from 0 on.
+
+    It rises over the first `warmup` (a share) of the `steps` and falls to 0 at their end, linearly.
+    """
+    rising = math.ceil(warmup * steps)
+    if step < rising:
+        return step / rising
+    return (steps - step) / max(1, steps - rising)
+
+
+def build_optimizer(model: PreTrainedModel, options: Train) -> torch.optim.AdamW:
+    """Return AdamW for the recipe; biases and the weights of normalisation do not decay."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in trained if weight.ndim > 1]},
+        {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        groups,
+        lr=options.learning_rate,
+        eps=options.epsilon,
+        weight_decay=options.weight_decay,
+        fused=model.device.type in ("cpu", "cuda"),  # in one pass over the weights
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.history = history
-    trainer.train()
-    if keep == "best":
+
+
+def take_step(
+    model: PreTrainedModel, optimizer: torch.optim.AdamW, batch: Mapping[str, Any], plan: Plan
+) -> torch.Tensor:
+    """Change the weights for one batch and return its mean loss, detached and not waited for."""
+    half = plan.precision == "bf16"
+    inputs = {name: value.to(plan.device) for name, value in batch.items()}
+    with torch.autocast(plan.device.type, torch.bfloat16, enabled=half):
+        loss = model(**inputs).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), plan.options.gradient_clip)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
+
+
+def validate(model: PreTrainedModel, plan: Plan) -> dict[str, float]:
+    """Return loss, accuracy and MCC on the validation fold, in fp32."""
+    rows = plan.rows["validation"]
+    padding = model.config.pad_token_id
+    labels = np.array([row["labels"] for row in rows])
+    logits = encoders.classify(model, [row["input_ids"] for row in rows], padding, plan.device)
+    loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+    return {"loss": loss.item(), **score(logits, labels)}
+
+
+def end_epoch(history: History, model: PreTrainedModel, plan: Plan, seconds: float) -> None:
+    """Add the epoch's figures to the history, and remember its weights if they are the best.
+
+    Raises BertlineError if the loss is no number any more.
+    """
+    number = history.epoch + 1
+    loss = torch.stack(history.losses).mean().item()
+    if not math.isfinite(loss):
+        raise BertlineError(
+            f"the training loss of epoch {number} is {loss}: training has diverged. Lower "
+            f"train.learning_rate, or set train.warmup or train.precision: fp32."
+        )
+    row = {"epoch": number, "training_loss": loss}
+    times = {"training_seconds": round(seconds, 1)}
+    if plan.rows["validation"]:
+        started = time.monotonic()
+        found = validate(model, plan)
+        row |= {f"validation_{name}": value for name, value in found.items()}
+        times["validation_seconds"] = round(time.monotonic() - started, 1)
+        earlier = [other["validation_mcc"] for other in history.rows]
+        if not earlier or found["mcc"] > max(earlier):
+            history.best_epoch = number
+            if plan.options.keep == "best":
+                weights = model.state_dict()
+                history.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        console.log(
+            f"epoch {number}: training loss {loss:.3f}, validation loss {found['loss']:.3f}, "
+            f"accuracy {found['accuracy']:.3f}, MCC {found['mcc']:.3f}"
+        )
+    history.rows.append(row)
+    history.times.append(times)
+    history.epoch, history.batch, history.losses = number, 0, []
+
+
+def fine_tune(model: PreTrainedModel, plan: Plan, checkpoint: Checkpoint) -> History:
+    """Train `model` in place on the training fold, validating after each epoch if there is a fold.
+
+    Goes on where `checkpoint` ends, and keeps a new one whenever it is due. Returns the history of
+    the epochs.
+    """
+    options = plan.options
+    rows = plan.rows["train"]
+    lengths = np.array([len(row["input_ids"]) for row in rows])
+    grouped = options.padding == "longest"
+    model.to(plan.device)
+    optimizer = build_optimizer(model, options)
+    history = resume(checkpoint.path(STATE), model, optimizer, plan) or History()
+    started = time.monotonic()
+    for epoch in range(history.epoch, options.epochs):
+        epoch_started = time.monotonic()
+        model.train()
+        batches = batches_of(
+            lengths, options.batch_size, grouped=grouped, seed=plan.seed, epoch=epoch
+        )
+        for chosen in batches[history.batch :]:
+            step = epoch * plan.steps_per_epoch + history.batch
+            rate = rate_at(step, steps=plan.steps, warmup=options.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * rate
+            batch = plan.collate([rows[row] for row in chosen])
+            history.losses.append(take_step(model, optimizer, batch, plan))
+            history.batch += 1
+            if (step + 1) % STEPS_PER_LINE == 0:
+                _tell(history, plan, step + 1, time.monotonic() - started)
+            if checkpoint.is_due():
+                with checkpoint.keeping():
+                    suspend(checkpoint.path(STATE), model, optimizer, history, plan)
+        end_epoch(history, model, plan, time.monotonic() - epoch_started)
+    if options.keep == "best":
         model.load_state_dict(history.best)
+    return history
+
+
+def _tell(history: History, plan: Plan, step: int, elapsed: float) -> None:
+    left = elapsed / (step - history.resumed_at) * (plan.steps - step)
+    loss = torch.stack(history.losses[-STEPS_PER_LINE:]).mean().item()
+    console.log(
+        f"epoch {history.epoch + 1}, step {step:,} of {plan.steps:,}: loss {loss:.3f}, "
+        f"{clock(elapsed)} elapsed, {clock(left)} left"
+    )
+
+
+def suspend(
+    path: Path,
+    model: PreTrainedModel,
+    optimizer: torch.optim.AdamW,
+    history: History,
+    plan: Plan,
+) -> None:
+    """Write everything that training needs to go on to `path`, as safetensors.
+
+    Those are the weights, AdamW's moments, torch's random states, and the history, which says the
+    epoch and the batch. The order of batches and the learning rate follow from these.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, weight in model.named_parameters():
+        for key, value in optimizer.state[weight].items():
+            tensors[f"optimizer.{name}.{key}"] = value
+    for name, tensor in (history.best or {}).items():
+        tensors[f"best.{name}"] = tensor
+    tensors["random.cpu"] = torch.get_rng_state()
+    if plan.device.type != "cpu":
+        tensors["random.device"] = torch.get_device_module(plan.device).get_rng_state()
+    tensors["losses"] = torch.stack(history.losses) if history.losses else torch.empty(0)
+    kept = {key: getattr(history, key) for key in ("epoch", "batch", "rows", "times", "best_epoch")}
+    with files.whole_file(path) as partial:
+        contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, partial, metadata={"history": json.dumps(kept)})
+
+
+def resume(
+    path: Path, model: PreTrainedModel, optimizer: torch.optim.AdamW, plan: Plan
+) -> History | None:
+    """Put model, optimizer and random states into the state that `suspend` wrote to `path`.
+
+    Returns its history, or None if there is no file or a damaged one.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as stored:
+            kept = json.loads(stored.metadata()["history"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        console.log(f"{path} is damaged ({error}): training begins anew")
+        return None
+
+    def below(prefix: str) -> dict[str, torch.Tensor]:
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+
+    model.load_state_dict(below("model."))
+    for name, weight in model.named_parameters():
+        moments = below(f"optimizer.{name}.")
+        if moments:
+            optimizer.state[weight] = {key: value.to(plan.device) for key, value in moments.items()}
+    torch.set_rng_state(tensors["random.cpu"])
+    if plan.device.type != "cpu":
+        torch.get_device_module(plan.device).set_rng_state(tensors["random.device"])
+    history = History(**kept)
+    history.losses = [loss.to(plan.device) for loss in tensors["losses"]]
+    best = {name: tensor.to(plan.device) for name, tensor in below("best.").items()}
+    history.best = best or None
+    history.resumed_at = history.epoch * plan.steps_per_epoch + history.batch
+    console.log(f"going on after step {history.resumed_at:,} of {plan.steps:,}")
     return history
 
 
 def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[str, Any]]:
     """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`.
 
-    Raises BertlineError if a sentence has no fold.
+    Raises BertlineError if a sentence has no fold, or two.
     """
+    if folds["id"].duplicated().any():
+        raise BertlineError("a sentence has two folds. Run `dvc repro split`.")
     of_sentence = tokens["id"].map(folds.set_index("id")["fold"])
     if of_sentence.isna().any():
         raise BertlineError(
@@ -335,7 +449,8 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
-    max_length = files.read_json(args.tokens / "settings.json")["max_length"]
+    tokenized = files.read_json(args.tokens / "settings.json", keys=["max_length"])
+    max_length = tokenized["max_length"]
     tokens = files.read_table(args.tokens / "tokens.parquet", columns=["id", "label", "input_ids"])
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
     rows = {fold: select(tokens, folds, fold) for fold in ("train", "validation")}
@@ -353,65 +468,56 @@ def main() -> None:
         inputs=[args.tokens, args.folds, args.backbone],
         outputs=[args.out, args.metrics],
     )
-    with work as facts, files.whole_folder(args.out) as out:
-        encoders.quiet()
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
-        device = encoders.choose_device()
-        precision = encoders.choose_precision(options.precision, device, key="train.precision")
-        torch.set_num_threads(options.threads)
-        tokenizer = encoders.load_tokenizer(args.backbone)
-        set_seed(args.seed, deterministic=True)  # before the head is drawn
-        # The deterministic mode also fills fresh memory, which no operation here reads unwritten:
-        # it costs a sixth of a step and changes no result.
-        torch.utils.deterministic.fill_uninitialized_memory = False
-        model = load_model(args.backbone)
-        console.log(
-            f"seed {args.seed}: {model.num_parameters():,} parameters on {device.type} in "
-            f"{precision}; {len(rows['train']):,} sentences to train, "
-            f"{len(rows['validation']):,} to validate"
-        )
-        settings = arguments_of(
-            options,
-            seed=args.seed,
-            precision=precision,
-            device=device,
-            validate=bool(rows["validation"]),
-            scratch=out,
-        )
-        started = time.monotonic()
-        history = fine_tune(
-            model,
-            tokenizer,
-            rows,
-            settings,
-            keep=options.keep,
-            padding=options.padding,
-            max_length=max_length,
-        )
-        elapsed = time.monotonic() - started
-        console.log(table_of(history))
-        model.save_pretrained(out)
-        tokenizer.save_pretrained(out)
-        files.write_csv(
-            out / "history.csv",
-            HISTORY,
-            [[row.get(name, "") for name in HISTORY] for row in history.rows],
-        )
-        kept = history.best_epoch if options.keep == "best" else options.epochs
-        figures = {
-            "epochs": history.rows,
-            "best_epoch": history.best_epoch,
-            "kept_epoch": kept,
-        }
-        facts |= {
-            "device": device.type,
-            "precision": precision,
-            "threads": torch.get_num_threads(),
-            "epochs": history.times,
-            "sentences_per_second": round(len(rows["train"]) * options.epochs / elapsed, 1),
-        }
+    with work as run:
+        with files.whole_folder(args.out) as out:
+            encoders.quiet()
+            encoders.compute_repeatably()
+            device = encoders.choose_device()
+            precision = encoders.choose_precision(options.precision, device, key="train.precision")
+            torch.set_num_threads(options.threads)
+            tokenizer = encoders.load_tokenizer(args.backbone)
+            torch.manual_seed(args.seed)  # before the head is drawn
+            model = load_model(args.backbone)
+            console.log(
+                f"seed {args.seed}: {model.num_parameters():,} parameters on {device.type} in "
+                f"{precision}; {len(rows['train']):,} sentences to train, "
+                f"{len(rows['validation']):,} to validate"
+            )
+            fixed = max_length if options.padding == "max_length" else None
+            collate = DataCollatorWithPadding(tokenizer, padding=options.padding, max_length=fixed)
+            plan = Plan(rows, options, args.seed, collate, device, precision)
+            checkpoint = Checkpoint(
+                args.out, run.key(device=encoders.describe(device), precision=precision)
+            )
+            started = time.monotonic()
+            history = fine_tune(model, plan, checkpoint)
+            elapsed = time.monotonic() - started
+            console.log(table_of(history))
+            model.save_pretrained(out)
+            tokenizer.save_pretrained(out)
+            files.write_csv(
+                out / "history.csv",
+                HISTORY,
+                [[row.get(name, "") for name in HISTORY] for row in history.rows],
+            )
+            kept = history.best_epoch if options.keep == "best" else options.epochs
+            figures = {
+                "epochs": history.rows,
+                "best_epoch": history.best_epoch,
+                "kept_epoch": kept,
+            }
+            taken = plan.steps - history.resumed_at
+            run |= {
+                "device": encoders.describe(device),
+                "precision": precision,
+                "threads": torch.get_num_threads(),
+                "resumed_at_step": history.resumed_at,
+                "epochs": history.times,
+                "steps_per_second": round(taken / elapsed, 2),
+            }
         if args.metrics:
             files.write_json(args.metrics, figures)
+        checkpoint.clear()
 
 
 if __name__ == "__main__":

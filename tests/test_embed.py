@@ -10,7 +10,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from stages import embed, files, parse
+from stages import checkpoint, embed, encoders, files, parse
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import call, write_params
@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that embeds texts; it returns the folder of the output."""
 
     def run(texts: list[str], encoder: Path, name: str = "out", **changes: object) -> Path:
-        options = {"precision": "fp32", "threads": 1} | changes
+        options = {"precision": "fp32"} | changes
         settings = write_params(
             tmp_path / "params.yaml", {f"embed.{key}": value for key, value in options.items()}
         )
@@ -178,6 +178,73 @@ def test_same_inputs_give_the_same_bytes(run, tiny_bert):
     assert files.sha256(again / "embeddings.npy") == files.sha256(first / "embeddings.npy")
 
 
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+@pytest.mark.parametrize("killed_at", [1, 4, 5, 6, 9])
+def test_killed_embedding_goes_on_to_the_same_bytes(
+    run, tiny_bert, monkeypatch, capfd, tmp_path, killed_at
+):
+    # windows of 8 documents, of which some batches hold one and some several
+    monkeypatch.setattr(embed, "WINDOW", 8)
+    texts = texts_of_all_lengths(20)
+    whole = run(texts, tiny_bert, "whole", tokens_per_batch=150)
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    batches, window = [], embed.embed_window
+
+    def window_and_die(*arguments: object, **options: object):
+        for batch in window(*arguments, **options):
+            if len(batches) == killed_at:
+                raise Killed
+            batches.append(batch)
+            yield batch
+
+    monkeypatch.setattr(embed, "embed_window", window_and_die)
+    with pytest.raises(Killed):
+        run(texts, tiny_bert, "again", tokens_per_batch=150)
+    monkeypatch.setattr(embed, "embed_window", window)
+    again = run(texts, tiny_bert, "again", tokens_per_batch=150)
+
+    assert "going on after" in capfd.readouterr().err
+    assert files.sha256(again / "embeddings.npy") == files.sha256(whole / "embeddings.npy")
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "whole.json").read_text()
+    assert not (tmp_path / ".again.checkpoint").exists()
+
+
+def test_killed_embedding_of_other_documents_is_not_gone_on_with(
+    run, tiny_bert, monkeypatch, capfd
+):
+    texts = texts_of_all_lengths(20)
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        run(texts, tiny_bert)
+    monkeypatch.undo()
+
+    found = run([text.upper() for text in texts], tiny_bert)
+
+    assert "going on" not in capfd.readouterr().err
+    assert len(load(found)) == 20
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_vectors_are_the_same_with_any_number_of_threads_and_cores(
+    run, tiny_bert, monkeypatch, threads
+):
+    texts = texts_of_all_lengths(40)
+    expected = files.sha256(run(texts, tiny_bert, tokens_per_batch=256) / "embeddings.npy")
+    monkeypatch.setattr(encoders, "cores", lambda: 5)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = run(texts, tiny_bert, tokens_per_batch=256) / "embeddings.npy"
+    finally:
+        torch.set_num_threads(before)
+
+    assert files.sha256(found) == expected
+
+
 def test_half_precision_points_the_same_way(tiny_bert):
     encoder = embed.load_encoder(tiny_bert, CPU)
     texts = texts_of_all_lengths(10)
@@ -210,7 +277,7 @@ def test_missing_input_is_named(tmp_path, tiny_bert, missing):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("tokens_per_batch", 0), ("precision", "fp16"), ("threads", 0), ("batch", 8)],
+    [("tokens_per_batch", 0), ("precision", "fp16"), ("threads", 2)],
 )
 def test_impossible_parameters_are_refused(run, tiny_bert, key, value):
     with pytest.raises(BertlineError, match=rf"embed\.{key}"):

@@ -12,15 +12,13 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss, matthews_corrcoef
 from transformers import AutoModelForSequenceClassification
 
-from stages import evaluate, files, parse, split, tokenize, train
+from stages import encoders, evaluate, files, parse, split, tokenize, train
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import call, write_params
 
 SETS = {"in_domain_train": 60, "in_domain_dev": 37, "out_of_domain_dev": 20}
-OPTIONS = evaluate.Evaluate(
-    batch_size=32, bootstrap_samples=2000, confidence=0.95, seed=42, threads=1
-)
+OPTIONS = evaluate.Evaluate(batch_size=32, bootstrap_samples=2000, confidence=0.95, seed=42)
 CPU = torch.device("cpu")
 
 
@@ -263,7 +261,7 @@ def test_prediction_does_not_depend_on_padding_or_order(classifier, monkeypatch)
     ids = [random.integers(5, 100, size=length) for length in (3, 40, 7, 12, 3, 25)]
 
     together = evaluate.predict(classifier, ids, 0, CPU)
-    monkeypatch.setattr(evaluate, "SENTENCES_PER_STEP", 1)
+    monkeypatch.setattr(encoders, "SENTENCES_PER_STEP", 1)
     alone = evaluate.predict(classifier, ids, 0, CPU)
 
     assert together == pytest.approx(alone, abs=1e-6)
@@ -287,7 +285,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
             "train.learning_rate": 1e-3,
             "train.precision": "fp32",
             "train.threads": 1,
-            "evaluate.threads": 1,
             "evaluate.bootstrap_samples": 200,
             "evaluate.batch_size": 16,
         },

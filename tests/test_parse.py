@@ -233,7 +233,7 @@ def test_empty_is_what_has_neither_letter_nor_digit(text, empty):
 @pytest.mark.parametrize(
     ("role", "recipe"),
     [
-        ("sentences", {"format": "newsgroups-tokens", "files": {}}),
+        ("sentences", {"format": "newsgroups-tokens", "files": {"train": "a.tab"}}),
         ("documents", {"format": "cola"}),
     ],
 )

@@ -19,11 +19,11 @@ from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
     BertForPreTraining,
-    EvalPrediction,
+    get_linear_schedule_with_warmup,
     pipeline,
 )
 
-from stages import encoders, files, split, tokenize, train
+from stages import checkpoint, encoders, files, params, split, tokenize, train
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import PROJECT, call, write_params
@@ -112,7 +112,7 @@ def loss_of(model: Path, rows: list[dict]) -> float:
 def test_accuracy_and_mcc_are_those_of_the_more_probable_label(labels, predicted, accuracy, mcc):
     logits = np.where(np.array(predicted)[:, None] == [0, 1], 2.0, -1.0)
 
-    found = train.score(EvalPrediction(predictions=logits, label_ids=np.array(labels)))
+    found = train.score(logits, np.array(labels))
 
     assert found == pytest.approx({"accuracy": accuracy, "mcc": mcc})
 
@@ -121,7 +121,7 @@ def test_accuracy_and_mcc_agree_with_scikit_learn_on_random_logits():
     random = np.random.default_rng(5)
     logits, labels = random.normal(size=(200, 2)), random.integers(0, 2, size=200)
 
-    found = train.score(EvalPrediction(predictions=logits, label_ids=labels))
+    found = train.score(logits, labels)
 
     predicted = logits[:, 1] > logits[:, 0]
     assert found["accuracy"] == pytest.approx(accuracy_score(labels, predicted))
@@ -202,7 +202,7 @@ def test_history_describes_the_model_that_is_saved(fit, data):
 @pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best", 2)])
 def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, kept):
     scripted = iter([0.1, 0.9, 0.9])  # on a tie the earlier epoch is the best
-    monkeypatch.setattr(train, "score", lambda _: {"accuracy": 0.5, "mcc": next(scripted)})
+    monkeypatch.setattr(train, "score", lambda *_: {"accuracy": 0.5, "mcc": next(scripted)})
 
     out = fit("out", epochs=3, keep=keep)
 
@@ -250,11 +250,13 @@ def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
     found = set()
     load = train.load_model
 
+    def watch(model: torch.nn.Module, _: tuple, inputs: dict[str, torch.Tensor]) -> None:
+        if model.training:
+            found.add(inputs["input_ids"].shape[1])
+
     def load_and_watch(backbone: Path) -> torch.nn.Module:
         model = load(backbone)
-        model.register_forward_pre_hook(
-            lambda _, __, inputs: found.add(inputs["input_ids"].shape[1]), with_kwargs=True
-        )
+        model.register_forward_pre_hook(watch, with_kwargs=True)
         return model
 
     monkeypatch.setattr(train, "load_model", load_and_watch)
@@ -297,44 +299,154 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
 
 
 def test_loss_that_is_no_number_stops_training():
-    history = train.History(keep="last")
-    history.losses = [torch.tensor(0.7), torch.tensor(math.nan)]
+    history = train.History(losses=[torch.tensor(0.7), torch.tensor(math.nan)])
 
     with pytest.raises(BertlineError, match=r"loss of epoch 1 is nan.*train\.learning_rate"):
-        history.on_epoch_end(None, None, None)
+        train.end_epoch(history, None, None, 1.0)
 
 
-def test_recipe_is_adamw_with_linear_decay(tmp_path):
-    options = train.Train(
-        epochs=4,
-        batch_size=32,
-        learning_rate=2e-5,
-        epsilon=1e-8,
-        weight_decay=0.0,
-        warmup=0.1,
-        gradient_clip=1.0,
-        keep="last",
-        padding="longest",
-        precision="fp32",
-        threads=1,
-    )
+@pytest.mark.parametrize(
+    ("warmup", "shares"),
+    [
+        # four steps: 4/4, 3/4, 2/4, 1/4 of the peak
+        pytest.param(0.0, [1.0, 0.75, 0.5, 0.25], id="falls-from-the-start"),
+        # two steps up (0/2, 1/2), then two down (2/2, 1/2)
+        pytest.param(0.5, [0.0, 0.5, 1.0, 0.5], id="rises-over-half"),
+    ],
+)
+def test_learning_rate_by_hand(warmup, shares):
+    assert [train.rate_at(step, steps=4, warmup=warmup) for step in range(4)] == shares
 
-    settings = train.arguments_of(
-        options,
-        seed=3,
-        precision="fp32",
-        device=torch.device("cpu"),
-        validate=True,
-        scratch=tmp_path,
-    )
 
-    assert settings.optim == "adamw_torch_fused"
-    assert settings.lr_scheduler_type == "linear"
-    assert settings.weight_decay == 0.0
-    assert settings.adam_epsilon == 1e-8
-    assert settings.max_grad_norm == 1.0
-    assert settings.get_warmup_steps(200) == 20
-    assert not settings.bf16
+def test_learning_rate_is_that_of_transformers():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    schedule = get_linear_schedule_with_warmup(optimizer, 20, 200)
+
+    for step in range(200):
+        found = train.rate_at(step, steps=200, warmup=0.1)
+        assert found == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
+        optimizer.step()
+        schedule.step()
+
+
+def test_biases_and_normalisation_do_not_decay(tiny_bert):
+    model = train.load_model(tiny_bert)
+    optimizer = train.build_optimizer(model, recipe(weight_decay=0.1, learning_rate=2e-5))
+
+    names = {weight: name for name, weight in model.named_parameters()}
+    decays = {
+        names[weight]: group["weight_decay"]
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    assert set(decays) == set(names.values())
+    for name, decay in decays.items():
+        assert decay == (0.0 if name.endswith("bias") or "LayerNorm" in name else 0.1), name
+    assert {(group["lr"], group["eps"]) for group in optimizer.param_groups} == {(2e-5, 1e-8)}
+
+
+def recipe(**changes: object) -> train.Train:
+    """Return the section `train` of the project's parameters with changes."""
+    settings = params.load(PROJECT / "params.yaml", "train", train.Train)
+    return settings.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_batches_hold_every_row_once_and_follow_from_seed_and_epoch(grouped):
+    lengths = np.random.default_rng(0).integers(3, 40, size=1003)
+
+    def draw(seed: int, epoch: int) -> list[list[int]]:
+        drawn = train.batches_of(lengths, 8, grouped=grouped, seed=seed, epoch=epoch)
+        return [batch.tolist() for batch in drawn]
+
+    batches = draw(1, 0)
+
+    assert sorted(row for batch in batches for row in batch) == list(range(1003))
+    assert len(batches) == 126  # 125 of 8 and one of 3
+    assert batches == draw(1, 0)
+    assert batches != draw(1, 1)
+    assert batches != draw(2, 0)
+
+
+def test_grouped_batches_are_of_like_length_and_begin_with_the_longest():
+    lengths = np.random.default_rng(0).integers(3, 40, size=1600)
+
+    batches = train.batches_of(lengths, 16, grouped=True, seed=1, epoch=0)
+
+    assert lengths[batches[0]].max() == lengths.max()
+    wasted = sum(len(batch) * lengths[batch].max() - lengths[batch].sum() for batch in batches)
+    assert wasted < 0.05 * lengths.sum()
+    longest = [lengths[batch].max() for batch in batches]
+    assert longest != sorted(longest, reverse=True)  # no trend over the epoch
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17])
+def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep, killed_at):
+    # 96 sentences in batches of 16: 6 steps an epoch
+    whole = fit("whole", epochs=3, keep=keep)
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    take_step, taken = train.take_step, []
+
+    def step_and_die(*arguments: object) -> torch.Tensor:
+        if len(taken) == killed_at:
+            raise Killed
+        taken.append(1)
+        return take_step(*arguments)
+
+    monkeypatch.setattr(train, "take_step", step_and_die)
+    with pytest.raises(Killed):
+        fit("again", epochs=3, keep=keep)
+    torch.manual_seed(99)  # a new process has another random state
+    monkeypatch.setattr(train, "take_step", take_step)
+    again = fit("again", epochs=3, keep=keep)
+
+    assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
+    assert {path.name: files.sha256(path) for path in again.iterdir()} == {
+        path.name: files.sha256(path) for path in whole.iterdir()
+    }
+    assert (again.parent / "again.json").read_text() == (again.parent / "whole.json").read_text()
+    assert not (again.parent / ".again.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 2.0e-3}, {"seed": 2}, {"batch_size": 8}], ids=str
+)
+def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, capfd, change):
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    end_epoch = train.end_epoch
+    monkeypatch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        fit("out")
+    monkeypatch.setattr(train, "end_epoch", end_epoch)
+
+    out = fit("out", **change)
+
+    assert "going on" not in capfd.readouterr().err
+    expected = fit("elsewhere", **change)
+    assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
+
+
+def test_damaged_checkpoint_is_told_and_not_used(fit, monkeypatch, capfd, tmp_path):
+    whole = fit("whole")
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    end_epoch = train.end_epoch
+    monkeypatch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        fit("out")
+    monkeypatch.setattr(train, "end_epoch", end_epoch)
+    [state] = tmp_path.glob(".out.checkpoint/*/state.safetensors")
+    state.write_bytes(state.read_bytes()[:1000])
+
+    out = fit("out")
+
+    assert "is damaged" in capfd.readouterr().err
+    assert files.sha256(out / "model.safetensors") == files.sha256(whole / "model.safetensors")
 
 
 @pytest.fixture

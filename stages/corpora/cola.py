@@ -4,6 +4,8 @@ The columns are the source (a publication's code), the label (0 or 1), the mark 
 printed, and the sentence. Warstadt, Singh and Bowman (2019), TACL 7.
 """
 
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +20,16 @@ COLUMNS = ("source", "label", "mark", "text")
 LABELS = {"0": 0, "1": 1}
 # Of one file, unpacked. CoLA's largest has 429 kB; a million sentences have some 100 MB.
 MAX_BYTES = 2 << 30
+# A member may unpack to this many times the archive's size, or to LEAST_LIMIT: text packs to a
+# fifth, even a made-up corpus hardly to a fiftieth, and a bomb to a thousandth.
+LARGEST_RATIO = 100
+LEAST_LIMIT = 1 << 20
+
+# What zipfile raises for an archive that is damaged, encrypted or packed in a way it cannot read.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, ValueError, OverflowError),
+)
 
 
 def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
@@ -55,13 +67,23 @@ def _content(folder: Path, archive: str | None, name: str) -> tuple[str, bytes]:
     place = f"{path}: {name}"
     try:
         with zipfile.ZipFile(path) as bundle:
-            size = bundle.getinfo(name).file_size
-            if size > MAX_BYTES:
-                raise BertlineError(f"{place} unpacks to {size:,} bytes; at most {MAX_BYTES:,}.")
-            return place, bundle.read(name)
-    except KeyError:
-        raise BertlineError(f"{path} has no member {name}; is it CoLA 1.1?") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, FileNotFoundError) as error:
+            entries = [entry for entry in bundle.infolist() if entry.filename == name]
+            if not entries:
+                raise BertlineError(f"{path} has no member {name}; is it CoLA 1.1?")
+            if len(entries) > 1:
+                raise BertlineError(
+                    f"{path} has {len(entries)} members named {name}, so it is not clear which is "
+                    f"meant. Pack the archive anew."
+                )
+            size = entries[0].file_size
+            limit = min(MAX_BYTES, max(LEAST_LIMIT, LARGEST_RATIO * path.stat().st_size))
+            if size > limit:
+                raise BertlineError(
+                    f"{place} unpacks to {size:,} bytes; at most {limit:,} are read from an "
+                    f"archive of this size. Unpack it, and leave out `archive` in sources.yaml."
+                )
+            return place, bundle.read(entries[0])
+    except UNREADABLE as error:
         raise BertlineError(f"{path} is not a zip file that can be read: {error}.") from error
 
 

@@ -4,6 +4,7 @@ Lang (1995), NewsWeeder; the "by date" order is Jason Rennie's. Parts of a messa
 scikit-learn's functions, so that the texts are those of `fetch_20newsgroups(remove=...)`.
 """
 
+import gzip
 import re
 import tarfile
 import zlib
@@ -27,13 +28,24 @@ REMOVERS = {
     "quotes": strip_newsgroup_quoting,
 }
 
-MESSAGE = re.compile(r"(?:\./)?20news-bydate-(train|test)/([a-z0-9][a-z0-9.-]*)/([0-9]+)")
+MESSAGE = re.compile(r"(?:\./)?20news-bydate-(train|test)/([a-z0-9][a-z0-9.-]*)/([0-9]{1,15})")
 ENCODING = "latin-1"  # as published; every byte is a character of it
 # The longest message has 160 kB and all together have 37 MB: what is far above is an attack.
 MAX_MESSAGE_BYTES = 4 << 20
 MAX_TOTAL_BYTES = 1 << 30
+MAX_READ = 8 << 20  # bytes read at a time: more than any message, and little memory
 
 TAB_HEADER = ("Category\tText", "d\tstring", "class\t")
+
+
+class _Careful(gzip.GzipFile):
+    """Unpacks a little at a time: a header's extension may claim to have any number of bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return `size` bytes; raise tarfile.ReadError if they are more than MAX_READ."""
+        if size is None or not 0 <= size <= MAX_READ:
+            raise tarfile.ReadError(f"a header that is followed by {size:,} bytes of its own")
+        return super().read(size)
 
 
 def read_archive(path: Path, *, remove: Sequence[str]) -> Rows:
@@ -44,14 +56,15 @@ def read_archive(path: Path, *, remove: Sequence[str]) -> Rows:
     """
     rows = []
     try:
-        with tarfile.open(path, "r:gz") as bundle:
+        with _Careful(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as bundle:
             for part, group, number, content in _messages(bundle, path):
                 text = content.decode(ENCODING)
                 for name, remover in REMOVERS.items():
                     if name in remove:
                         text = remover(text)
                 rows.append((part, group, number, text))
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    # ValueError and OverflowError: tarfile's for numbers in a header that are none.
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError) as error:
         raise BertlineError(
             f"{path} cannot be read as the archive of 20 Newsgroups: {error}. "
             f"Delete {path.parent} and run `dvc repro` to fetch it again."
@@ -71,12 +84,14 @@ def _messages(bundle: tarfile.TarFile, path: Path) -> Iterator[tuple[str, str, i
         if member.isdir():
             continue
         match = MESSAGE.fullmatch(member.name)
-        if match is None or not member.isreg() or member.name in seen:
+        # By what it means: `./x` and `x`, or 7 and 07, are one message.
+        key = match and (match[1], match[2], int(match[3]))
+        if match is None or not member.isreg() or key in seen:
             raise BertlineError(
                 f"{path}: the member {member.name!r} is not one message of 20 Newsgroups "
                 f"(a file 20news-bydate-<train or test>/<group>/<number>, each once)."
             )
-        seen.add(member.name)
+        seen.add(key)
         total += member.size
         if member.size > MAX_MESSAGE_BYTES or total > MAX_TOTAL_BYTES:
             raise BertlineError(
@@ -84,8 +99,7 @@ def _messages(bundle: tarfile.TarFile, path: Path) -> Iterator[tuple[str, str, i
                 f"to {total:,}; messages have at most {MAX_MESSAGE_BYTES:,} and all of them "
                 f"{MAX_TOTAL_BYTES:,}."
             )
-        part, group, number = match.groups()
-        yield part, group, int(number), bundle.extractfile(member).read()
+        yield *key, bundle.extractfile(member).read()
 
 
 def read_tokens(folder: Path, *, files: Mapping[str, str]) -> Rows:

@@ -1,20 +1,29 @@
-"""A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending."""
+"""A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
 
+A CSV cell that holds a comma, a line break or a quotation mark stands in quotation marks (RFC
+4180). TSV is read as CoLA is: tabs and line ends divide it, and a quotation mark is a letter.
+"""
+
+import csv
 import io
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.corpora.rows import Rows, decode
+from stages import console
+from stages.corpora.rows import HALF, Rows, decode
 from stages.errors import BertlineError
 from stages.params import nearest
 
 LABELS = {"0": 0, "1": 1}
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+# Folds that `split` draws from the training set: a test set of that name would be trained on.
+FOLDS = ("train", "validation")
 
 
 def read_sentences(
@@ -30,6 +39,12 @@ def read_sentences(
         raise BertlineError(
             f"sources.yaml: `files` should name the table of in_domain_train, which is trained "
             f"on; found {', '.join(files)}."
+        )
+    taken = [name for name in files if name in FOLDS]
+    if taken:
+        raise BertlineError(
+            f"sources.yaml: `files` has a set named {taken[0]}, as a fold of in_domain_train is. "
+            f"Give it another name, such as in_domain_dev."
         )
     rows = _read(folder, files, columns, encoding, required=("text", "label"), group="set")
     table = rows.table
@@ -85,15 +100,21 @@ def _read(
                 raise BertlineError(
                     f"{path} has no column {column!r}{nearest(column, list(raw.columns))}."
                 )
+            if list(raw.columns).count(column) > 1:
+                raise BertlineError(
+                    f"{path} has several columns named {column!r}, so it is not clear which is "
+                    f"meant. Rename them."
+                )
         frame = pd.DataFrame({key: raw[column] for key, column in columns.items()})
-        if "id" in frame:
-            frame["id"] = frame["id"].map(_cell)
-        else:
+        for key in columns:
+            frame[key] = [
+                _cell(value, f"{path}, row {number}, column {columns[key]!r}")
+                for number, value in enumerate(frame[key], start=1)
+            ]
+        if "id" not in frame:
             frame["id"] = [f"{name}:{number}" for number in range(1, len(frame) + 1)]
         frame[group] = name
-        for key in set(columns) - {"id"}:
-            frame[key] = frame[key].map(_cell)
-        empty = frame["text"].str.strip() == ""
+        empty = frame["text"].astype("str").str.strip() == ""
         rows_in += len(frame)
         dropped += int(empty.sum())
         frames.append(frame[~empty])
@@ -114,22 +135,82 @@ def _load(path: Path, encoding: str) -> pd.DataFrame:
         raise BertlineError(f"{path} does not exist; `fetch.files` should list it too.")
     try:
         if path.suffix == ".parquet":
-            return pq.read_table(path).to_pandas()
+            rows = pq.read_table(path)
+            rows.validate(full=True)  # reading does not look whether texts are UTF-8
+            return rows.to_pandas()
         text = decode(path.read_bytes(), str(path), encoding)
         if path.suffix == ".jsonl":
             return _read_json_lines(text, path)
-        separator = "\t" if path.suffix == ".tsv" else ","
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
-    except (ValueError, pa.ArrowInvalid) as error:  # pandas' parser errors are ValueErrors
+        rows = _tab_rows(text, path) if path.suffix == ".tsv" else _comma_rows(text)
+        return _from_rows(rows, path)
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         raise BertlineError(
             f"{path} cannot be read as a {path.suffix[1:]} table: {error}"
         ) from error
-    if not isinstance(table.index, pd.RangeIndex):  # what pandas makes of cells too many
-        raise BertlineError(
-            f"{path}: the rows have more cells than the first line has names of columns "
-            f"({', '.join(table.columns)}). Name every column; quote texts that hold the separator."
+
+
+def _from_rows(rows: Iterator[tuple[int, list[str]]], path: Path) -> pd.DataFrame:
+    """Return a table of `rows`, each a line number and cells; the first names the columns."""
+    _, header = next(rows, (0, []))
+    if not any(header):
+        raise ValueError("it is empty; the first line should name the columns.")
+    table = []
+    for line, cells in rows:
+        if len(cells) != len(header):
+            count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+            than = "more" if len(cells) > len(header) else "fewer"
+            advice = (
+                "A text with a comma or a line break stands in quotation marks"
+                if path.suffix == ".csv"
+                else "Texts with tabs or line breaks fit into CSV or JSON lines, not into TSV"
+            )
+            raise ValueError(
+                f"line {line} has {count}, {than} cells than the first line has names of columns "
+                f"({', '.join(header)}). {advice}."
+            )
+        table.append(cells)
+    return pd.DataFrame(table, columns=header, dtype=object)
+
+
+def _tab_rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each line that is not empty; nothing is quoted."""
+    quoted = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if line:
+            cells = line.split("\t")
+            quoted += any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells)
+            yield number, cells
+    if quoted:
+        console.log(
+            f"{path}: {quoted:,} lines have a cell in quotation marks, which are taken for part of "
+            f"the text. If they are not, save the table as .csv."
         )
-    return table
+
+
+def _comma_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line and the cells of each row that is not empty.
+
+    Raises ValueError, with the line, for a quotation mark that does not close or closes early.
+    """
+    earlier = csv.field_size_limit(sys.maxsize)  # else a text of a million characters is refused
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        while True:
+            start = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise ValueError(
+                    f"line {start}: {error}. A cell that begins with a quotation mark ends with "
+                    f"one, and one within it is doubled."
+                ) from error
+            if cells:
+                yield start, cells
+    finally:
+        csv.field_size_limit(earlier)
 
 
 def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
@@ -139,8 +220,8 @@ def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
+            row = json.loads(line, object_pairs_hook=_distinct)
+        except (ValueError, RecursionError) as error:
             raise BertlineError(f"{path}, line {number} is not valid JSON: {error}.") from error
         if not isinstance(row, dict):
             raise BertlineError(f'{path}, line {number}: expected {{"column": value, …}}.')
@@ -148,11 +229,30 @@ def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def _cell(value: object) -> str:
-    """Return a cell as text: nothing for a missing one, 1 for 1.0 and True."""
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the pairs of a JSON object; refuse a key that comes twice, of which one would win."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key comes twice")
+    return content
+
+
+def _cell(value: object, place: str) -> str:
+    """Return a cell as text: nothing for a missing one, 1 for 1.0 and True.
+
+    Raises BertlineError, which says the `place`, for one that holds several values or text that
+    no file can be written with.
+    """
     if isinstance(value, str):
+        if HALF.search(value):
+            raise BertlineError(f"{place}: half a character (a lone surrogate); correct the text.")
         return value
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    if not pd.api.types.is_scalar(value):
+        raise BertlineError(
+            f"{place}: expected a text or a number, found a {type(value).__name__} of several "
+            f"values."
+        )
+    if pd.isna(value):
         return ""
     if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return str(int(value))

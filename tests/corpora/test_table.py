@@ -1,5 +1,6 @@
 """A person's own table, in each format that is read, and what is said of one that is not."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,10 @@ def write(path: Path, frame: pd.DataFrame) -> Path:
             frame.to_json(path, orient="records", lines=True, force_ascii=False)
         case ".parquet":
             frame.to_parquet(path)
-        case suffix:
-            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+        case ".tsv":
+            frame.to_csv(path, index=False, sep="\t", quoting=csv.QUOTE_NONE)
+        case _:
+            frame.to_csv(path, index=False)
     return path
 
 
@@ -49,7 +52,8 @@ TEXTS = ['A "lamp", glowing', "Lämpchen\nglüht", "NA", "007", "null"]
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_sentences_are_the_same_from_every_format(read, ending):
-    rows = read(pd.DataFrame({"words": TEXTS, "good": [1, 0, 1, 0, 1], "other": 5}), ending)
+    texts = [text.replace("\n", " ") if ending == "tsv" else text for text in TEXTS]
+    rows = read(pd.DataFrame({"words": texts, "good": [1, 0, 1, 0, 1], "other": 5}), ending)
 
     ids = [f"in_domain_train:{number}" for number in range(1, 6)]
     assert rows.table.to_dict("list") == {
@@ -58,7 +62,7 @@ def test_sentences_are_the_same_from_every_format(read, ending):
         "source": [""] * 5,
         "label": [1, 0, 1, 0, 1],
         "mark": [""] * 5,
-        "text": TEXTS,
+        "text": texts,
         "pair": ids,
     }
     assert (rows.rows_in, rows.dropped) == (5, {"no text": 0})
@@ -116,6 +120,45 @@ def test_json_lines_keep_numbers_and_dates_as_they_are_written(read):
     assert rows.table["id"].tolist() == ["12345678901234567891", "2"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""], ids=["lf", "crlf", "none-at-the-end"])
+def test_quotation_marks_of_a_tsv_file_are_letters_and_divide_nothing(read, capsys, end):
+    lines = ["words\tgood", 'a 3" lamp\t1', '"a lamp\t0', '"a lamp"\t1']
+    content = (end or "\n").join(lines) + end
+
+    rows = read(content.encode(), "tsv")
+
+    assert rows.table["text"].tolist() == ['a 3" lamp', '"a lamp', '"a lamp"']
+    assert "1 lines have a cell in quotation marks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"words": ["a"], "good": 1}', "row 2, column 'words': .* found a list"),
+        (b'{"words": {"a": 1}, "good": 1}', "row 2, column 'words': .* found a dict"),
+        (b'{"words": "\\ud800", "good": 1}', "row 2, column 'words': half a character"),
+        (b'{"words": "a", "words": "b", "good": 1}', "line 2 is not valid JSON: a key comes twice"),
+        (b'{"words": ' + b"[" * 100_000, "line 2 is not valid JSON"),
+        (b'{"words": "a", "good": ' + b"9" * 5000 + b"}", "line 2 is not valid JSON"),
+    ],
+    ids=["list", "object", "surrogate", "key-twice", "nested", "digits"],
+)
+def test_json_line_that_is_no_row_is_named(read, line, message):
+    with pytest.raises(BertlineError, match=message):
+        read(b'{"words": "a", "good": 0}\n' + line, "jsonl")
+
+
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
+    with pytest.raises(BertlineError, match=f"a set named {name}, as a fold of in_domain_train"):
+        table.read_sentences(
+            tmp_path,
+            files={"in_domain_train": "a.csv", name: "b.csv"},
+            columns=SENTENCES,
+            encoding="utf-8",
+        )
+
+
 def test_infinite_label_is_refused(read):
     with pytest.raises(BertlineError, match="row in_domain_train:2: .* found 'inf'"):
         read(pd.DataFrame({"words": ["a", "b"], "good": [1, float("inf")]}), "parquet")
@@ -165,8 +208,14 @@ def test_repeated_id_is_named(read, ids, repeated):
     [
         pytest.param(b"words,god\na,1\n", "csv", "no column 'good'.*`god`", id="column"),
         pytest.param(b"", "csv", "cannot be read as a csv table", id="empty"),
-        pytest.param(b'words,good\n"a,1\n', "csv", "cannot be read", id="open-quote"),
-        pytest.param(b"words,good\na,1\nb,0,c\n", "csv", "cannot be read", id="cells-in-a-row"),
+        pytest.param(b'words,good\n"a,1\n', "csv", "cannot be read.*line 2:", id="open-quote"),
+        pytest.param(b'words,good\na,1\n"b,1\n"c",0\n', "csv", "line 3: ", id="merging-quote"),
+        pytest.param(
+            b"words,good\na,1\nb,0,c\n", "csv", "cannot be read.*line 3 has 3", id="cells-in-a-row"
+        ),
+        pytest.param(b"words,good\na,1\nb\n", "csv", "line 3 has 1 cell, fewer", id="few-cells"),
+        pytest.param(b"words\tgood\nb\n", "tsv", "line 2 has 1 cell, fewer", id="few-tab-cells"),
+        pytest.param(b"words,good,words\na,1,b\n", "csv", "several columns", id="same-columns"),
         pytest.param(b"words,good\na,1,\nb,0,\n", "csv", "more cells than", id="cells-in-all-rows"),
         pytest.param(b"words\tgood\nl\xe4mp\t1\n", "tsv", "line 2: byte 0xe4", id="latin-1"),
         pytest.param(b'\n{"words": "a"', "jsonl", "line 2 is not valid JSON", id="half-json"),
@@ -191,6 +240,12 @@ def test_encoding_is_the_one_that_is_named(read, encoding):
 def test_unknown_encoding_is_refused(read):
     with pytest.raises(BertlineError, match="`encoding: utf-7-bit` is not an encoding"):
         read(b"words,good\na,1\n", encoding="utf-7-bit")
+
+
+@pytest.mark.parametrize("encoding", ["idna", "rot13", "utf\0-8", "base64", "undefined"])
+def test_encoding_that_is_none_of_text_is_refused(read, encoding):
+    with pytest.raises(BertlineError):
+        read(b"words,good\n\xe4" + b"a" * 70 + b",1\n", encoding=encoding)
 
 
 @pytest.mark.parametrize("column", ["text", "label"])

@@ -1,0 +1,206 @@
+"""Hostile encoders: what a folder lacks, what does not fit together, and what would run code."""
+
+import json
+from collections.abc import Callable
+
+from safetensors.torch import load_file, save_file
+
+from tests.hostile.desk import Case, Desk, accepted
+from tests.hostile.downloads import PAGE
+
+WEIGHTS = "encoder/model.safetensors"
+
+
+def wrote(name: str, content: bytes | str) -> Callable[[Desk], object]:
+    """Return what replaces a file of the encoder."""
+    return lambda desk: desk.write(f"encoder/{name}", content)
+
+
+def lacks(*names: str) -> Callable[[Desk], object]:
+    """Return what removes files of the encoder."""
+    return lambda desk: desk.remove(*(f"encoder/{name}" for name in names))
+
+
+def configured(**changes: object) -> Callable[[Desk], object]:
+    """Return what changes keys of the encoder's config.json."""
+    return lambda desk: desk.change_json("encoder/config.json", **changes)
+
+
+def pickled(desk: Desk) -> None:
+    """Let the weights be a pickle that leaves a mark if it is read."""
+    # What `pickle` writes of an object that calls open("run", "w"): protocol 0, by hand.
+    desk.write("encoder/pytorch_model.bin", b"cio\nopen\n(S'run'\nS'w'\ntR.")
+    desk.remove(WEIGHTS)
+
+
+def remote(desk: Desk) -> None:
+    """Let the encoder ask for code of its own, which leaves a mark if it is run."""
+    desk.write("encoder/code.py", "open('run', 'w')\nfrom transformers import BertConfig as C\n")
+    classes = {"AutoConfig": "code.C", "AutoModel": "code.M"}
+    desk.change_json("encoder/config.json", auto_map=classes, model_type="of-its-own")
+
+
+def remote_module(desk: Desk) -> None:
+    """Let sentence-transformers' list of modules name code of the folder."""
+    desk.write("encoder/code.py", "open('run', 'w')\n")
+    listed = [{"idx": 0, "name": "0", "path": "", "type": "code.Encoder"}]
+    desk.write("encoder/modules.json", json.dumps(listed))
+
+
+def is_not_run(desk: Desk) -> None:
+    """Hold the case to code that has not run."""
+    assert not (desk.folder / "run").exists()
+
+
+def truncated(desk: Desk) -> None:
+    """Let the weights end early."""
+    desk.write(WEIGHTS, (desk.folder / WEIGHTS).read_bytes()[:2000])
+
+
+def emptied(desk: Desk) -> None:
+    """Let the weights lack a layer."""
+    tensors = load_file(desk.folder / WEIGHTS)
+    left = {name: value for name, value in tensors.items() if "layer.1" not in name}
+    save_file(left, desk.folder / WEIGHTS, metadata={"format": "pt"})
+
+
+NO_VOCABULARY = ("vocab.txt", "tokenizer.json")
+REMOTE = "it asks for code of its own, which is never run"
+PICKLED = r"its weights are a pickle \(pytorch_model\.bin\), which can run code .*safetensors"
+
+CASES = [
+    Case(
+        "without-a-tokenizer",
+        "tokenize",
+        "encoder holds no tokenizer: there is no vocabulary",
+        lacks(*NO_VOCABULARY, "tokenizer_config.json"),
+    ),
+    Case("without-a-vocabulary", "tokenize", "there is no vocabulary", lacks(*NO_VOCABULARY)),
+    Case("without-a-vocabulary", "embed", "there is no vocabulary", lacks(*NO_VOCABULARY)),
+    Case("without-a-vocabulary", "train", "there is no vocabulary", lacks(*NO_VOCABULARY)),
+    Case(
+        "empty-vocabulary",
+        "tokenize",
+        "there is no vocabulary, or an empty one",
+        lambda desk: (desk.remove("encoder/tokenizer.json"), desk.write("encoder/vocab.txt", "")),
+    ),
+    Case(
+        "binary-vocabulary",
+        "tokenize",
+        "holds no tokenizer that transformers can load",
+        lambda desk: (
+            desk.remove("encoder/tokenizer.json"),
+            desk.write("encoder/vocab.txt", b"\xff\xfe\0"),
+        ),
+    ),
+    Case(
+        "tokenizer-is-a-page",
+        "tokenize",
+        "holds no tokenizer that transformers can load",
+        wrote("tokenizer.json", PAGE),
+    ),
+    Case(
+        "tokenizer-of-another-kind",
+        "tokenize",
+        "holds no tokenizer that transformers can load",
+        wrote("tokenizer.json", '{"added_tokens": [], "model": {"type": "Lamp"}}'),
+    ),
+    Case(
+        "tokenizer-config-is-a-list",
+        "tokenize",
+        "holds no tokenizer",
+        wrote("tokenizer_config.json", "[]"),
+    ),
+    Case(
+        "vocabulary-of-another-model",
+        "tokenize",
+        "knows 159 word pieces and the encoder has embeddings for 100",
+        configured(vocab_size=100),
+    ),
+    accepted(
+        "vocabulary-of-a-larger-model",
+        "tokenize",
+        "warning: encoder: the tokenizer knows 159 of the 30,522 word pieces",
+        configured(vocab_size=30_522),
+    ),
+    Case(
+        "nothing-to-pad-with",
+        "tokenize",
+        "the tokenizer has no token to pad with",
+        wrote("tokenizer_config.json", '{"tokenizer_class": "LampTokenizer"}'),
+    ),
+    Case("missing", "tokenize", "encoder holds no encoder", lambda desk: desk.remove("encoder")),
+    Case("config-missing", "tokenize", "encoder holds no encoder", lacks("config.json")),
+    Case("config-is-a-page", "tokenize", "encoder holds no encoder", wrote("config.json", PAGE)),
+    Case("config-is-a-list", "tokenize", "encoder holds no encoder", wrote("config.json", "[]")),
+    Case(
+        "config-mistyped",
+        "tokenize",
+        "field 'hidden_size'.* expected int",
+        configured(hidden_size="many"),
+    ),
+    Case("config-of-another-kind", "train", "encoder holds no ", configured(model_type=["bert"])),
+    Case(
+        "no-heads",
+        "train",
+        "holds no model that can be fine-tuned.*ZeroDivision",
+        configured(num_attention_heads=0),
+    ),
+    Case("pickle", "train", PICKLED, pickled, holds=is_not_run),
+    Case("pickle", "embed", PICKLED, pickled, holds=is_not_run),
+    Case("remote-code", "tokenize", REMOTE, remote, holds=is_not_run),
+    Case("remote-code", "train", REMOTE, remote, holds=is_not_run),
+    Case("remote-code", "embed", REMOTE, remote, holds=is_not_run),
+    Case("remote-module", "embed", REMOTE, remote_module, holds=is_not_run),
+    Case("weights-truncated", "train", "holds no model that can be fine-tuned", truncated),
+    Case("weights-truncated", "embed", "holds no encoder that sentence-transformers", truncated),
+    Case(
+        "weights-are-a-page",
+        "train",
+        "holds no model that can be fine-tuned",
+        wrote("model.safetensors", PAGE),
+    ),
+    Case(
+        "weights-are-empty",
+        "embed",
+        "holds no encoder that sentence-transformers",
+        wrote("model.safetensors", b""),
+    ),
+    Case("weights-of-fewer-layers", "train", r"model\.safetensors lacks \d+ tensors", emptied),
+    Case(
+        "weights-of-another-size",
+        "train",
+        r"model\.safetensors lacks \d+ tensors",
+        configured(intermediate_size=65),
+    ),
+    Case(
+        "weights-are-damaged",
+        "evaluate",
+        "models/1 holds no trained model.*dvc repro train@1",
+        lambda desk: desk.write("models/1/model.safetensors", PAGE),
+    ),
+    Case(
+        "index-of-nothing",
+        "embed",
+        "holds no encoder that sentence-transformers",
+        lambda desk: (desk.remove(WEIGHTS), desk.write(f"{WEIGHTS}.index.json", "{}")),
+    ),
+    Case(
+        "pooling-of-another-width",
+        "embed",
+        "pools vectors of 7 dimensions.*gives 32",
+        lambda desk: desk.change_json("encoder/1_Pooling/config.json", word_embedding_dimension=7),
+    ),
+    Case(
+        "pooling-missing",
+        "embed",
+        "holds no encoder that sentence-transformers",
+        lambda desk: desk.remove("encoder/1_Pooling/config.json"),
+    ),
+    Case(
+        "longer-than-its-positions",
+        "embed",
+        "lets texts have 512 word pieces.*takes 64",
+        lambda desk: desk.change_json("encoder/sentence_bert_config.json", max_seq_length=512),
+    ),
+]

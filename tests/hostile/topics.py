@@ -1,0 +1,231 @@
+"""Hostile documents and vectors: too few, all alike, or no numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from stages import topic_fit
+from tests.hostile.desk import DOCUMENTS, Case, Desk, accepted
+from tests.hostile.downloads import PAGE
+
+VECTORS = "vectors/embeddings.npy"
+
+
+def saved(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Desk], None]:
+    """Return what changes the vectors."""
+
+    def spoil(desk: Desk) -> None:
+        path = desk.folder / VECTORS
+        np.save(path, change(np.load(path)), allow_pickle=False)
+
+    return spoil
+
+
+def with_value(number: float) -> Callable[[Desk], None]:
+    """Return what puts `number` into the vector of document 8."""
+
+    def change(vectors: np.ndarray) -> np.ndarray:
+        vectors[7, 3] = number
+        return vectors
+
+    return saved(change)
+
+
+def first(count: int) -> Callable[[Desk], None]:
+    """Return what leaves the first documents only, with their vectors."""
+
+    def spoil(desk: Desk) -> None:
+        desk.change_table("documents.parquet", lambda rows: rows.head(count))
+        saved(lambda vectors: vectors[:count])(desk)
+
+    return spoil
+
+
+def without_umap(desk: Desk) -> None:
+    """Take the first dimensions for the reduced ones: UMAP compiles for half a minute."""
+    desk.monkeypatch.setattr(
+        topic_fit, "reduce_vectors", lambda vectors, _: (None, vectors[:, :5], vectors[:, :2])
+    )
+
+
+def texts(*content: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return what gives the documents these texts in turn."""
+    return lambda rows: rows.assign(text=[content[n % len(content)] for n in range(len(rows))])
+
+
+def all_alike(desk: Desk) -> None:
+    """Let all documents be the same."""
+    without_umap(desk)
+    desk.change_table("documents.parquet", texts("orbit planet"))
+    saved(np.ones_like)(desk)
+
+
+def without_words(desk: Desk) -> None:
+    """Let no document have a word."""
+    without_umap(desk)
+    desk.change_table("documents.parquet", texts("", "?"))
+
+
+def pickled(desk: Desk) -> None:
+    """Let the vectors be an array of objects, which only a pickle can hold."""
+    header = {"descr": "|O", "fortran_order": False, "shape": (DOCUMENTS, 16)}
+    with (desk.folder / VECTORS).open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(b"cio\nopen\n(S'run'\nS'w'\ntR.")
+
+
+def have_no_topic(desk: Desk) -> None:
+    """Hold the measures to no topic, and the table to all documents."""
+    assert desk.read_json()["topics"] == 0
+    assert len(desk.read_table("out/assignments.parquet")) == DOCUMENTS
+
+
+def have_vectors(desk: Desk) -> None:
+    """Hold the vectors to one finite one for each document."""
+    vectors = np.load(desk.folder / "out" / "embeddings.npy")
+    assert vectors.shape == (DOCUMENTS, 32)
+    assert np.isfinite(vectors).all()
+
+
+def shortest_and_longest(desk: Desk) -> None:
+    """Let documents be empty or one character, and one of them a million."""
+    given = ["", "a", "\U0001f52d"] * (DOCUMENTS // 3)
+    given[7] = "comet " * 170_000
+    desk.change_table("documents.parquet", texts(*given))
+
+
+ARRAY = "embeddings.npy cannot be read as the array that embed writes"
+
+CASES = [
+    Case(
+        "fewer-documents-than-neighbours",
+        "topic_fit",
+        "topic_fit.umap.n_neighbors needs 16 documents at least, and there are 12",
+        first(12),
+    ),
+    Case(
+        "fewer-documents-than-a-cluster",
+        "topic_fit",
+        "topic_fit.hdbscan.min_cluster_size needs 61 documents at least, and there are 60",
+        lambda desk: desk.parameters({"topic_fit.hdbscan.min_cluster_size": 61}),
+    ),
+    Case(
+        "more-samples-than-documents",
+        "topic_fit",
+        "topic_fit.hdbscan.min_samples needs 61",
+        lambda desk: desk.parameters({"topic_fit.hdbscan.min_samples": 60}),
+    ),
+    Case(
+        "more-dimensions-than-documents",
+        "topic_fit",
+        "topic_fit.umap.n_components needs 62",
+        lambda desk: desk.parameters({"topic_fit.umap.n_components": 60}),
+    ),
+    accepted(
+        "all-documents-alike",
+        "topic_fit",
+        "warning: no topic was found.*Lower topic_fit.hdbscan.min_cluster_size",
+        all_alike,
+        holds=have_no_topic,
+    ),
+    Case("no-words", "topic_fit", "no word is left to name topics by .*min_df", without_words),
+    Case(
+        "words-too-rare",
+        "topic_fit",
+        "no word is left to name topics by .*min_df",
+        lambda desk: (without_umap(desk), desk.parameters({"topic_fit.vectorizer.min_df": 61})),
+    ),
+    Case(
+        "not-a-number",
+        "topic_fit",
+        "the vector of document 8 has values that are no numbers",
+        with_value(np.nan),
+    ),
+    Case(
+        "infinite",
+        "topic_fit",
+        "the vector of document 8 has values that are no numbers",
+        with_value(-np.inf),
+    ),
+    Case(
+        "vectors-of-another-run",
+        "topic_fit",
+        r"shape \(59, 16\) and there are 60 documents",
+        saved(lambda vectors: vectors[1:]),
+    ),
+    Case(
+        "vectors-of-three-dimensions",
+        "topic_fit",
+        r"has the shape \(60, 4, 4\)",
+        saved(lambda vectors: vectors.reshape(60, 4, 4)),
+    ),
+    Case(
+        "vectors-of-integers",
+        "topic_fit",
+        "holds int64 and not floating-point numbers",
+        saved(lambda vectors: vectors.astype(np.int64)),
+    ),
+    Case(
+        "vectors-of-words",
+        "topic_fit",
+        "holds <U.* and not floating-point numbers",
+        saved(lambda vectors: vectors.astype(str)),
+    ),
+    Case("vectors-are-a-page", "topic_fit", ARRAY, lambda desk: desk.write(VECTORS, PAGE)),
+    Case("vectors-are-empty", "topic_fit", ARRAY, lambda desk: desk.write(VECTORS, b"")),
+    Case(
+        "vectors-are-truncated",
+        "topic_fit",
+        ARRAY,
+        lambda desk: desk.write(VECTORS, (desk.folder / VECTORS).read_bytes()[:500]),
+    ),
+    Case(
+        "vectors-are-a-pickle",
+        "topic_fit",
+        ARRAY,
+        pickled,
+        holds=lambda desk: not (desk.folder / "run").exists(),
+    ),
+    Case(
+        "vectors-are-missing",
+        "topic_fit",
+        "embeddings.npy does not exist",
+        lambda desk: desk.remove(VECTORS),
+    ),
+    Case(
+        "documents-without-a-column",
+        "topic_fit",
+        "has no column group; it has id, part, text",
+        lambda desk: desk.change_table(
+            "documents.parquet", lambda rows: rows.drop(columns="group")
+        ),
+    ),
+    Case(
+        "documents-are-a-page",
+        "topic_fit",
+        "cannot be read as the Parquet table",
+        lambda desk: desk.write("documents.parquet", PAGE),
+    ),
+    Case(
+        "documents-are-a-page",
+        "embed",
+        "cannot be read as the Parquet table",
+        lambda desk: desk.write("documents.parquet", PAGE),
+    ),
+    Case(
+        "documents-without-a-column",
+        "embed",
+        "has no column text; it has id, part, group",
+        lambda desk: desk.change_table("documents.parquet", lambda rows: rows.drop(columns="text")),
+    ),
+    Case(
+        "no-documents",
+        "embed",
+        "documents.parquet has no rows",
+        lambda desk: desk.change_table("documents.parquet", lambda rows: rows.head(0)),
+    ),
+    accepted(
+        "shortest-and-longest", "embed", "'documents': 60", shortest_and_longest, holds=have_vectors
+    ),
+]

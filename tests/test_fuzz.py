@@ -1,0 +1,340 @@
+"""Whatever the bytes, the readers return rows or raise a sentence; what they wrote they read back.
+
+`BERTLINE_FUZZ` is the number of examples for each property; the default is quick and always the
+same, a larger number draws new ones every time.
+"""
+
+import csv
+import gzip
+import importlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stages import params, sources
+from stages.corpora import cola, newsgroups, table
+from stages.corpora.rows import decode
+from stages.errors import BertlineError
+from tests.command import PROJECT as ROOT
+from tests.hostile.desk import zipped
+from tests.test_params import SECTIONS
+
+NUMBER = os.environ.get("BERTLINE_FUZZ")
+fuzzed = settings(
+    max_examples=int(NUMBER or 40),
+    derandomize=NUMBER is None,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+# Letters that divide or end something in one format or another, and a few that do not.
+AWKWARD = st.text(alphabet="\t\n\r\"',\\{}[]:;#&*!|>%@`-?~ \0\ufeff\u2028\x85\x0b01aä\ud800")
+# A mapping of bytes onto a file: noise, or text that is noise in its structure only.
+BYTES = st.one_of(st.binary(max_size=200), AWKWARD.map(lambda text: text.encode(errors="replace")))
+# A text that survives a line-based format: no tab, line end, NUL or half a character.
+CELL = st.text(
+    alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0\t\n\r"), min_size=1
+).filter(lambda text: text.strip() and not text.startswith("\ufeff"))
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(
+    lambda text: text.strip()
+)
+LABELS = st.sampled_from(["0", "1"])
+COLUMNS = {"text": "text", "label": "label"}
+
+
+def returns_or_explains(read: Callable[[], Any]) -> Any:
+    """Return what `read` does, or None if it raises a sentence; anything else is a failure."""
+    try:
+        return read()
+    except BertlineError as error:
+        assert str(error).strip()
+        return None
+
+
+def read_table(folder: Path, name: str, content: bytes, encoding: str = "utf-8") -> pd.DataFrame:
+    """Return the sentences of a table that is the training set."""
+    (folder / name).write_bytes(content)
+    named = {"in_domain_train": name}
+    return table.read_sentences(folder, files=named, columns=COLUMNS, encoding=encoding).table
+
+
+class TestCola:
+    @fuzzed
+    @given(BYTES)
+    def test_any_bytes_are_rows_or_a_sentence(self, content):
+        rows = returns_or_explains(lambda: cola._parse(decode(content, "a.tsv", "utf-8"), "a.tsv"))
+
+        assert rows is None or rows["label"].isin([0, 1]).all()
+
+    @fuzzed
+    @given(st.lists(st.tuples(CELL, LABELS, st.just("*"), CELL)), st.sampled_from(["\n", "\r\n"]))
+    def test_rows_come_back_as_they_were_written(self, rows, end):
+        text = "".join("\t".join(row) + end for row in rows)
+
+        found = cola._parse(decode(text.encode(), "a.tsv", "utf-8"), "a.tsv")
+
+        expected = [(source, int(label), mark, text) for source, label, mark, text in rows]
+        assert list(found.itertuples(index=False, name=None)) == expected
+
+    @fuzzed
+    @given(st.data())
+    def test_a_damaged_archive_is_rows_or_a_sentence(self, tmp_path, data):
+        row = b"t01\t1\t\tThe lamp glows.\n"
+        content = zipped([(f"{name}.tsv", row) for name in cola.SETS])
+        (tmp_path / "a.zip").write_bytes(damaged(data, content))
+
+        returns_or_explains(lambda: cola.read(tmp_path, archive="a.zip", inner="", pairs=False))
+
+
+def damaged(data: st.DataObject, content: bytes) -> bytes:
+    """Return `content` with some bytes replaced, and perhaps cut."""
+    changed = bytearray(content)
+    places = st.integers(0, len(content) - 1)
+    for place in data.draw(st.lists(places, max_size=8)):
+        changed[place] = data.draw(st.integers(0, 255))
+    return bytes(changed[: data.draw(st.one_of(st.just(len(content)), places))])
+
+
+class TestTable:
+    @fuzzed
+    @given(
+        st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet"]),
+        st.sampled_from([b"", b"text,label\n", b"text\tlabel\n", b'{"text": "a", "label": 1}\n']),
+        BYTES,
+        st.sampled_from(["utf-8", "latin-1", "utf-16", "utf-7", "punycode", "idna", "rot13"]),
+    )
+    def test_any_bytes_are_rows_or_a_sentence(self, tmp_path, name, head, content, encoding):
+        returns_or_explains(lambda: read_table(tmp_path, name, head + content, encoding))
+
+    @fuzzed
+    @given(
+        st.lists(st.tuples(TEXT, LABELS), min_size=1),
+        st.sampled_from(["\n", "\r\n"]),
+        st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    )
+    def test_csv_comes_back_as_it_was_written(self, tmp_path, rows, end, quoting):
+        if any("\r" in text for text, _ in rows):
+            quoting = csv.QUOTE_ALL  # the writer leaves a lone CR bare, which ends a line elsewhere
+        content = io.StringIO(newline="")
+        writer = csv.writer(content, lineterminator=end, quoting=quoting)
+        writer.writerows([("text", "label"), *rows])
+
+        found = read_table(tmp_path, "a.csv", content.getvalue().encode())
+
+        assert found["text"].tolist() == [text for text, _ in rows]
+        assert found["label"].tolist() == [int(label) for _, label in rows]
+
+    @fuzzed
+    @given(st.lists(st.tuples(CELL, LABELS), min_size=1))
+    def test_tsv_comes_back_as_it_was_written(self, tmp_path, rows):
+        lines = ["text\tlabel", *("\t".join(row) for row in rows)]
+
+        found = read_table(tmp_path, "a.tsv", "\n".join(lines).encode())
+
+        assert found["text"].tolist() == [text for text, _ in rows]
+
+    @fuzzed
+    @given(st.lists(st.tuples(TEXT, LABELS), min_size=1))
+    def test_json_lines_come_back_as_they_were_written(self, tmp_path, rows):
+        lines = [json.dumps({"text": text, "label": int(label)}) for text, label in rows]
+
+        found = read_table(tmp_path, "a.jsonl", "\n".join(lines).encode())
+
+        assert found["text"].tolist() == [text for text, _ in rows]
+
+    @fuzzed
+    @given(st.data())
+    def test_a_damaged_parquet_table_is_rows_or_a_sentence(self, tmp_path, data):
+        content = io.BytesIO()
+        pd.DataFrame({"text": ["a", "b"] * 9, "label": [1, 0] * 9}).to_parquet(content)
+
+        changed = damaged(data, content.getvalue())
+        returns_or_explains(lambda: read_table(tmp_path, "a.parquet", changed))
+
+
+NAMES = st.sampled_from(
+    ["20news-bydate-train/sci.space/7", "./20news-bydate-test/a/07", "../x", "/etc/x", "x", "a\\b"]
+)
+KINDS = st.sampled_from([getattr(tarfile, f"{kind}TYPE") for kind in ("REG", "SYM", "DIR", "CHR")])
+
+
+class TestNewsgroups:
+    @fuzzed
+    @given(BYTES, st.booleans())
+    def test_any_tab_file_is_rows_or_a_sentence(self, tmp_path, content, headed):
+        head = "\n".join([*newsgroups.TAB_HEADER, ""]).encode() if headed else b""
+        (tmp_path / "a.tab").write_bytes(head + content)
+
+        returns_or_explains(lambda: newsgroups.read_tokens(tmp_path, files={"all": "a.tab"}))
+
+    @fuzzed
+    @given(st.lists(st.tuples(CELL, CELL)))
+    def test_documents_come_back_as_they_were_written(self, tmp_path, rows):
+        lines = [*newsgroups.TAB_HEADER, *("\t".join(row) for row in rows)]
+        (tmp_path / "a.tab").write_bytes("\n".join(lines).encode())
+
+        found = newsgroups.read_tokens(tmp_path, files={"all": "a.tab"}).table
+
+        assert list(found[["group", "text"]].itertuples(index=False, name=None)) == rows
+
+    @fuzzed
+    @given(st.lists(st.tuples(NAMES, KINDS, st.binary(max_size=20)), max_size=4), st.data())
+    def test_any_archive_is_messages_or_a_sentence(self, tmp_path, members, data):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as bundle:
+            for name, kind, content in members:
+                entry = tarfile.TarInfo(name)
+                entry.type, entry.size = kind, len(content) if kind == tarfile.REGTYPE else 0
+                bundle.addfile(entry, io.BytesIO(content))
+        content = packed.getvalue()[: 1024 * (len(members) + 1)]
+        (tmp_path / "a.tar.gz").write_bytes(gzip.compress(damaged(data, content)))
+
+        rows = returns_or_explains(
+            lambda: newsgroups.read_archive(tmp_path / "a.tar.gz", remove=["headers", "quotes"])
+        )
+
+        assert rows is None or rows.table["id"].is_unique
+
+    @fuzzed
+    @given(st.text(alphabet="\n\r>:|- aWrites\x85\x0b\xff", max_size=80))
+    def test_any_message_can_be_stripped(self, message):
+        for remover in newsgroups.REMOVERS.values():
+            message = remover(message)
+
+        assert isinstance(message, str)
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), AWKWARD, st.sampled_from(["last", "eom"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(AWKWARD | st.just("seed"), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+OWN = {
+    name: params.read_yaml(ROOT / "params.yaml")[name] for name in SECTIONS
+}  # the project's own sections
+ENTRY = {
+    "title": "Mine",
+    "roles": ["sentences", "documents"],
+    "licence": "none",
+    "fetch": {"kind": "path", "folder": "own", "files": {"a.csv": "0" * 64}},
+    "parse": {"format": "table", "files": {"train": "a.csv"}, "columns": {"text": "body"}},
+}
+PLACES = [
+    {"kind": "url", "url": "https://a.invalid/b", "file": "b", "sha256": ["0" * 64], "bytes": 1},
+    {"kind": "wheel", "wheel": "a==1", "sha256": "0" * 64, "folder": "a", "members": ["b"]},
+    {"kind": "hub", "hub": "a/b", "revision": "0" * 40, "files": {"b": "0" * 64}},
+    {"kind": "generated", "generator": "minimal-pairs", "seed": 1, "sizes": {"in_domain_dev": 1}},
+    ENTRY["fetch"],
+]
+
+
+def section_of(name: str) -> type[params.Section]:
+    """Return the class of a stage's section."""
+    return getattr(importlib.import_module(f"stages.{name}"), SECTIONS[name])
+
+
+def mutated(data: st.DataObject, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a mapping in which one value, at any depth, is another one or is gone."""
+    changed = json.loads(json.dumps(values))
+    place = changed
+    while True:
+        key = data.draw(st.sampled_from(sorted(place)))
+        if isinstance(place[key], dict) and place[key] and data.draw(st.booleans()):
+            place = place[key]
+            continue
+        match data.draw(st.sampled_from(["other", "gone", "renamed"])):
+            case "other":
+                place[key] = data.draw(VALUES)
+            case "gone":
+                del place[key]
+            case "renamed":
+                place[data.draw(AWKWARD)] = place.pop(key)
+        return changed
+
+
+class TestParameters:
+    @fuzzed
+    @given(
+        st.one_of(st.binary(max_size=60), AWKWARD.map(lambda text: text.encode(errors="ignore")))
+    )
+    def test_any_file_is_a_mapping_or_a_sentence(self, tmp_path, content):
+        (tmp_path / "params.yaml").write_bytes(content)
+
+        found = returns_or_explains(lambda: params.read_yaml(tmp_path / "params.yaml"))
+
+        assert found is None or isinstance(found, dict)
+
+    @fuzzed
+    @given(
+        st.lists(
+            st.sampled_from(
+                ["seed", ": ", "&a ", "*a", "<<", "[", "]", "{", "}", ", ", "\n", "  ", "- ", "? "]
+                + ["!!int ", "!!float ", "!!binary ", "!!timestamp ", "!!set ", "!!omap ", "!!x "]
+                + ["1", ".inf", "0x", "0o9", "2001-01-99", "1:60", "~", "|", ">", "'", '"', "#"]
+                + ["---", "...", "%YAML 1.1\n", "%TAG ! x\n", "\\x", "<<: *a", "=", "!", "!<>"]
+            ),
+            max_size=14,
+        ).map("".join)
+    )
+    def test_any_words_of_yaml_are_a_mapping_or_a_sentence(self, tmp_path, text):
+        (tmp_path / "params.yaml").write_text(text)
+
+        returns_or_explains(lambda: params.read_yaml(tmp_path / "params.yaml"))
+        returns_or_explains(lambda: params.load_seeds(tmp_path / "params.yaml"))
+
+    @pytest.mark.parametrize("name", SECTIONS)
+    @fuzzed
+    @given(st.data())
+    def test_a_changed_section_is_valid_or_a_sentence(self, name, data):
+        values = mutated(data, OWN[name])
+
+        returns_or_explains(lambda: params.validate(values, section_of(name), where=name))
+
+    @pytest.mark.parametrize("name", SECTIONS)
+    @fuzzed
+    @given(VALUES)
+    def test_any_value_for_a_section_is_a_sentence(self, name, values):
+        found = returns_or_explains(
+            lambda: params.validate(values, section_of(name), where="params.yaml")
+        )
+
+        assert found is None
+
+    @pytest.mark.parametrize("name", SECTIONS)
+    def test_a_section_that_is_written_is_read_back(self, tmp_path, name):
+        (tmp_path / "params.yaml").write_text(json.dumps({name: OWN[name]}))
+
+        found = params.load(tmp_path / "params.yaml", name, section_of(name))
+
+        assert found.model_dump() == OWN[name]
+
+
+class TestSources:
+    @fuzzed
+    @given(st.data(), st.sampled_from(PLACES))
+    def test_a_changed_entry_is_valid_or_a_sentence(self, tmp_path, data, place):
+        values = mutated(data, ENTRY | {"fetch": place})
+        path = tmp_path / "sources.yaml"
+        text = json.dumps({"mine": values, "other": data.draw(VALUES)})
+        path.write_text(text, encoding="utf-8")
+
+        for load in (sources.load_fetch, sources.load_parse):
+            returns_or_explains(lambda load=load: load("mine", "documents", path))
+        returns_or_explains(lambda: sources.load_fetch("mine", "backbone", path))
+        returns_or_explains(lambda: sources.load_fetch("mien", "backbone", path))
+        returns_or_explains(lambda: sources.kinds_serving("documents", path))
