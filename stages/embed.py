@@ -184,7 +184,11 @@ def embed(
         )
     else:
         vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
-        reserve(target)
+        try:
+            reserve(target)
+        except OSError:
+            checkpoint.discard()
+            raise
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
