@@ -11,7 +11,8 @@ Writes  nothing but what it prints, and with --json the same to a file for progr
     python -m stages.verify ../colleague/bertline .
 
 Verdicts: identical, every output has the same bytes. within tolerance, other bytes where floats are
-computed, and all figures as near as tolerances.yaml allows. DIFFERENT, anything else.
+computed, and all figures as near as tolerances.yaml allows. DIFFERENT, anything else; also other
+bytes from the same code, parameters, data, packages and machine, which is not reproducible.
 
 Exit codes: 0 all identical or within tolerance; 3 something differs; 2 a mistake in the command.
 """
