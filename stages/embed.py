@@ -267,8 +267,8 @@ def main() -> None:
                 "precision": precision,
                 "embedding_seconds": round(time.monotonic() - started, 1),
             }
-        if args.metrics:
-            files.write_json(args.metrics, measures)
+            if args.metrics:
+                files.write_json(args.metrics, measures)
         checkpoint.clear()
 
 
