@@ -54,10 +54,8 @@ SMALL = {
     "train.epochs": 1,
     "train.precision": "fp32",
     "train.threads": 1,
-    "evaluate.threads": 1,
     "evaluate.bootstrap_samples": 100,
     "embed.precision": "fp32",
-    "embed.threads": 1,
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
 }
