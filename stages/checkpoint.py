@@ -9,6 +9,7 @@ once the output is written.
 costs, never a result, so it is no parameter.
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -58,6 +59,12 @@ class Checkpoint:
         yield
         self._last = time.monotonic()
         self._cost = self._last - started
+
+    def discard(self) -> None:
+        """Remove this configuration's checkpoint: nothing in it is worth going on with."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others have theirs there
+            self._of_all.rmdir()
 
     def clear(self) -> None:
         """Remove the checkpoints of the output, those of other configurations among them."""

@@ -17,7 +17,6 @@ goes on from its last checkpoint (`stages.checkpoint`).
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -75,25 +74,15 @@ def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
     return encoder
 
 
-def create(target: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Return a new array of vectors that is mapped to the npy file `target`, its space taken.
+def reserve(path: Path) -> None:
+    """Take the disk space of a file that is mapped into memory; OSError if there is too little.
 
     Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
-    word. (macOS lacks the call.) Raises OSError if there is too little space; then neither the file
-    is left, nor the folders of its checkpoint that are empty without it.
+    word. macOS lacks the call.
     """
-    try:
-        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
-        if hasattr(os, "posix_fallocate"):
-            with target.open("r+b") as stream:
-                os.posix_fallocate(stream.fileno(), 0, target.stat().st_size)
-    except OSError:
-        target.unlink(missing_ok=True)
-        with suppress(OSError):
-            target.parent.rmdir()
-            target.parent.parent.rmdir()
-        raise
-    return vectors
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
@@ -194,7 +183,12 @@ def embed(
             f"going on after {progress.documents:,} documents and {progress.batches} batches"
         )
     else:
-        vectors = create(target, shape)
+        try:
+            vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+            reserve(target)
+        except OSError:
+            checkpoint.discard()
+            raise
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
