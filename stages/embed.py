@@ -183,8 +183,8 @@ def embed(
             f"going on after {progress.documents:,} documents and {progress.batches} batches"
         )
     else:
-        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
         try:
+            vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
             reserve(target)
         except OSError:
             checkpoint.discard()
