@@ -24,7 +24,7 @@ SEEDS ?= [1,2,3]
 PADDING ?= max_length
 PRECISION ?= fp32
 
-.PHONY: help install repro article test quick check format clean
+.PHONY: help install repro article test quick twice torture check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ test: $(INSTALLED)  ## the whole test suite
 
 quick: $(INSTALLED)  ## the unit tests alone, without a run of the pipeline
 	pytest -m "not slow"
+
+twice: $(INSTALLED)  ## run the pipeline in two clean folders and compare every hash (FULL=1, RUNS=n)
+	python -m tests.twice $(if $(FULL),--full) --runs $(or $(RUNS),2)
+
+torture: $(INSTALLED)  ## kill a run at 20 random moments (KILLS=n) and compare every hash
+	python -m tests.torture --kills $(or $(KILLS),20)
 
 check: $(INSTALLED)  ## lint, and hold the formatting
 	ruff check .

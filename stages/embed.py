@@ -183,8 +183,8 @@ def embed(
             f"going on after {progress.documents:,} documents and {progress.batches} batches"
         )
     else:
-        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
         try:
+            vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
             reserve(target)
         except OSError:
             checkpoint.discard()
@@ -267,8 +267,8 @@ def main() -> None:
                 "precision": precision,
                 "embedding_seconds": round(time.monotonic() - started, 1),
             }
-        if args.metrics:
-            files.write_json(args.metrics, measures)
+            if args.metrics:
+                files.write_json(args.metrics, measures)
         checkpoint.clear()
 
 

@@ -34,6 +34,7 @@ SENTENCES_PER_STEP = 64
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
 # What the libraries raise for an encoder's file that is damaged, missing or of another model: they
 # look at few of them before use, so that an absent key is a KeyError, and no layers a division.
 UNLOADABLE = (

@@ -16,18 +16,15 @@ finds each cluster's words. UMAP is seeded, so that topics are the same on every
 """
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from bertopic import BERTopic
-from bertopic.vectorizers import ClassTfidfTransformer
 from gensim.corpora import Dictionary
 from gensim.models.coherencemodel import CoherenceModel
-from hdbscan import HDBSCAN
 from pydantic import Field, model_validator
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import (
@@ -35,13 +32,17 @@ from sklearn.metrics import (
     adjusted_rand_score,
     normalized_mutual_info_score,
 )
-from umap import UMAP
-from umap.umap_ import nearest_neighbors
 
 from stages import console, files, params
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
+
+# BERTopic, UMAP and HDBSCAN are imported where they are called: numba, beneath them, takes its
+# number of threads from the environment once, when it is imported (`allow_threads`).
+if TYPE_CHECKING:
+    from bertopic import BERTopic
+    from umap import UMAP
 
 OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
 # Words that may lie between two that occur together, for NPMI: gensim's and OCTIS' default.
@@ -180,13 +181,24 @@ def check_size(documents: int, options: TopicFit) -> None:
 
 
 def allow_threads(count: int) -> None:
-    """Let numba start `count` threads, also on fewer cores; only before it has started any."""
+    """Let numba, which must not have been imported yet, start `count` threads on any machine.
+
+    Raises BertlineError if it was, and with fewer threads.
+    """
+    os.environ["NUMBA_NUM_THREADS"] = str(count)
+    if "numba" not in sys.modules:
+        return
+    import numba
+
     if count > numba.config.NUMBA_NUM_THREADS:
-        os.environ["NUMBA_NUM_THREADS"] = str(count)
-        numba.config.reload_config()
+        raise BertlineError(
+            f"topic_fit.umap.threads is {count}, and numba was imported with "
+            f"{numba.config.NUMBA_NUM_THREADS} threads before. Set NUMBA_NUM_THREADS to {count} "
+            f"before Python starts."
+        )
 
 
-def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.ndarray, np.ndarray]:
+def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple["UMAP", np.ndarray, np.ndarray]:
     """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
 
     Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
@@ -195,6 +207,9 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple[UMAP, np.nda
     on threads.
     """
     allow_threads(options.umap.threads)
+    from umap import UMAP
+    from umap.umap_ import nearest_neighbors
+
     shared = {"metric": options.umap.metric, "random_state": options.seed}
     neighbours = nearest_neighbors(
         vectors,
@@ -256,8 +271,12 @@ class Fitted:
 
 def fit_topics(
     texts: list[str], vectors: np.ndarray, reduced: np.ndarray, options: TopicFit
-) -> BERTopic:
+) -> "BERTopic":
     """Return BERTopic fitted on documents, their vectors and their reduced vectors."""
+    from bertopic import BERTopic
+    from bertopic.vectorizers import ClassTfidfTransformer
+    from hdbscan import HDBSCAN
+
     clusters = HDBSCAN(
         min_cluster_size=options.hdbscan.min_cluster_size,
         min_samples=options.hdbscan.min_samples,
@@ -280,7 +299,7 @@ def fit_topics(
     return model
 
 
-def describe_topics(model: BERTopic) -> pd.DataFrame:
+def describe_topics(model: "BERTopic") -> pd.DataFrame:
     """Return the information table: a row per topic, outliers first, then by falling size."""
     information = model.get_topic_info()
     rows = []

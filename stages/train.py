@@ -515,8 +515,8 @@ def main() -> None:
                 "epochs": history.times,
                 "steps_per_second": round(taken / elapsed, 2),
             }
-        if args.metrics:
-            files.write_json(args.metrics, figures)
+            if args.metrics:
+                files.write_json(args.metrics, figures)
         checkpoint.clear()
 
 

@@ -1,5 +1,6 @@
 """What the tests share, made once per session: small BERTs, and the project after a small run."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from tests import project as projects
 from tests import tiny
 from tests.project import Project
+
+# Before any test module imports numba, which takes it once: what topic_fit.umap.threads asks for.
+os.environ["NUMBA_NUM_THREADS"] = "8"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from tests.hostile.desk import Case, Desk, accepted
 from tests.hostile.downloads import GOOD, is_laid_down, own
@@ -25,6 +26,12 @@ def full_after_the_first(desk: Desk) -> None:
     desk.write("raw/in_domain_train.tsv", b"t01\t1\t\t" + noise + b"\n")
     desk.mount("small", "size=256k")
     desk.write("small/out", b"earlier")
+
+
+def full_of_vectors(desk: Desk) -> None:
+    """Let there be room for the head and the tail of the mapped file, and not for all vectors."""
+    desk.change_table("documents.parquet", lambda rows: pd.concat([rows] * 10))
+    desk.mount("small", "size=16k")
 
 
 def read_only(desk: Desk) -> None:
@@ -102,7 +109,7 @@ CASES = [
         "full",
         "embed",
         "the disk is full: free some space",
-        lambda desk: desk.mount("small", "size=4k"),
+        full_of_vectors,
         arguments="documents.parquet encoder small/out --params params.yaml",
     ),
     Case(
