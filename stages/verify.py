@@ -36,6 +36,7 @@ WITHIN = "within tolerance"
 DIFFERENT = "DIFFERENT"
 ONLY_A, ONLY_B = "only in A", "only in B"
 
+OTHER_MACHINE = "Other machines round otherwise: the same floats are not to be expected of them."
 UNMEASURED = "no figure of its own measures it"
 METRICS = "metrics/"  # where the outputs lie that are figures
 
@@ -269,12 +270,14 @@ def conclusion(findings: Sequence[Finding]) -> str:
         for finding in first[:NAMED]
     )
     more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
+    machine = any(cause.kind == causes.MACHINE for finding in first for cause in finding.causes)
+    floats = f" {OTHER_MACHINE}" if machine else ""
     if verdicts <= {IDENTICAL, WITHIN}:
         return (
             f"The runs agree within the tolerances of tolerances.yaml. First to have other bytes: "
-            f"{named}{more}."
+            f"{named}{more}.{floats}"
         )
-    return f"The runs differ. First: {named}{more}."
+    return f"The runs differ. First: {named}{more}.{floats}"
 
 
 def first_to_differ(findings: Sequence[Finding]) -> list[Finding]:

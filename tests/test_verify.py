@@ -481,7 +481,8 @@ def test_the_exit_code_tells_a_difference_from_agreement(tmp_path, capsys):
     assert "train@1, outside of tolerance A B difference tolerance" in printed
     assert "train/1.json: epochs.0.validation_mcc 0.5 0.9 0.4 0.12" in printed
     assert printed.endswith(
-        "The runs differ. First: train@1 (machine: processor AMD EPYC -> Intel)."
+        "The runs differ. First: train@1 (machine: processor AMD EPYC -> Intel). Other machines "
+        "round otherwise: the same floats are not to be expected of them."
     )
 
 
