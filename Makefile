@@ -24,10 +24,10 @@ SEEDS ?= [1,2,3]
 PADDING ?= max_length
 PRECISION ?= fp32
 
-.PHONY: help install repro article test quick twice torture check format clean
+.PHONY: help install repro article test quick twice torture check format verify-cache clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED)  ## make .venv with the locked packages
 
@@ -37,7 +37,9 @@ $(INSTALLED): requirements.lock stages/environment.py
 	$(VENV)/bin/python -m stages.environment --install
 	touch $@
 
+# Exit code 3 says that something was damaged, which `dvc repro` then mends.
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
+	python -m stages.verify_cache || [ $$? -eq 3 ]
 	dvc repro
 	@echo "report:  data/visualize/index.html"
 	@echo "metrics: metrics/ (dvc metrics show)"
@@ -71,6 +73,9 @@ check: $(INSTALLED)  ## lint, and hold the formatting
 format: $(INSTALLED)  ## mend what the linter and the formatter can
 	ruff check --fix .
 	ruff format .
+
+verify-cache: $(INSTALLED)  ## hash all of DVC's cache, and remove what is damaged
+	python -m stages.verify_cache --all
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
 	rm -rf $(VENV) data .pytest_cache .ruff_cache .hypothesis
