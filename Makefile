@@ -24,7 +24,7 @@ SEEDS ?= [1,2,3]
 PADDING ?= max_length
 PRECISION ?= fp32
 
-.PHONY: help install repro article test quick twice torture check format verify-cache clean
+.PHONY: help install repro article test quick twice torture check format verify-cache audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,14 @@ format: $(INSTALLED)  ## mend what the linter and the formatter can
 
 verify-cache: $(INSTALLED)  ## hash all of DVC's cache, and remove what is damaged
 	python -m stages.verify_cache --all
+
+# In an environment of its own: what looks for holes should not bring packages along. --strict, as
+# otherwise packages that cannot be looked up count as free of them. docs/trust.md has the exception.
+audit:  ## look the locked packages up in the database of known vulnerabilities
+	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	$(PYTHON) -m venv "$$scratch"; "$$scratch/bin/python" -m pip install --quiet pip-audit; \
+	"$$scratch/bin/pip-audit" --strict --no-deps --disable-pip --requirement requirements.lock \
+	  --ignore-vuln CVE-2025-69872
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
 	rm -rf $(VENV) data .pytest_cache .ruff_cache .hypothesis

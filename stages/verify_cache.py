@@ -1,19 +1,19 @@
-"""Hash what the last run left, in DVC's cache and in data/, so that the next run mends damage.
+"""Hash what the last run left, in DVC's cache and in data/, and mend loss and damage.
 
 Reads   dvc.lock, the outputs that it names and their copies in DVC's cache; with --all everything
         in the cache, the outputs of other revisions and of other projects that share it included.
-Writes  nothing, but removes from the cache what is not what its name says, and sets the time of
-        outputs that are not what dvc.lock records to now.
+Writes  outputs that are lost or not what dvc.lock records, from the cache. What the cache holds
+        damaged is removed from it, and the next `dvc repro` computes that again.
 
     python -m stages.verify_cache
     python -m stages.verify_cache --all
 
 DVC names a file in its cache by its MD5, makes it read-only and never hashes it again: a byte that
 a disk or a program has changed is checked out as if it were right. Of an output it looks at inode,
-size and time alone. With the damaged copy gone and the time new, `dvc repro` sees what is lacking,
-and fetches it from the run cache or computes it. `make repro` calls this first.
+size and time alone. And `dvc repro` runs a stage whose output is lost, though the cache has it, if
+git keeps another output of that stage. `make repro` calls this first.
 
-Exit codes: 0 all as recorded; 3 something was damaged; 2 a mistake in the command.
+Exit codes: 0 all as recorded; 3 something was lost or damaged; 2 a mistake in the command.
 """
 
 import errno
@@ -23,7 +23,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stages import console, files, runs
@@ -43,8 +42,7 @@ def find_cache() -> Path:
             f"{Path.cwd()} is no DVC project: it has no folder .dvc. Run this command in the "
             f"project's folder."
         )
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    asked = _dvc("cache", "dir")
     if asked.returncode:
         raise BertlineError(
             f"`dvc cache dir` does not say where the cache is: {asked.stderr.strip()}. Look at "
@@ -54,14 +52,13 @@ def find_cache() -> Path:
 
 
 def place_of(cache: Path, name: object) -> Path | None:
-    """Return where the cache keeps what has the hash `name`, or None if it keeps no such thing.
+    """Return where the cache would keep what has the hash `name`, or None if that is no hash.
 
     Names come from files that others may have written: one that is no hash could lead elsewhere.
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return None
-    place = cache / "files" / "md5" / name[:2] / name[2:]
-    return place if place.is_file() else None
+    return cache / "files" / "md5" / name[:2] / name[2:]
 
 
 def name_of(path: Path) -> str:
@@ -80,36 +77,26 @@ def is_intact(path: Path) -> bool:
     return found == name_of(path).removesuffix(FOLDER)
 
 
-def recorded(cache: Path, outs: Mapping[str, str | None]) -> dict[Path, str]:
-    """Return the files that the cache has of these outputs, each with the output that it is of.
+def parts(cache: Path, output: str, name: str | None) -> dict[Path, str]:
+    """Return where the cache keeps the files of an output, or would, each with its path in data/.
 
-    outs: the MD5 of each output, as dvc.lock has it.
+    name: the hash of the output in dvc.lock. A folder's list is one of them. The files in a list
+    that is lost or damaged are unknown. Entries of it that are none are DVC's to complain of.
     """
-    found = {}
-    for out, name in outs.items():
-        place = place_of(cache, name)
-        if place is None:
-            continue  # an output that git keeps, or one that DVC itself sees the lack of
-        found[place] = out
-        if place.suffix == FOLDER and is_intact(place):
-            for relative, file in listed(cache, place):
-                found[file] = f"{out}/{relative}"
+    place = place_of(cache, name)
+    if place is None:
+        return {}
+    found = {place: output}
+    if place.suffix == FOLDER and place.is_file() and is_intact(place):
+        try:
+            entries = json.loads(place.read_bytes())
+        except ValueError:
+            entries = []
+        for entry in entries if isinstance(entries, list) else []:
+            file = place_of(cache, entry.get("md5")) if isinstance(entry, dict) else None
+            if file is not None:
+                found[file] = f"{output}/{entry.get('relpath')}"
     return found
-
-
-def listed(cache: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files that the cache has of a folder: path within the folder, place in the cache.
-
-    folder: the list that the cache keeps of it. Entries that are none are DVC's to complain of.
-    """
-    try:
-        entries = json.loads(folder.read_bytes())
-    except ValueError:
-        return
-    for entry in entries if isinstance(entries, list) else []:
-        place = place_of(cache, entry.get("md5")) if isinstance(entry, dict) else None
-        if place is not None:
-            yield str(entry.get("relpath")), place
 
 
 def everything(cache: Path) -> list[Path]:
@@ -134,8 +121,20 @@ def renew_time(output: Path) -> None:
             os.utime(path)
 
 
+def restore(outputs: list[str]) -> None:
+    """Let DVC write these outputs from its cache; BertlineError if it fails."""
+    done = _dvc("checkout", "--force", *outputs)
+    if done.returncode:
+        raise BertlineError(f"`dvc checkout` fails: {done.stderr.strip()}")
+
+
+def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def main() -> None:
-    """Read the arguments, hash, and say what was damaged."""
+    """Read the arguments, hash, mend, and say what was lost or damaged."""
     arguments = console.parser(__doc__)
     arguments.add_argument("--all", action="store_true", help="hash everything in the cache")
     args = arguments.parse_args()
@@ -145,17 +144,29 @@ def main() -> None:
         return
     run = runs.open_folder(Path(), runs.WORKSPACE)
     outs = {path: md5 for stage in run.stages.values() for path, md5 in stage.outs.items()}
-    known = recorded(cache, outs)
+    kept = {out: parts(cache, out, name) for out, name in outs.items()}
+    known = {path: of for places in kept.values() for path, of in places.items() if path.is_file()}
     paths = everything(cache) if args.all else sorted(known)
     damaged = remove_damaged(paths)
     for path in damaged:
-        of = known.get(path, "another revision or project")
+        of = known.get(path, "of another revision or project")
         console.log(f"damaged in the cache, and removed: {path} ({of})")
     for output in sorted(run.touched):
-        renew_time(Path(output))
         console.log(f"not what {runs.LOCK} records: {output}")
-    if damaged or run.touched:
-        console.log("`dvc repro` mends this; `dvc pull` does, if the team's remote has the files")
+        renew_time(Path(output))
+    away = [out for out in sorted(outs) if out in run.touched or not Path(out).exists()]
+    # What git keeps is in no cache, and a folder of which a file is lacking is computed.
+    mended = [out for out in away if kept[out] and all(path.is_file() for path in kept[out])]
+    if mended:
+        restore(mended)
+        console.log(f"written from the cache: {', '.join(mended)}")
+    lacking = len(away) - len(mended)
+    if lacking or damaged:
+        console.log(
+            f"{lacking} of {len(outs)} outputs and {len(damaged)} files of the cache are lacking: "
+            f"`dvc repro` computes them, or `dvc pull` gets what a remote has"
+        )
+    if away or damaged:
         sys.exit(EXIT_DAMAGED)
     console.log(f"{len(paths):,} files in the cache and {len(outs):,} outputs are as recorded")
 

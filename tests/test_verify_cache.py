@@ -74,18 +74,20 @@ def test_a_list_of_a_folder_counts_too(cache):
     flip(place)
 
     assert verify_cache.remove_damaged([place]) == [place]
-    assert verify_cache.place_of(cache, name) is None
+    assert verify_cache.everything(cache) == [] and verify_cache.place_of(cache, name) == place
 
 
-def test_damage_is_told_by_the_output_that_it_is_of(cache):
+def test_the_files_of_an_output_are_known_also_where_they_are_lost(cache):
+    entries = [{"md5": md5(b"within"), "relpath": "a/x"}, {"md5": md5(b"lost"), "relpath": "y"}]
     file, within = put(cache, b"file"), put(cache, b"within")
-    name = put_folder(cache, [{"md5": md5(b"within"), "relpath": "a/x"}, {"md5": md5(b"gone")}])
-    outs = {"data/file": md5(b"file"), "data/folder": name, "metrics/kept-by-git.json": "0" * 32}
+    name = put_folder(cache, entries)
+    folder, lost = (verify_cache.place_of(cache, of) for of in (name, md5(b"lost")))
 
-    found = verify_cache.recorded(cache, outs)
-
-    assert found.pop(verify_cache.place_of(cache, name)) == "data/folder"
-    assert found == {file: "data/file", within: "data/folder/a/x"}
+    assert verify_cache.parts(cache, "file", md5(b"file")) == {file: "file"}
+    found = verify_cache.parts(cache, "out", name)
+    assert found == {folder: "out", within: "out/a/x", lost: "out/y"}
+    flip(folder)
+    assert verify_cache.parts(cache, "out", name) == {folder: "out"}
 
 
 @pytest.mark.parametrize(
@@ -104,15 +106,17 @@ def test_a_list_that_others_wrote_leads_to_nothing_outside_the_cache(cache, entr
     absolute = {"md5": f"..{precious}", "relpath": "x"}
     entries = [*entries, absolute] if isinstance(entries, list) else entries
 
-    found = verify_cache.recorded(cache, {"data/folder": put_folder(cache, entries)})
+    found = verify_cache.parts(cache, "out", put_folder(cache, entries))
 
-    assert list(found.values()) == ["data/folder"]
+    assert precious not in found
+    assert all(path.is_relative_to(cache) and ".." not in path.parts for path in found)
+    assert list(found.values()) == ["out"]
 
 
 def test_a_list_that_is_no_json_is_left_to_dvc(cache):
     content = b"\xff{"
     place = put(cache, content, f"{md5(content)}.dir")
-    assert verify_cache.recorded(cache, {"out": verify_cache.name_of(place)}) == {place: "out"}
+    assert verify_cache.parts(cache, "out", verify_cache.name_of(place)) == {place: "out"}
 
 
 def test_what_the_disk_cannot_read_is_damaged_and_other_errors_are_errors(cache, monkeypatch):
@@ -158,7 +162,9 @@ def test_loss_and_damage_are_noticed_and_mended_by_the_next_run(
 ) -> None:
     project = projects.copy(made_project, tmp_path / "ünïcode path")
     sentences, folds = "data/parse/sentences.parquet", "data/split/folds.parquet"
-    right = {name: (project.folder / name).read_bytes() for name in (sentences, folds)}
+    documents, vectors = "data/parse/documents.parquet", "data/embed/embeddings.npy"
+    names = (sentences, folds, documents, vectors)
+    right = {name: (project.folder / name).read_bytes() for name in names}
     intact, printed = check(project, "--all")
     assert intact, printed
 
@@ -171,15 +177,18 @@ def test_loss_and_damage_are_noticed_and_mended_by_the_next_run(
     assert not intact
     assert f"damaged in the cache, and removed: {damaged} ({sentences})" in printed
     assert f"not what dvc.lock records: {sentences}" in printed
-    # Damaged in the cache while data/ is right; damaged in data/ while the cache is right.
+    # Damaged in the cache while data/ is right.
     within = object_of(project, folds)
     flip(within)
     assert not check(project)[0] and not within.exists()
-    flip(project.folder / "data" / "parse" / "documents.parquet")
-    assert "not what dvc.lock records: data/parse/documents.parquet" in check(project)[1]
-    # Lost in the cache, and lost in data/: DVC notices both itself.
+    # Damaged or lost in data/ while the cache is right: back at once, where DVC would compute it.
+    flip(project.folder / documents)
+    (project.folder / vectors).unlink()
+    intact, printed = check(project)
+    assert f"not what dvc.lock records: {documents}" in printed
+    assert f"written from the cache: data/embed, {documents}" in printed
+    # Lost in the cache: DVC notices that itself.
     object_of(project, "data/evaluate/predictions.parquet").unlink()
-    (project.folder / "data" / "embed" / "embeddings.npy").unlink()
 
     assert project.repro() == ["parse@sentences", "split", "evaluate"]
 
@@ -187,4 +196,4 @@ def test_loss_and_damage_are_noticed_and_mended_by_the_next_run(
     intact, printed = check(project, "--all")
     assert intact, printed
     assert "Data and pipelines are up to date." in project.run("dvc", "status")
-    assert project.run("git", "status", "--porcelain") == ""
+    assert project.run("git", "status", "--porcelain", "--", ":!metrics/receipts") == ""
