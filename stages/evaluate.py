@@ -243,7 +243,11 @@ def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.n
     files.require(folder)
     with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,  # unset, it asks whoever sits at the terminal
         )
     return predict(model, rows["input_ids"].tolist(), model.config.pad_token_id, device)
 
