@@ -1,12 +1,14 @@
 """Keep what DVC knows of the environment true, and mend what a killed DVC left torn.
 
-    python -m stages.environment            # do both now, for the project in this folder
+    python -m stages.environment            # do it now, for the project in this folder
     python -m stages.environment --install  # let every `dvc` command of this environment do it
 
 Writes  packages.yaml, if a version there is not the one that is installed: stages list versions
         as parameters, and DVC compares files only. dvc.lock, cut back to its last whole entry,
         and .dvc/tmp/rwlock, removed, if a `kill -9` came while DVC wrote them: DVC writes both in
         place and refuses to go on. The run cache brings back the entries that are cut off.
+Sets    DVC_SITE_CACHE_DIR, where it is not set, to a folder that is this person's alone: DVC reads
+        pickles there, which can run code, and its own choice is a folder that all can write.
 
 `--install` copies this module into the environment, with a line in a `.pth` file, which Python
 reads at its start. It acts in front of `dvc` only and in folders with dvc.yaml and packages.yaml
@@ -22,6 +24,7 @@ import json
 import os
 import platform
 import re
+import stat
 import sys
 import sysconfig
 from importlib import metadata
@@ -31,6 +34,10 @@ PACKAGES = "packages.yaml"
 LINE = re.compile(r'^([A-Za-z0-9._-]+): "([^"]*)"$', re.MULTILINE)
 ABSENT = "not installed"
 NO_HASH = "0" * 32  # stands in where dvc.lock has none, as for a file that was never written
+
+SITE = "DVC_SITE_CACHE_DIR"
+# Where DVC puts its database as well: a local disk, which a home on a network is not.
+TEMPORARY = Path("/var/tmp")
 
 HOOK = "bertline_environment"
 # A .pth file runs lines that begin with `import`. Everything but `dvc` is left alone at once.
@@ -82,8 +89,35 @@ def mend(root: Path) -> list[str]:
         return [*_mend_rwlock(temporary / "rwlock"), *_mend_lockfile(root / "dvc.lock")]
 
 
+def keep_private(root: Path) -> list[str]:
+    """Let DVC keep its database in a folder of this person's own; return a sentence if it cannot.
+
+    A person's own choice, by the variable or in the project's configuration, is left alone.
+    """
+    configured = (root / ".dvc" / name for name in ("config", "config.local"))
+    chosen = any("site_cache_dir" in path.read_text() for path in configured if path.is_file())
+    if chosen or os.environ.get(SITE) or not hasattr(os, "getuid"):
+        return []
+    folder = TEMPORARY / f"dvc-{os.getuid()}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        return [f"DVC's database may be open to others: {error}. Set {SITE} to a private folder."]
+    # Whoever came first may have made it, or a link of its name to a folder of theirs.
+    owned = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not owned or stat.S_IMODE(found.st_mode) & 0o077:
+        return [
+            f"DVC's database may be open to others: {folder} should be a folder that is yours "
+            f"alone. Remove it, or set {SITE} to a private folder."
+        ]
+    os.environ[SITE] = str(folder)
+    return []
+
+
 def before_dvc() -> None:
-    """Do both for the project that the current folder is in, if any, and tell what was done.
+    """Do all of it for the project that the current folder is in, if any, and tell what was done.
 
     Called at the start of every `dvc` command: whatever goes wrong here must not keep DVC from
     working, so problems are told and left.
@@ -95,7 +129,7 @@ def before_dvc() -> None:
     else:
         return
     try:
-        for sentence in [*mend(root), *describe(refresh(root))]:
+        for sentence in [*keep_private(root), *mend(root), *describe(refresh(root))]:
             sys.stderr.write(f"{sentence}\n")
     except OSError as error:
         sys.stderr.write(f"{root / PACKAGES} cannot be kept up to date: {error}\n")
