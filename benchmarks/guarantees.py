@@ -58,28 +58,15 @@ def timed(action: Callable[[], object]) -> Timed:
     return time_it
 
 
-def deterministic_steps(wanted: bool) -> Timed:
-    """Return what times training steps with torch's deterministic algorithms, or without."""
+def training_steps(*, deterministic: bool = True, threads: int | None = None) -> Timed:
+    """Return what times training steps; on the parameters' number of threads, if none is given."""
     options = params.load(Path("params.yaml"), "train", train.Train)
     rows = load_rows(STEPS, options)
     precision = encoders.choose_precision("auto", encoders.choose_device(), key="train.precision")
 
     def run() -> float:
-        torch.set_num_threads(options.threads)
-        torch.use_deterministic_algorithms(wanted)
-        return time_steps(rows, options, precision)
-
-    return run
-
-
-def steps_on_threads(threads: int) -> Timed:
-    """Return what times training steps on so many threads."""
-    options = params.load(Path("params.yaml"), "train", train.Train)
-    rows = load_rows(STEPS, options)
-    precision = encoders.choose_precision("auto", encoders.choose_device(), key="train.precision")
-
-    def run() -> float:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads or options.threads)
+        torch.use_deterministic_algorithms(deterministic)
         return time_steps(rows, options, precision)
 
     return run
@@ -209,12 +196,12 @@ def main() -> None:
     threads = params.load(Path("params.yaml"), "train", train.Train).threads
     pairs: dict[str, tuple[Timed, Timed]] = {
         "train: torch's deterministic algorithms, or its own choice": (
-            deterministic_steps(True),
-            deterministic_steps(False),
+            training_steps(deterministic=True),
+            training_steps(deterministic=False),
         ),
         f"train: {threads} threads, or as many as there are cores ({cores})": (
-            steps_on_threads(threads),
-            steps_on_threads(cores),
+            training_steps(threads=threads),
+            training_steps(threads=cores),
         ),
         "embed: a thread for each batch, or batches divided among threads": (
             embedding(by_batches=True),
