@@ -54,11 +54,12 @@ article: $(INSTALLED)  ## the article's run as a DVC experiment: CoLA, bert-base
 	@echo "report:  data/visualize/index.html"
 	@echo "compare: dvc exp show --only-changed; back: git restore . && dvc checkout"
 
-test: $(INSTALLED)  ## the whole test suite
-	pytest
+test: quick  ## the whole test suite
+	pytest -m slow
 
+# Units side by side; the tests that run the pipeline use all cores by themselves.
 quick: $(INSTALLED)  ## the unit tests alone, without a run of the pipeline
-	pytest -m "not slow"
+	pytest -m "not slow" --numprocesses auto
 
 twice: $(INSTALLED)  ## run the pipeline in two clean folders and compare every hash (FULL=1, RUNS=n)
 	python -m tests.twice $(if $(FULL),--full) --runs $(or $(RUNS),2)

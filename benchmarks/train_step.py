@@ -1,6 +1,6 @@
 """Time a training step with and without fixed padding and bf16, in turn in one run.
 
-    python -m benchmarks.train_step [--steps 12] [--rounds 3]
+    python -m benchmarks.train_step [--steps 40] [--rounds 3]
 
 Uses the outputs of `dvc repro split` and the machine as it is. The machine's noise falls on all
 variants alike, because they take turns: quote the ratios, not the seconds.
@@ -11,66 +11,69 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import set_seed
+from transformers import DataCollatorWithPadding
 
 from stages import console, encoders, files, params, train
+from stages.checkpoint import Checkpoint
 
+BACKBONE = Path("data/download/backbone")
+TOKENS = Path("data/tokenize")
 VARIANTS = [
     (padding, precision) for padding in ("longest", "max_length") for precision in ("bf16", "fp32")
 ]
 
 
-def time_steps(
-    padding: str, precision: str, rows: list[dict], max_length: int, options: train.Train
-) -> float:
-    """Return the seconds that a step takes on average, over the batches of `rows`."""
-    backbone = Path("data/download/backbone")
-    set_seed(1)
+def load_rows(steps: int, options: train.Train) -> list[dict[str, Any]]:
+    """Return the sentences of so many training steps."""
+    tokens = files.read_table(TOKENS / "tokens.parquet")
+    folds = files.read_table(Path("data/split/folds.parquet"))
+    return train.select(tokens, folds, "train")[: steps * options.batch_size]
+
+
+def time_steps(rows: list[dict[str, Any]], options: train.Train, precision: str) -> float:
+    """Return the seconds that a step takes on average, over one epoch of `rows`."""
+    torch.manual_seed(1)
+    max_length = files.read_json(TOKENS / "settings.json")["max_length"]
+    collate = DataCollatorWithPadding(
+        encoders.load_tokenizer(BACKBONE),
+        padding=options.padding,
+        max_length=max_length if options.padding == "max_length" else None,
+    )
+    plan = train.Plan(
+        {"train": rows, "validation": []},
+        options.model_copy(update={"epochs": 1}),
+        1,
+        collate,
+        encoders.choose_device(),
+        precision,
+    )
+    model = train.load_model(BACKBONE)
     with tempfile.TemporaryDirectory() as scratch:
-        settings = train.arguments_of(
-            options.model_copy(update={"epochs": 1, "padding": padding}),
-            seed=1,
-            precision=precision,
-            device=encoders.choose_device(),
-            validate=False,
-            scratch=Path(scratch),
-        )
-        model = train.load_model(backbone)
-        tokenizer = encoders.load_tokenizer(backbone)
+        checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
         started = time.perf_counter()
-        train.fine_tune(
-            model,
-            tokenizer,
-            {"train": rows, "validation": []},
-            settings,
-            keep="last",
-            padding=padding,
-            max_length=max_length,
-        )
-        return (time.perf_counter() - started) / (len(rows) / options.batch_size)
+        train.fine_tune(model, plan, checkpoint)
+        return (time.perf_counter() - started) / plan.steps
 
 
 def main() -> None:
     """Time every variant in each round and print medians and their ratios to the fastest."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("--steps", type=int, default=12, help="steps per variant and round")
+    arguments.add_argument("--steps", type=int, default=40, help="steps per variant and round")
     arguments.add_argument("--rounds", type=int, default=3)
     args = arguments.parse_args()
     options = params.load(Path("params.yaml"), "train", train.Train)
     encoders.quiet()
+    encoders.compute_repeatably()
     torch.set_num_threads(options.threads)
-    tokens = files.read_table(Path("data/tokenize/tokens.parquet"))
-    folds = files.read_table(Path("data/split/folds.parquet"))
-    max_length = files.read_json(Path("data/tokenize/settings.json"))["max_length"]
-    rows = train.select(tokens, folds, "train")[: args.steps * options.batch_size]
+    rows = load_rows(args.steps, options)
     seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in VARIANTS}
     for _ in range(args.rounds):
         for padding, precision in VARIANTS:
-            seconds[padding, precision].append(
-                time_steps(padding, precision, rows, max_length, options)
-            )
+            padded = options.model_copy(update={"padding": padding})
+            seconds[padding, precision].append(time_steps(rows, padded, precision))
     medians = {variant: statistics.median(found) for variant, found in seconds.items()}
     least = medians["longest", "bf16"]
     sys.stdout.write(f"{'padding':<12}{'precision':<11}{'s per step':>10}{'ratio':>8}\n")

@@ -243,10 +243,7 @@ def main() -> None:
     )
     with work as run:
         with files.whole_folder(args.out) as out:
-            encoders.quiet()
-            encoders.compute_repeatably()
-            device = encoders.choose_device()
-            precision = encoders.choose_precision(options.precision, device, key="embed.precision")
+            device, precision = encoders.set_up(options.precision, key="embed.precision")
             encoder = load_encoder(args.embedder, device)
             console.log(f"embed on {device.type} in {precision}")
             checkpoint = Checkpoint(

@@ -143,6 +143,17 @@ def longest_input(folder: Path) -> int:
     return limit - 2 if config.model_type in {"roberta", "xlm-roberta", "camembert"} else limit
 
 
+def set_up(precision: str, *, key: str) -> tuple[torch.device, str]:
+    """Make the libraries quiet and repeatable; return the device and the precision to compute in.
+
+    precision, key: as for `choose_precision`.
+    """
+    quiet()
+    compute_repeatably()
+    device = choose_device()
+    return device, choose_precision(precision, device, key=key)
+
+
 def choose_device() -> torch.device:
     """Return the accelerator that torch finds (CUDA, MPS or another), or the CPU."""
     if torch.accelerator.is_available():

@@ -379,10 +379,8 @@ def main() -> None:
         inputs=[args.tokens, args.folds, args.models],
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
-        encoders.quiet()
-        encoders.compute_repeatably()
-        device = encoders.choose_device()
-        facts |= {"device": encoders.describe(device), "precision": "fp32"}
+        device, precision = encoders.set_up("fp32", key="")
+        facts |= {"device": encoders.describe(device), "precision": precision}
         predictions, scores = evaluate(rows, args.models, seeds, options, device)
         shown = scores.drop(columns="sentences").round(3)
         console.log(shown.to_string(index=False, na_rep="-"))

@@ -470,10 +470,7 @@ def main() -> None:
     )
     with work as run:
         with files.whole_folder(args.out) as out:
-            encoders.quiet()
-            encoders.compute_repeatably()
-            device = encoders.choose_device()
-            precision = encoders.choose_precision(options.precision, device, key="train.precision")
+            device, precision = encoders.set_up(options.precision, key="train.precision")
             torch.set_num_threads(options.threads)
             tokenizer = encoders.load_tokenizer(args.backbone)
             torch.manual_seed(args.seed)  # before the head is drawn

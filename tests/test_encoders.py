@@ -160,3 +160,34 @@ def test_pickled_weights_are_refused(folder, load):
 
     with pytest.raises(BertlineError, match="holds no"):
         load(folder)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_items_side_by_side_keep_their_order_and_compute_on_one_thread(monkeypatch, workers):
+    monkeypatch.setattr(encoders, "cores", lambda: workers)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = list(
+            encoders.in_parallel(lambda item: (item, torch.get_num_threads()), range(50), CPU)
+        )
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+    assert found == [(item, 1) for item in range(50)]
+
+
+def test_error_of_one_item_ends_the_others(monkeypatch):
+    monkeypatch.setattr(encoders, "cores", lambda: 2)
+    begun = []
+
+    def divide(item: int) -> float:
+        begun.append(item)
+        return 1 / (item - 3)
+
+    with pytest.raises(ZeroDivisionError):
+        list(encoders.in_parallel(divide, range(100_000), CPU))
+
+    assert len(begun) < 100_000
+    assert torch.get_num_threads() >= 1

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss, matthews_corrcoef
+from threadpoolctl import threadpool_limits
 from transformers import AutoModelForSequenceClassification
 
 from stages import encoders, evaluate, files, parse, split, tokenize, train
@@ -451,3 +452,16 @@ def test_nothing_to_evaluate_on_is_refused(trained):
 
     with pytest.raises(BertlineError, match=r"no test set and split\.validation is 0"):
         evaluate.evaluate(training, trained / "models", [3], OPTIONS, CPU)
+
+
+def test_baseline_does_not_depend_on_the_threads_of_linear_algebra():
+    table = tiny.sentences(300)
+    labels = table["label"].to_numpy()
+
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            fitted = evaluate.fit_tfidf(table["text"], labels)
+            found.append(fitted.predict_proba(table["text"]))
+
+    assert found[0].tobytes() == found[1].tobytes()

@@ -414,16 +414,18 @@ def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep
     assert not (again.parent / ".again.checkpoint").exists()
 
 
+def kill_at_the_end_of_an_epoch(fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
+        fit("out")
+
+
 @pytest.mark.parametrize(
     "change", [{"learning_rate": 2.0e-3}, {"seed": 2}, {"batch_size": 8}], ids=str
 )
 def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, capfd, change):
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    end_epoch = train.end_epoch
-    monkeypatch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
-        fit("out")
-    monkeypatch.setattr(train, "end_epoch", end_epoch)
+    kill_at_the_end_of_an_epoch(fit, monkeypatch)
 
     out = fit("out", **change)
 
@@ -435,11 +437,7 @@ def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, cap
 def test_damaged_checkpoint_is_told_and_not_used(fit, monkeypatch, capfd, tmp_path):
     whole = fit("whole")
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    end_epoch = train.end_epoch
-    monkeypatch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
-        fit("out")
-    monkeypatch.setattr(train, "end_epoch", end_epoch)
+    kill_at_the_end_of_an_epoch(fit, monkeypatch)
     [state] = tmp_path.glob(".out.checkpoint/*/state.safetensors")
     state.write_bytes(state.read_bytes()[:1000])
 

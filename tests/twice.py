@@ -5,12 +5,14 @@
     python -m tests.twice --runs 20   # more repeats, for false alarms; `make twice RUNS=20`
 
 The runs differ in what must not matter: the folder, the process, PYTHONHASHSEED, locale, time zone,
-umask, home, the number of threads that libraries start by themselves, and the order and number of
-the cores. Prints the hash of each output of dvc.lock; exits 1 if any differs.
+umask, home, and the number of threads that libraries start by themselves. Prints the hash of each
+output of dvc.lock, and lets `stages.verify` compare the first run with every other; exits 1 if any
+output differs or `verify` raises an alarm.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -102,6 +104,20 @@ def run(made: Project, umask: str) -> float:
     return time.monotonic() - started
 
 
+def verify(one: Path, other: Path) -> str:
+    """Return what `stages.verify` prints of two runs, or nothing if it calls all identical."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "stages.verify", one, other],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    printed = finished.stdout + finished.stderr
+    others = re.findall(r"DIFFERENT|within tolerance", printed)
+    return printed if finished.returncode or others else ""
+
+
 def table(
     runs: list[Mapping[tuple[str, str], str]], committed: Mapping[tuple[str, str], str]
 ) -> str:
@@ -127,7 +143,7 @@ def main() -> None:
     arguments.add_argument("--full", action="store_true", help="the default inputs, not miniatures")
     arguments.add_argument("--runs", type=int, default=2, help="default: %(default)s")
     args = arguments.parse_args()
-    runs, committed = [], {}
+    runs, folders, committed = [], [], {}
     with tempfile.TemporaryDirectory(prefix="bertline-twice-") as base:
         for number in range(args.runs):
             made, umask = prepare(Path(base), number, full=args.full)
@@ -137,11 +153,17 @@ def main() -> None:
             runs.append(outputs_of(made.folder))
             sys.stdout.write(f"run {number + 1} of {args.runs}: {seconds:.0f} s\n")
             sys.stdout.flush()
-            shutil.rmtree(made.folder)  # a run's outputs and cache take a gigabyte
+            folders.append(made.folder)
+            for place in ("data", ".dvc/cache"):  # of the default inputs, a gigabyte
+                shutil.rmtree(made.folder / place)
+        alarms = [verify(folders[0], other) for other in folders[1:]]
     sys.stdout.write(table(runs, committed) + "\n")
     different = sum(len({found.get(key) for found in runs}) > 1 for key in runs[0])
     sys.stdout.write(f"{len(runs[0])} outputs, {different} different\n")
-    sys.exit(1 if different else 0)
+    raised = [alarm for alarm in alarms if alarm]
+    sys.stdout.write(f"{len(alarms)} comparisons by verify, {len(raised)} alarms\n")
+    sys.stdout.writelines(raised)
+    sys.exit(1 if different or raised else 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,235 @@
+"""Time what the guarantees of the same bytes cost: with and without each, in turn in one run.
+
+    python -m benchmarks.guarantees [--rounds 3]
+
+Uses the outputs of `dvc repro` and the machine as it is. The machine's noise falls on both sides
+alike, because they take turns: quote the ratios, not the seconds.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from benchmarks.train_step import BACKBONE, load_rows, time_steps
+from stages import checkpoint, console, embed, encoders, environment, evaluate, files, params, train
+from stages.receipt import receipt
+
+STEPS = 40  # of training, in a round
+DOCUMENTS = 400  # embedded in a round
+EMBEDDER = Path("data/download/embedder")
+DOCUMENT_TABLE = Path("data/parse/documents.parquet")
+
+# In a process of its own: numba takes its number of threads from the environment, once.
+NEIGHBOURS = """
+import sys, time
+import numpy as np
+from umap.umap_ import nearest_neighbors
+vectors = np.load("data/embed/embeddings.npy")
+def search(count):
+    nearest_neighbors(vectors[:count], n_neighbors=15, metric="cosine", metric_kwds={},
+                      angular=False, random_state=np.random.RandomState(42),
+                      n_jobs=int(sys.argv[1]))
+search(500)  # compiles
+started = time.perf_counter()
+search(len(vectors))
+print(time.perf_counter() - started)
+"""
+
+Timed = Callable[[], float]
+
+
+def timed(action: Callable[[], object]) -> Timed:
+    """Return a function that runs `action` and returns the seconds that it took."""
+
+    def time_it() -> float:
+        started = time.perf_counter()
+        action()
+        return time.perf_counter() - started
+
+    return time_it
+
+
+def training_steps(*, deterministic: bool = True, threads: int | None = None) -> Timed:
+    """Return what times training steps; on the parameters' number of threads, if none is given."""
+    options = params.load(Path("params.yaml"), "train", train.Train)
+    rows = load_rows(STEPS, options)
+    precision = encoders.choose_precision("auto", encoders.choose_device(), key="train.precision")
+
+    def run() -> float:
+        torch.set_num_threads(threads or options.threads)
+        torch.use_deterministic_algorithms(deterministic)
+        return time_steps(rows, options, precision)
+
+    return run
+
+
+def embedding(*, by_batches: bool) -> Timed:
+    """Return what times embedding: batches side by side on a thread each, or divided by torch."""
+    device = encoders.choose_device()
+    options = params.load(Path("params.yaml"), "embed", embed.Embed)
+    precision = encoders.choose_precision(options.precision, device, key="embed.precision")
+    encoder = embed.load_encoder(EMBEDDER, device)
+    texts = pq.read_table(DOCUMENT_TABLE, columns=["text"])["text"].to_pylist()[:DOCUMENTS]
+
+    def divided(function: Callable, items: object, _: torch.device) -> object:
+        torch.set_num_threads(encoders.cores())
+        return map(function, items)
+
+    def run() -> float:
+        chosen = encoders.in_parallel
+        encoders.in_parallel = chosen if by_batches else divided
+        try:
+            started = time.perf_counter()
+            for _ in embed.embed_window(
+                encoder, texts, precision=precision, tokens_per_batch=options.tokens_per_batch
+            ):
+                pass
+            return time.perf_counter() - started
+        finally:
+            encoders.in_parallel = chosen
+
+    return run
+
+
+def neighbours(threads: int) -> Timed:
+    """Return what times the search for neighbours on so many threads, compilation left out."""
+
+    def run() -> float:
+        finished = subprocess.run(
+            [sys.executable, "-c", NEIGHBOURS, str(threads)],
+            env=os.environ | {"NUMBA_NUM_THREADS": str(threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(finished.stdout)
+
+    return run
+
+
+def baseline(solver: str) -> Timed:
+    """Return what times the TF-IDF baseline with a solver."""
+    tokens = files.read_table(Path("data/tokenize/tokens.parquet"))
+    folds = files.read_table(Path("data/split/folds.parquet"))
+    rows = tokens.merge(folds, on="id")
+    training = rows[rows["fold"] == "train"]
+
+    def run() -> float:
+        started = time.perf_counter()
+        if solver == "liblinear":
+            evaluate.fit_tfidf(training["text"], training["label"].to_numpy())
+        else:
+            # As it was: as far as lbfgs goes by default, on as many threads as there are.
+            with_default = evaluate.LogisticRegressionCV
+            limits = evaluate.threadpool_limits
+
+            def by_default(**options: object) -> object:
+                kept = {key: options[key] for key in options if key not in ("solver", "tol")}
+                return with_default(**kept)
+
+            evaluate.LogisticRegressionCV = by_default
+            evaluate.threadpool_limits = lambda *_, **__: limits(encoders.cores())
+            try:
+                evaluate.fit_tfidf(training["text"], training["label"].to_numpy())
+            finally:
+                evaluate.LogisticRegressionCV, evaluate.threadpool_limits = with_default, limits
+        return time.perf_counter() - started
+
+    return run
+
+
+def checkpoint_seconds() -> float:
+    """Return the seconds that one checkpoint of the default backbone takes."""
+    options = params.load(Path("params.yaml"), "train", train.Train)
+    model = train.load_model(BACKBONE)
+    plan = train.Plan(
+        {"train": [], "validation": []}, options, 1, None, torch.device("cpu"), "fp32"
+    )
+    optimizer = train.build_optimizer(model, options)
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    with tempfile.TemporaryDirectory(dir="data") as scratch:
+        history = train.History(losses=[torch.tensor(0.5)])
+        write = timed(
+            lambda: train.suspend(Path(scratch) / "state", model, optimizer, history, plan)
+        )
+        return statistics.median(write() for _ in range(3))
+
+
+def receipt_seconds() -> float:
+    """Return the seconds that the receipt of a training takes, its model hashed."""
+    inputs = [Path("data/tokenize"), Path("data/split"), BACKBONE]
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def write() -> None:
+            with receipt(
+                Path(scratch) / "receipt.json",
+                "train@1",
+                parameters={},
+                inputs=inputs,
+                outputs=[Path("data/train/1")],
+            ):
+                pass
+
+        return statistics.median(timed(write)() for _ in range(3))
+
+
+def main() -> None:
+    """Time each guarantee with and without, print medians and ratios."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("--rounds", type=int, default=3)
+    args = arguments.parse_args()
+    encoders.quiet()
+    encoders.compute_repeatably()
+    cores = encoders.cores()
+    topics = params.read_yaml(Path("params.yaml"))["topic_fit"]["umap"]["threads"]
+    threads = params.load(Path("params.yaml"), "train", train.Train).threads
+    pairs: dict[str, tuple[Timed, Timed]] = {
+        "train: torch's deterministic algorithms, or its own choice": (
+            training_steps(deterministic=True),
+            training_steps(deterministic=False),
+        ),
+        f"train: {threads} threads, or as many as there are cores ({cores})": (
+            training_steps(threads=threads),
+            training_steps(threads=cores),
+        ),
+        "embed: a thread for each batch, or batches divided among threads": (
+            embedding(by_batches=True),
+            embedding(by_batches=False),
+        ),
+        f"topic_fit: {topics} threads for neighbours, or {cores}": (
+            neighbours(topics),
+            neighbours(cores),
+        ),
+        "evaluate: TF-IDF to a tight tolerance on one thread, or as by default": (
+            baseline("liblinear"),
+            baseline("lbfgs"),
+        ),
+    }
+    sys.stdout.write(f"{'with the guarantee, or without it':<72}{'ratio':>6}{'s':>8}{'s':>8}\n")
+    for name, sides in pairs.items():
+        seconds = np.array([[side() for side in sides] for _ in range(args.rounds)])
+        ratio = np.median(seconds[:, 0] / seconds[:, 1])
+        ours, others = np.median(seconds, axis=0)
+        sys.stdout.write(f"{name:<72}{ratio:>6.2f}{ours:>8.2f}{others:>8.2f}\n")
+        sys.stdout.flush()
+    kept = checkpoint_seconds()
+    share = kept / max(checkpoint.INTERVAL, checkpoint.PATIENCE * kept)
+    sys.stdout.write(f"a checkpoint of training takes {kept:.2f} s: {share:.1%} of the time\n")
+    sys.stdout.write(f"a receipt of training takes {receipt_seconds():.2f} s\n")
+    look = timed(lambda: (environment.mend(Path()), environment.refresh(Path())))
+    sys.stdout.write(f"the hook in front of dvc takes {look():.3f} s\n")
+
+
+if __name__ == "__main__":
+    console.run(main)
