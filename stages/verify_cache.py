@@ -163,7 +163,7 @@ def main() -> None:
     lacking = len(away) - len(mended)
     if lacking or damaged:
         console.log(
-            f"{lacking} of {len(outs)} outputs and {len(damaged)} files of the cache are lacking: "
+            f"lacking now: {lacking} of {len(outs)} outputs, {len(damaged)} of the cache's files. "
             f"`dvc repro` computes them, or `dvc pull` gets what a remote has"
         )
     if away or damaged:
