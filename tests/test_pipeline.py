@@ -12,7 +12,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from ruamel.yaml import YAML
 
-from stages import files
+from stages import files, params
 from stages.closure import ROOT, closure
 from tests.project import Project, edit, ran
 
@@ -128,9 +128,19 @@ def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> 
         assert folders == {name}
 
 
-def test_only_what_people_compare_is_a_metric() -> None:
+def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> None:
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
-    assert metrics == {"metrics/evaluate.json", "metrics/topic_fit.json"}
+    of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
+    compared = {"metrics/evaluate.json", "metrics/topic_fit.json"}
+    assert metrics == compared | of_seeds | {"metrics/embed.json"}
+
+
+@BY_NAME
+def test_dvc_can_bring_back_every_result_that_takes_long(stage: PipelineStage) -> None:
+    """Its run cache takes no stage with an output that is neither cached nor metric nor plot."""
+    if stage.name.partition("@")[0] in {"train", "embed", "topic-fit", "visualize"}:
+        for out in stage.outs:
+            assert out.use_cache or out.metric or out.plot, out.def_path
 
 
 def test_stages_run_as_modules_say_what_they_read_and_write() -> None:
@@ -197,8 +207,9 @@ def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Pro
 def test_a_changed_topic_parameter_leaves_acceptability_alone(project: Project) -> None:
     project.set(topic_fit__hdbscan__min_cluster_size=6)
     assert set(project.repro()) <= {"topic-fit", "visualize"}
+    project.run("git", "restore", "params.yaml")
+    assert project.repro() == []  # the run cache has the results of the earlier value
     project.run("git", "restore", ".")
-    project.run("dvc", "checkout")
 
 
 @pytest.mark.slow
