@@ -75,10 +75,7 @@ UNDECIDING = {
     # and evaluations; embed reads with pyarrow, encodes with torch and writes with numpy.
     "embed": {"pandas", "pillow", "scikit-learn", "scipy"},
     # BERTopic imports them for its own encoders; it is given vectors and told that it has none.
-    "topic_fit": {
-        *("torch", "transformers", "tokenizers", "sentence-transformers"),
-        "pillow",
-    },
+    "topic_fit": {"torch", "transformers", "tokenizers", "sentence-transformers", "pillow"},
 }
 
 # Packages that the project's own code imports and packages.yaml does not name: none decides a
@@ -303,10 +300,7 @@ def test_what_a_stage_opens_besides_code_is_an_input_or_its_own(
     assert set(declared) == set(evidence)
     for stage, used in evidence.items():
         opened = {name for name in used.opened if not name.startswith("stages/")}
-        unknown = {name for name in opened if not _lies_in(name, declared[stage])}
-        # beside an output: its working file, the lock that two writers need, the receipt
-        beside = {name for name in unknown if "/." in name}
-        assert unknown <= beside, stage
+        assert {name for name in opened if not _lies_in(name, declared[stage])} == set(), stage
 
 
 def _lies_in(name: str, places: set[str]) -> bool:
@@ -446,9 +440,7 @@ PACKAGES = environment.stated(ROOT)
 
 
 def deciding(stage: str, used: Evidence) -> set[str]:
-    """Return the packages of packages.yaml that decide a stage's result: imported, but for those
-    that are argued away.
-    """
+    """Return the packages that decide a stage's result: imported, and not argued away."""
     script = stage.partition("@")[0].replace("-", "_")
     return {"python"} | (used.packages & set(PACKAGES)) - UNDECIDING.get(script, set())
 

@@ -5,9 +5,9 @@ started for a stage (it names it in DVC_STAGE) the modules that are loaded at th
 that were opened for reading and are still there, go to `<stage>.<process>.json` in the folder that
 USED_FILES names, as paths relative to the project. `tests.project.run_first` sets it up.
 
-Modules are taken from `sys.modules`, since Python reads them from `__pycache__`. What closure.py
-opens is left out: it reads and hashes the very files that it derives, for the receipts, and would
-bear witness for itself.
+Modules are taken from `sys.modules`, since Python reads them from `__pycache__`. What receipt.py
+opens, and closure.py for it, is left out: they hash what a stage is declared to use, and would bear
+witness for themselves.
 """
 
 import atexit
@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 WRITING = os.O_WRONLY | os.O_RDWR
+WITNESSES = ("/stages/receipt.py", "/stages/closure.py")
 
 
 class Recorder:
@@ -39,7 +40,7 @@ class Recorder:
             return
         name = os.fsdecode(path)
         inside = self.inside(name if name.startswith("/") else self.project + name)
-        if inside and not _called_from(sys._getframe(), "closure.py"):
+        if inside and not _called_by_witness(sys._getframe()):
             self.opened.add(inside)
 
     def inside(self, path: str) -> str | None:
@@ -57,9 +58,9 @@ class Recorder:
         self.target.write_text(json.dumps(used), encoding="utf-8")
 
 
-def _called_from(frame: FrameType | None, script: str) -> bool:
+def _called_by_witness(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename.endswith(f"/{script}"):
+        if frame.f_code.co_filename.endswith(WITNESSES):
             return True
         frame = frame.f_back
     return False
