@@ -7,7 +7,7 @@ USED_FILES names, as paths relative to the project. `tests.project.run_first` se
 
 Modules are taken from `sys.modules`, since Python reads them from `__pycache__`. What receipt.py
 opens, and closure.py for it, is left out: they hash what a stage is declared to use, and would bear
-witness for themselves.
+witness for themselves. Python does not hear of files that compiled libraries open, as Arrow does.
 """
 
 import atexit
