@@ -6,7 +6,7 @@
 Writes  packages.yaml, if a version there is not the one that is installed: stages list versions
         as parameters, and DVC compares files only. dvc.lock, cut back to its last whole entry,
         and .dvc/tmp/rwlock, removed, if a `kill -9` came while DVC wrote them: DVC writes both in
-        place and refuses to go on. The run cache brings back the entries that are cut off.
+        place and refuses to go on. The stages of what is cut off run again, or come from its run cache.
 Sets    DVC_SITE_CACHE_DIR, where it is not set, to a folder that is this person's alone: DVC reads
         pickles there, which can run code, and its own choice is a folder that all can write.
 
@@ -31,9 +31,20 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = "packages.yaml"
-LINE = re.compile(r'^([A-Za-z0-9._-]+): "([^"]*)"$', re.MULTILINE)
+# A package and its version, in quotes of either kind or in none, and what a person wrote behind it.
+LINE = re.compile(
+    r"""^(?P<name>[A-Za-z0-9._-]+): +(?P<quote>["']?)(?P<version>[^"'#\n]*?)(?P=quote)"""
+    r"(?P<rest> *(?:#.*)?)$",
+    re.MULTILINE,
+)
 ABSENT = "not installed"
-NO_HASH = "0" * 32  # stands in where dvc.lock has none, as for a file that was never written
+
+HEADER = "schema: '2.0'\nstages:\n"  # how DVC begins a dvc.lock
+ENTRY = re.compile(r"^  \S", re.MULTILINE)  # where an entry of dvc.lock begins
+CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)  # what a merge of git leaves
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+# What a tear can leave of `hash: md5`. DVC reads it, and fails on a hash of an unknown kind.
+TORN_KINDS = ("m", "md")
 
 SITE = "DVC_SITE_CACHE_DIR"
 # Where DVC puts its database as well: a local disk, which a home on a network is not.
@@ -52,14 +63,16 @@ def installed(package: str) -> str:
     if package == "python":
         return ".".join(platform.python_version_tuple()[:2])
     try:
-        return metadata.version(package).partition("+")[0]
-    except metadata.PackageNotFoundError:
+        # A torn installation leaves a folder without a version, or without anything.
+        return (metadata.version(package) or ABSENT).partition("+")[0]
+    except (metadata.PackageNotFoundError, TypeError):
         return ABSENT
 
 
 def stated(root: Path) -> dict[str, str]:
     """Return the versions that packages.yaml of the project in `root` states."""
-    return dict(LINE.findall((root / PACKAGES).read_text(encoding="utf-8")))
+    text = (root / PACKAGES).read_text(encoding="utf-8")
+    return {match["name"]: match["version"] for match in LINE.finditer(text)}
 
 
 def refresh(root: Path) -> dict[str, tuple[str, str]]:
@@ -68,13 +81,16 @@ def refresh(root: Path) -> dict[str, tuple[str, str]]:
     text = path.read_text(encoding="utf-8")
     changed = {
         name: (version, found)
-        for name, version in LINE.findall(text)
+        for name, version in stated(root).items()
         if (found := installed(name)) != version
     }
     if changed:
-        new = LINE.sub(lambda match: f'{match[1]}: "{installed(match[1])}"', text)
-        _replace(path, new)
+        _replace(path, LINE.sub(_with_installed, text))
     return changed
+
+
+def _with_installed(line: re.Match) -> str:
+    return f'{line["name"]}: "{installed(line["name"])}"{line["rest"]}'
 
 
 def mend(root: Path) -> list[str]:
@@ -122,17 +138,22 @@ def before_dvc() -> None:
     Called at the start of every `dvc` command: whatever goes wrong here must not keep DVC from
     working, so problems are told and left.
     """
-    here = Path.cwd()
-    for root in (here, *here.parents):
-        if (root / PACKAGES).is_file() and (root / "dvc.yaml").is_file():
-            break
-    else:
-        return
     try:
-        for sentence in [*keep_private(root), *mend(root), *describe(refresh(root))]:
+        here = Path.cwd()
+        for root in (here, *here.parents):
+            if (root / PACKAGES).is_file() and (root / "dvc.yaml").is_file():
+                break
+        else:
+            return
+    except OSError:  # a folder that is gone or closed: DVC says so itself
+        return
+    for act in (keep_private, mend, lambda root: describe(refresh(root))):
+        try:
+            sentences = act(root)
+        except (OSError, ValueError) as error:  # ValueError: no text
+            sentences = [f"{root}: packages.yaml and dvc.lock are left as they are: {error}"]
+        for sentence in sentences:
             sys.stderr.write(f"{sentence}\n")
-    except OSError as error:
-        sys.stderr.write(f"{root / PACKAGES} cannot be kept up to date: {error}\n")
 
 
 def describe(changed: dict[str, tuple[str, str]]) -> list[str]:
@@ -148,7 +169,7 @@ def install(folder: Path) -> None:
 
 
 def is_whole(lockfile: str) -> bool:
-    """Return whether the text of a dvc.lock is one that DVC accepts.
+    """Return whether the text of a dvc.lock is one that DVC accepts, as far as a tear can tell.
 
     True where that cannot be told, for want of PyYAML.
     """
@@ -161,6 +182,8 @@ def is_whole(lockfile: str) -> bool:
         content = yaml.load(lockfile, Loader=loader)  # noqa: S506 - both are safe loaders
     except yaml.YAMLError:
         return False
+    except ValueError:  # a parameter that looks like a date and is none: no tear
+        return True
     if not isinstance(content, dict) or content.get("schema") != "2.0":
         return False
     stages = content.get("stages", {})
@@ -178,34 +201,43 @@ def _is_whole_entry(entry: object) -> bool:
 
 
 def _is_whole_file(file: object) -> bool:
+    # A key that is cut off has no value. Which keys there are is DVC's business.
+    if not isinstance(file, dict) or None in file.values():
+        return False
     return (
-        isinstance(file, dict)
-        and isinstance(file.get("path"), str)
+        isinstance(file.get("path"), str)
         and isinstance(file.get("hash", ""), str)
-        and isinstance(file.get("md5", NO_HASH), str)
-        and re.fullmatch(r"[0-9a-f]{32}(\.dir)?", file.get("md5", NO_HASH)) is not None
-        and set(file) <= {"path", "hash", "md5", "size", "nfiles", "isexec"}
+        and file.get("hash") not in TORN_KINDS
+        and ("md5" not in file or MD5.fullmatch(str(file["md5"])) is not None)
         and all(isinstance(file.get(key, 0), int) for key in ("size", "nfiles"))
+        and isinstance(file.get("isexec", True), bool)
     )
 
 
 def _mend_lockfile(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if is_whole(text):
+    content = path.read_bytes()
+    try:
+        text, torn = content.decode(), False
+    except UnicodeDecodeError as error:
+        if error.end != len(content):  # not cut off within a letter, but no text at all
+            return []
+        text, torn = content[: error.start].decode(), True
+    if CONFLICT.search(text) or (not torn and is_whole(text)):
         return []
     # Entries are in the order of writing, and the tear is in the last.
-    starts = [match.start() for match in re.finditer(r"^  \S", text, re.MULTILINE)]
-    whole = next((text[:end] for end in reversed(starts) if is_whole(text[:end])), None)
-    if whole is None:
+    starts = [match.start() for match in ENTRY.finditer(text)]
+    before = text[: starts[-1]] if starts else text
+    if HEADER.startswith(before.rstrip(" ")):  # with the indent of the first entry
         path.unlink()
-        return ["dvc.lock was torn by a killed dvc: removed; the run cache has its entries"]
-    kept = len(re.findall(r"^  \S", whole, re.MULTILINE))
-    _replace(path, whole)
+        return ["dvc.lock was torn by a killed dvc: removed; its stages run again"]
+    if not is_whole(before):  # this was no tear: leave it to a person
+        return []
+    _replace(path, before)
     return [
-        f"dvc.lock was torn by a killed dvc: its {kept} whole entries are kept; the run cache has "
-        f"the others"
+        f"dvc.lock was torn by a killed dvc: its {len(starts) - 1} whole entries are kept, and the "
+        f"stages of the others run again"
     ]
 
 

@@ -14,6 +14,9 @@ from stages import files
 from stages.closure import ROOT
 from tests import tiny
 
+# On PYTHONPATH it records what every stage uses.
+RECORDER = ROOT / "tests" / "recorder"
+
 MINIATURE = {
     "inputs.sentences": "tiny-pairs",
     "inputs.documents": "tiny-documents",
@@ -131,10 +134,30 @@ def make(folder: Path, home: Path) -> Project:
 
 
 def run_first(made: Project) -> Project:
-    """Run the whole pipeline for the first time and commit what it recorded."""
-    made.first = made.repro()
+    """Run the whole pipeline for the first time and commit what it recorded.
+
+    Every stage leaves a record of the files that it really used, for `used_files`.
+    """
+    records = _records(made)
+    records.mkdir()
+    recorded = made.environment | {"PYTHONPATH": str(RECORDER), "USED_FILES": str(records)}
+    made.first = Project(made.folder, recorded).repro()
     made.commit("Run")
     return made
+
+
+def used_files(made: Project) -> dict[str, dict[str, set[str]]]:
+    """Return by stage the `modules` and the `opened` files of the project in its first run."""
+    used: dict[str, dict[str, set[str]]] = {}
+    for path in _records(made).iterdir():
+        stage = used.setdefault(path.name.rsplit(".", 2)[0], {"modules": set(), "opened": set()})
+        for kind, names in files.read_json(path).items():
+            stage[kind] |= set(names)
+    return used
+
+
+def _records(made: Project) -> Path:
+    return made.folder.with_name(f"{made.folder.name} used")
 
 
 def copy(made: Project, folder: Path) -> Project:
