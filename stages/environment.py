@@ -6,7 +6,7 @@
 Writes  packages.yaml, if a version there is not the one that is installed: stages list versions
         as parameters, and DVC compares files only. dvc.lock, cut back to its last whole entry,
         and .dvc/tmp/rwlock, removed, if a `kill -9` came while DVC wrote them: DVC writes both in
-        place and refuses to go on. The stages of what is cut off run again, or come from its run cache.
+        place and refuses to go on. The stages of what is cut off run again.
 Sets    DVC_SITE_CACHE_DIR, where it is not set, to a folder that is this person's alone: DVC reads
         pickles there, which can run code, and its own choice is a folder that all can write.
 
