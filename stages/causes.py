@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 
 # Facts of a receipt by which a machine can decide about floats; a receipt need not have each.
 MACHINE_FACTS = (
-    *("processor", "instruction_sets", "accelerator", "device", "precision", "threads"),
+    *("processor", "instruction_sets", "device", "precision", "threads"),
     *("libraries", "system", "cores"),
 )
 

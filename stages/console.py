@@ -126,8 +126,9 @@ def run(main: Callable[[], None]) -> None:
     """Call `main` and turn a person's mistake into a sentence and exit code 2.
 
     A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases. A stage
-    that DVC has called ends when that DVC is killed: nobody would take its result, and the next
-    `dvc repro` would have to wait for it.
+    that DVC has called ends when it sees that its parent is gone: nobody would take the result of
+    an orphan. One that was orphaned before this is called, or whose parent is a shell that waits
+    for it, runs to its end, and the next `dvc repro` waits for that.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -151,6 +152,13 @@ def run(main: Callable[[], None]) -> None:
         log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
         sys.exit(EXIT_MISTAKE)
     except (MemoryError, RuntimeError) as error:
+        if "deterministic" in str(error):  # of torch, where it has no such algorithm
+            first = str(error).strip().partition("\n")[0]
+            log(
+                f"error: this device cannot compute the stage repeatably ({first}). Run it on "
+                f"another: CUDA_VISIBLE_DEVICES= in front of the command hides the GPU."
+            )
+            sys.exit(EXIT_MISTAKE)
         # torch's errors of a full memory, a GPU's or the machine's, are RuntimeErrors.
         if isinstance(error, RuntimeError) and not FULL_MEMORY.search(str(error)):
             raise

@@ -14,7 +14,10 @@ however many there are; within a window those of like length share a batch. A ru
 goes on from its last checkpoint (`stages.checkpoint`).
 """
 
+import json
+import math
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -37,6 +40,9 @@ from stages.receipt import receipt
 
 # Documents held in memory at once. Larger windows waste less on padding; at 16,384 it is 1 %.
 WINDOW = 16_384
+
+# The files of a checkpoint; the first becomes the output.
+VECTORS, STATE = "embeddings.npy", "progress.json"
 
 
 class Embed(Section):
@@ -88,11 +94,11 @@ def reserve(path: Path) -> None:
 def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
     """Yield the texts of the table `documents`, `WINDOW` at a time, after `skipped` of them.
 
-    skipped: a number of whole windows' documents.
+    skipped: a number of whole windows' documents, or that of all.
     """
     with pq.ParquetFile(documents) as table:
         batches = table.iter_batches(batch_size=WINDOW, columns=["text"])
-        for batch in islice(batches, skipped // WINDOW, None):
+        for batch in islice(batches, math.ceil(skipped / WINDOW), None):
             yield batch.column("text").to_pylist()
 
 
@@ -160,6 +166,47 @@ class Progress:
     cut: int = 0  # of these documents, how many were longer than the encoder's longest input
 
 
+def begin(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, Progress]:
+    """Return vectors of `shape` on disk and no progress; OSError if there is no space for them."""
+    # Else a kill before the first checkpoint would leave new vectors beside an old state.
+    checkpoint.path(STATE).unlink(missing_ok=True)
+    target = checkpoint.path(VECTORS)
+    try:
+        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+        reserve(target)
+    except OSError:
+        checkpoint.discard()
+        raise
+    return vectors, Progress()
+
+
+def resume(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, Progress] | None:
+    """Return what `suspend` kept, or None if that is nothing, or damaged."""
+    target, state = checkpoint.path(VECTORS), checkpoint.path(STATE)
+    if not (target.exists() and state.exists()):
+        return None
+    try:
+        progress = Progress(**json.loads(state.read_text(encoding="utf-8")))
+        vectors = np.load(target, mmap_mode="r+", allow_pickle=False)
+    except (ValueError, TypeError) as error:
+        console.log(f"{state.parent} is damaged ({error}): embedding begins anew")
+        return None
+    if vectors.shape != shape:
+        console.log(
+            f"{target} has the shape {vectors.shape} and not {shape}: embedding begins anew"
+        )
+        return None
+    console.log(f"going on after {progress.documents:,} documents and {progress.batches} batches")
+    return vectors, progress
+
+
+def suspend(checkpoint: Checkpoint, vectors: np.memmap, progress: Progress) -> None:
+    """Write the vectors so far to disk, then how far they go."""
+    with checkpoint.keeping():
+        vectors.flush()
+        files.write_json(checkpoint.path(STATE), asdict(progress))
+
+
 def embed(
     encoder: SentenceTransformer,
     documents: Path,
@@ -170,25 +217,11 @@ def embed(
 ) -> tuple[Path, dict[str, Any]]:
     """Embed all `documents`; return the npy file, in the checkpoint's place, and the measures.
 
-    Goes on where `checkpoint` ends.
+    Goes on where `checkpoint` ends, and leaves it complete.
     """
     count = pq.read_metadata(documents).num_rows
     shape = (count, encoder.get_embedding_dimension())
-    target, state = checkpoint.path("embeddings.npy"), checkpoint.path("progress.json")
-    progress = Progress()
-    if target.exists() and state.exists():
-        progress = Progress(**files.read_json(state))
-        vectors = np.load(target, mmap_mode="r+", allow_pickle=False)
-        console.log(
-            f"going on after {progress.documents:,} documents and {progress.batches} batches"
-        )
-    else:
-        try:
-            vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
-            reserve(target)
-        except OSError:
-            checkpoint.discard()
-            raise
+    vectors, progress = resume(checkpoint, shape) or begin(checkpoint, shape)
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
@@ -206,19 +239,25 @@ def embed(
                 progress.cut += int((lengths > limit).sum())
                 advance(len(rows))
                 if checkpoint.is_due():
-                    with checkpoint.keeping():
-                        vectors.flush()
-                        files.write_json(state, asdict(progress))
+                    suspend(checkpoint, vectors, progress)
             progress.documents += len(texts)
             progress.batches = 0
-    vectors.flush()
-    return target, {
+    suspend(checkpoint, vectors, progress)
+    return checkpoint.path(VECTORS), {
         "documents": count,
         "dimension": shape[1],
         "longest_input": limit,
         "mean_word_pieces": round(progress.pieces / count, 1),
         "truncated_share": round(progress.cut / count, 4),
     }
+
+
+def lay_down(vectors: Path, target: Path) -> None:
+    """Put the finished file at `target` and leave it in the checkpoint until all else is done."""
+    try:
+        os.link(vectors, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(vectors, target)
 
 
 def main() -> None:
@@ -257,7 +296,7 @@ def main() -> None:
                 precision=precision,
                 tokens_per_batch=options.tokens_per_batch,
             )
-            vectors.replace(out / vectors.name)
+            lay_down(vectors, out / VECTORS)
             console.log(f"embed: {measures}")
             run |= {
                 "device": encoders.describe(device),

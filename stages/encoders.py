@@ -1,8 +1,9 @@
 """Load an encoder from a folder on disk; nothing is fetched, and no code of its own is run."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -180,16 +181,24 @@ def in_parallel(
     """Yield `function` of each item, in order; on a CPU as many at once as there are cores.
 
     Each is computed by one thread, so that the result is the same with any number of cores: an
-    operation that is divided among threads sums in another order with another number of them.
+    operation that is divided among threads sums in another order with another number of them. Few
+    items more than there are cores are taken from `items` before their results are asked for.
     """
     if device.type != "cpu":
         yield from map(function, items)
         return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(cores())
+    workers = cores()
+    pool = ThreadPoolExecutor(workers)
+    pending: deque[Future[Result]] = deque()
     try:
-        yield from pool.map(function, items)
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)

@@ -151,7 +151,7 @@ def before_dvc() -> None:
         try:
             sentences = act(root)
         except (OSError, ValueError) as error:  # ValueError: no text
-            sentences = [f"{root}: packages.yaml and dvc.lock are left as they are: {error}"]
+            sentences = [f"{root}: what is done in front of dvc has failed, and is left: {error}"]
         for sentence in sentences:
             sys.stderr.write(f"{sentence}\n")
 

@@ -54,6 +54,10 @@ class Run(dict[str, Any]):
         """The hash of each file of the project that the stage's code consists of."""
         return closure.hashed(self.stage.partition("@")[0])
 
+    def hash_what_is_read(self) -> None:
+        """Hash code and inputs now, and not when they are asked for first."""
+        _ = self.inputs, self.code
+
     def key(self, **more: str) -> str:
         """Return a hash of everything that decides the result; `more` is what the stage knows."""
         content = [
@@ -85,9 +89,12 @@ def receipt(
     _check_packages(Path())
     started = time.monotonic()
     run = Run(stage, parameters, inputs)
-    yield run
     if target is None:
+        yield run
         return
+    # Before the work: what is edited meanwhile has not decided the result.
+    run.hash_what_is_read()
+    yield run
     seconds = round(time.monotonic() - started, 2)
     written = [path for path in outputs if path is not None]
     common = {

@@ -25,9 +25,6 @@ CODE = "stages/"  # where the deps of a stage that are code lie; the others are 
 PACKAGES = "packages.yaml"
 SOURCES = "sources.yaml"
 
-# What a receipt has by name or path.
-MAPPINGS = ("parameters", "inputs", "outputs", "code", "packages")
-
 EXPERIMENTS = "refs/exps"
 # What DVC keeps below refs/exps beside the experiments: its queue and its own state.
 NOT_EXPERIMENTS = ("exec", "stash", "celery", "apply", "tempdir", "temp")

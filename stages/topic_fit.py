@@ -32,6 +32,7 @@ from sklearn.metrics import (
     adjusted_rand_score,
     normalized_mutual_info_score,
 )
+from threadpoolctl import threadpool_limits
 
 from stages import console, files, params
 from stages.errors import BertlineError
@@ -203,8 +204,8 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple["UMAP", np.n
 
     Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
     pynndescent does it) divides its random choices among its threads and gives other neighbours
-    with another number of them, so that number is a parameter; the rest of UMAP does not depend
-    on threads.
+    with another number of them, so that number is a parameter. UMAP begins with eigenvectors from
+    linear algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
     """
     allow_threads(options.umap.threads)
     from umap import UMAP
@@ -225,11 +226,14 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple["UMAP", np.n
         "precomputed_knn": neighbours,
         "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn
     }
-    console.log(f"UMAP: {vectors.shape[1]} to {options.umap.n_components} dimensions")
-    reducer = UMAP(n_components=options.umap.n_components, min_dist=options.umap.min_dist, **shared)
-    reduced = reducer.fit_transform(vectors)
-    console.log("UMAP: to the 2 dimensions of the map")
-    drawn = UMAP(n_components=2, min_dist=options.map.min_dist, **shared).fit_transform(vectors)
+    with threadpool_limits(1, user_api="blas"):
+        console.log(f"UMAP: {vectors.shape[1]} to {options.umap.n_components} dimensions")
+        reducer = UMAP(
+            n_components=options.umap.n_components, min_dist=options.umap.min_dist, **shared
+        )
+        reduced = reducer.fit_transform(vectors)
+        console.log("UMAP: to the 2 dimensions of the map")
+        drawn = UMAP(n_components=2, min_dist=options.map.min_dist, **shared).fit_transform(vectors)
     return reducer, reduced, drawn
 
 
@@ -295,7 +299,8 @@ def fit_topics(
         ),
         top_n_words=options.top_words,
     )
-    model.fit(texts, embeddings=np.asarray(vectors))
+    with threadpool_limits(1, user_api="blas"):
+        model.fit(texts, embeddings=np.asarray(vectors))
     return model
 
 

@@ -238,6 +238,15 @@ def validate(model: PreTrainedModel, plan: Plan) -> dict[str, float]:
     return {"loss": loss.item(), **score(logits, labels)}
 
 
+def refuse_divergence(what: str, value: float) -> None:
+    """Raise BertlineError if a loss, or a weight, is no number any more."""
+    if not math.isfinite(value):
+        raise BertlineError(
+            f"{what} is {value}: training has diverged. Lower train.learning_rate, or set "
+            f"train.warmup or train.precision: fp32."
+        )
+
+
 def end_epoch(history: History, model: PreTrainedModel, plan: Plan, seconds: float) -> None:
     """Add the epoch's figures to the history, and remember its weights if they are the best.
 
@@ -245,16 +254,13 @@ def end_epoch(history: History, model: PreTrainedModel, plan: Plan, seconds: flo
     """
     number = history.epoch + 1
     loss = torch.stack(history.losses).mean().item()
-    if not math.isfinite(loss):
-        raise BertlineError(
-            f"the training loss of epoch {number} is {loss}: training has diverged. Lower "
-            f"train.learning_rate, or set train.warmup or train.precision: fp32."
-        )
+    refuse_divergence(f"the training loss of epoch {number}", loss)
     row = {"epoch": number, "training_loss": loss}
     times = {"training_seconds": round(seconds, 1)}
     if plan.rows["validation"]:
         started = time.monotonic()
         found = validate(model, plan)
+        refuse_divergence(f"the validation loss of epoch {number}", found["loss"])
         row |= {f"validation_{name}": value for name, value in found.items()}
         times["validation_seconds"] = round(time.monotonic() - started, 1)
         earlier = [other["validation_mcc"] for other in history.rows]
@@ -308,6 +314,8 @@ def fine_tune(model: PreTrainedModel, plan: Plan, checkpoint: Checkpoint) -> His
         end_epoch(history, model, plan, time.monotonic() - epoch_started)
     if options.keep == "best":
         model.load_state_dict(history.best)
+    largest = max(weight.abs().max().item() for weight in model.parameters())
+    refuse_divergence("the largest of the weights", largest)
     return history
 
 
@@ -330,7 +338,8 @@ def suspend(
     """Write everything that training needs to go on to `path`, as safetensors.
 
     Those are the weights, AdamW's moments, torch's random states, and the history, which says the
-    epoch and the batch. The order of batches and the learning rate follow from these.
+    epoch and the batch. The order of batches and the learning rate follow from these. Weights that
+    a model shares are written twice: safetensors holds no shared ones.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, weight in model.named_parameters():
@@ -344,8 +353,13 @@ def suspend(
     tensors["losses"] = torch.stack(history.losses) if history.losses else torch.empty(0)
     kept = {key: getattr(history, key) for key in ("epoch", "batch", "rows", "times", "best_epoch")}
     with files.whole_file(path) as partial:
-        contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, partial, metadata={"history": json.dumps(kept)})
+        own: dict[str, torch.Tensor] = {}
+        seen: set[int] = set()
+        for name, tensor in tensors.items():
+            plain = tensor.detach().contiguous()
+            own[name] = plain.clone() if plain.data_ptr() in seen else plain
+            seen.add(plain.data_ptr())
+        save_file(own, partial, metadata={"history": json.dumps(kept)})
 
 
 def resume(
@@ -390,7 +404,7 @@ def resume(
 
 
 def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[str, Any]]:
-    """Return the sentences of `fold` as the Trainer's rows, in the order of `tokens`.
+    """Return the word pieces and labels of the sentences of `fold`, in the order of `tokens`.
 
     Raises BertlineError if a sentence has no fold, or two.
     """

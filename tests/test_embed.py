@@ -217,7 +217,7 @@ def test_killed_embedding_of_other_documents_is_not_gone_on_with(
 ):
     texts = texts_of_all_lengths(20)
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr(embed, "lay_down", lambda *_: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         run(texts, tiny_bert)
     monkeypatch.undo()
@@ -226,6 +226,52 @@ def test_killed_embedding_of_other_documents_is_not_gone_on_with(
 
     assert "going on" not in capfd.readouterr().err
     assert len(load(found)) == 20
+
+
+def kill_in(function: str, monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(embed, function, lambda *_, **__: (_ for _ in ()).throw(Killed))
+        run()
+
+
+def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, monkeypatch, capfd):
+    texts = texts_of_all_lengths(20)
+    whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
+    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
+    monkeypatch.setattr(embed, "embed_window", lambda *_, **__: pytest.fail("embedded again"))
+
+    found = run(texts, tiny_bert)
+
+    assert "going on after 20 documents" in capfd.readouterr().err
+    assert files.sha256(found / "embeddings.npy") == whole
+
+
+def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypatch, tmp_path):
+    """The vectors are gone; then a run is killed before its first checkpoint; then one resumes."""
+    texts = texts_of_all_lengths(20)
+    whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
+    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
+    [vectors] = tmp_path.glob(".out.checkpoint/*/embeddings.npy")
+    vectors.unlink()
+    kill_in("embed_window", monkeypatch, lambda: run(texts, tiny_bert))
+
+    assert files.sha256(run(texts, tiny_bert) / "embeddings.npy") == whole
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "progress.json"])
+def test_damaged_checkpoint_is_told_and_not_used(
+    run, tiny_bert, monkeypatch, capfd, tmp_path, name
+):
+    texts = texts_of_all_lengths(20)
+    whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
+    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
+    [damaged] = tmp_path.glob(f".out.checkpoint/*/{name}")
+    damaged.write_bytes(damaged.read_bytes()[:10])
+
+    found = run(texts, tiny_bert)
+
+    assert "is damaged" in capfd.readouterr().err
+    assert files.sha256(found / "embeddings.npy") == whole
 
 
 @pytest.mark.parametrize("threads", [1, 3])

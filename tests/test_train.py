@@ -434,6 +434,20 @@ def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, cap
     assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
 
 
+def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
+    take_step = train.take_step
+
+    def spoil(model: torch.nn.Module, *rest: object) -> torch.Tensor:
+        loss = take_step(model, *rest)
+        with torch.no_grad():
+            model.classifier.bias.fill_(math.nan)
+        return loss.nan_to_num()
+
+    monkeypatch.setattr(train, "take_step", spoil)
+    with pytest.raises(BertlineError, match=r"validation loss of epoch 1 is nan.*diverged"):
+        fit("out", epochs=1, batch_size=96)
+
+
 def test_damaged_checkpoint_is_told_and_not_used(fit, monkeypatch, capfd, tmp_path):
     whole = fit("whole")
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
