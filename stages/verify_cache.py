@@ -161,7 +161,12 @@ def main() -> None:
         restore(mended)
         console.log(f"written from the cache: {', '.join(mended)}")
     lacking = len(away) - len(mended)
-    if lacking or damaged:
+    if lacking and not (damaged or run.touched or mended):
+        console.log(
+            f"{lacking} of {len(outs)} outputs are not here yet: `dvc repro` computes them, or "
+            f"`dvc pull` gets what a remote has"
+        )
+    elif lacking or damaged:
         console.log(
             f"lacking now: {lacking} of {len(outs)} outputs, {len(damaged)} of the cache's files. "
             f"`dvc repro` computes them, or `dvc pull` gets what a remote has"

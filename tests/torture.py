@@ -141,6 +141,8 @@ class Torture:
         self.log = base / "log"
         self.mounted = mount(base / "disk")
         self.ballast = base / "disk" / "ballast" if self.mounted else None
+        if not self.mounted:
+            sys.stdout.write("no full disk here: mounting a small one is not permitted\n")
         place = base / "disk" if self.mounted else base
         self.made = project.make(place / "project", base / "home")
         project.edit(self.made.folder / "params.yaml", LONGER)

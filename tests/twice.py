@@ -78,6 +78,9 @@ def place(base: Path, number: int) -> tuple[Path, dict[str, str]]:
         "BERTLINE_CACHE": str(home / "cache"),
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
     }
+    of_pip = Path.home() / ".config" / "pip" / "pip.conf"
+    if of_pip.exists():  # the index behind a proxy, which another home hides
+        circumstance["PIP_CONFIG_FILE"] = os.environ.get("PIP_CONFIG_FILE", str(of_pip))
     return base / ("ünter " * (number % 3)).strip() / f"run {number}", circumstance
 
 
