@@ -90,12 +90,12 @@ def end(process: subprocess.Popen, victim: str, ballast: Path | None) -> None:
 
 def fill(ballast: Path) -> None:
     """Fill the file system up to its last byte."""
-    with ballast.open("wb") as stream:
+    # Unbuffered: what is left in a buffer would fail once more when the file is closed.
+    with ballast.open("wb", buffering=0) as stream:
         for size in (1 << 20, 1 << 12, 1):
             try:
-                while True:
-                    stream.write(b"\0" * size)
-                    stream.flush()
+                while stream.write(b"\0" * size) == size:
+                    continue
             except OSError:
                 continue
 
