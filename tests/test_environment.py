@@ -312,14 +312,14 @@ def test_files_that_cannot_be_read_are_told_of_and_do_not_stop_dvc(tmp_path, mon
 
     environment.before_dvc()
 
-    assert "are left as they are: " in capsys.readouterr().err
+    assert "has failed, and is left: " in capsys.readouterr().err
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "packages.yaml")
 
     monkeypatch.setattr(Path, "read_text", refuse)
     environment.before_dvc()
-    assert "are left as they are: [Errno 13] Permission denied" in capsys.readouterr().err
+    assert "has failed, and is left: [Errno 13] Permission denied" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_gone_does_not_stop_dvc(tmp_path, monkeypatch):
