@@ -127,8 +127,9 @@ def run(main: Callable[[], None]) -> None:
 
     A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases. A stage
     that DVC has called ends when it sees that its parent is gone: nobody would take the result of
-    an orphan. One that was orphaned before this is called, or whose parent is a shell that waits
-    for it, runs to its end, and the next `dvc repro` waits for that.
+    an orphan. Its command in dvc.yaml begins with `exec`, as the parent would else be a shell that
+    waits for it. One that was orphaned before this is called runs to its end, and the next
+    `dvc repro` waits for that.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)

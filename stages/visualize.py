@@ -16,7 +16,7 @@ from typing import Annotated
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from stages import console, files, params, report
+from stages import console, files, page, params, report
 from stages.figures import (
     confusion,
     learning_curves,
@@ -117,9 +117,9 @@ def main() -> None:
             drawn = draw(sentences, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)
-                shown.append(report.Shown(name, figure.get_label(), *figure.get_size_inches()))
-            page = report.build(sentences, documents, shown)
-            (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
+                shown.append(page.Shown(name, figure.get_label(), *figure.get_size_inches()))
+            text = report.build(sentences, documents, shown)
+            (out / "index.html").write_text(text, encoding="utf-8", newline="\n")
         console.log(f"{args.out / 'index.html'}: the report, with {len(shown)} figures beside it")
 
 

@@ -36,7 +36,7 @@ BY_NAME = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 
 
 def script_of(stage: PipelineStage) -> Path:
-    module = re.match(r"python -m (stages\.\w+) ", stage.cmd).group(1)
+    module = re.match(r"exec python -m (stages\.\w+) ", stage.cmd).group(1)
     return ROOT / (module.replace(".", "/") + ".py")
 
 

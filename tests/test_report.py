@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import report, sources
+from stages import page, report, sources
 from stages.figures import results
 from tests.command import PROJECT
 from tests.figures import stored
@@ -43,9 +43,9 @@ def build(folder: Path, *, topics: dict | None = None, **options) -> str:
     stored.write_metrics(folder / "metrics", **options)
     stored.write_topics(folder / "topics", **({"documents": 600, "topics": 40} | (topics or {})))
     shown = [
-        report.Shown("scores", 'Scores. A "quoted" title', 8, 4),
-        report.Shown("confusion/in domain#1", "Confusion", 5, 4),
-        report.Shown("topic_map", "A map", 11, 8),
+        page.Shown("scores", 'Scores. A "quoted" title', 8, 4),
+        page.Shown("confusion/in domain#1", "Confusion", 5, 4),
+        page.Shown("topic_map", "A map", 11, 8),
     ]
     return report.build(
         results.load_acceptability(folder / "metrics"),
