@@ -46,7 +46,8 @@ repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at
 
 article: $(INSTALLED)  ## the article's run as a DVC experiment: CoLA, bert-base-uncased, 20 Newsgroups
 	dvc exp run --name $(NAME) \
-	  -S inputs.sentences=cola -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
+	  -S inputs.sentences=cola -S inputs.phenomena=cola-phenomena \
+	  -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
 	  -S 'seeds=$(SEEDS)' -S split.stratify=false \
 	  -S train.epochs=4 -S train.batch_size=32 -S train.learning_rate=2e-5 -S train.epsilon=1e-8 \
 	  -S train.weight_decay=0.0 -S train.warmup=0.0 -S train.gradient_clip=1.0 -S train.keep=last \

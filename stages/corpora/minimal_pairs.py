@@ -98,6 +98,8 @@ PHENOMENA: dict[str, Phenomenon] = {
     )
 }
 
+CATALOGUE = "phenomena.tsv"
+
 DEFAULT_SEED = 20260101
 # CoLA's own sizes, and its share of acceptable sentences (70.4% of the training set).
 DEFAULT_SIZES = {"in_domain_train": 8551, "in_domain_dev": 527, "out_of_domain_dev": 516}
@@ -176,6 +178,21 @@ def write(
     finally:
         for file in files.values():
             file.close()
+
+
+def write_catalogue(folder: Path) -> None:
+    """Write `phenomena.tsv`, a line for each phenomenon, into the existing `folder`.
+
+    Columns, by tabs and below a header: source (the phenomenon, as the corpus has it in this
+    column), major (the group: agreement, movement, selection or structure, as the modules that
+    hold them), description.
+    """
+    rows = [("source", "major", "description")]
+    for name, phenomenon in PHENOMENA.items():
+        module = phenomenon.pair.__module__
+        rows.append((name, module.rpartition("phenomena_")[2], phenomenon.description))
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    (folder / CATALOGUE).write_text(text, encoding="utf-8", newline="\n")
 
 
 def sample_pairs(name: str, *, seed: int, count: int) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpora import cola
+from stages.corpora import cola, zipped
 from stages.errors import BertlineError
 from tests import tiny
 
@@ -175,7 +175,7 @@ def test_archive_that_cannot_be_read_is_named(tmp_path, damage):
 
 
 def test_archive_that_unpacks_to_a_flood_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(cola, "MAX_BYTES", 1000)
+    monkeypatch.setattr(zipped, "MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("in_domain_train.tsv", "a" * 1001)
 
