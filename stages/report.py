@@ -7,15 +7,21 @@ It needs no network and no script, and reads well on a phone and on paper. All t
 from collections.abc import Sequence
 from html import escape
 
-from stages import report_acceptability, report_topics
+from stages import report_acceptability, report_analysis, report_topics
+from stages.figures.analysis import Analysis
 from stages.figures.results import Acceptability, Topics
 from stages.page import STYLE, Shown, figure_element
 
 
-def build(sentences: Acceptability, documents: Topics, shown: Sequence[Shown]) -> str:
+def build(
+    sentences: Acceptability, analysis: Analysis, documents: Topics, shown: Sequence[Shown]
+) -> str:
     """Return the page; `shown` are the figures that lie beside it."""
     of_topics = [figure for figure in shown if figure.name.startswith("topic_")]
-    of_scores = [figure for figure in shown if figure not in of_topics]
+    of_errors = [figure for figure in shown if figure.name.startswith("breakdown/")]
+    of_trust = [figure for figure in shown if figure.name == "reliability"]
+    apart = [*of_topics, *of_errors, *of_trust]
+    of_scores = [figure for figure in shown if figure not in apart]
     body = [
         "<h1>Bertline: results</h1>",
         "<p class=quiet>Acceptability of sentences with a fine-tuned BERT, and topics of documents "
@@ -28,6 +34,17 @@ def build(sentences: Acceptability, documents: Topics, shown: Sequence[Shown]) -
         *map(figure_element, of_scores),
         "<h3>Every model on every set</h3>",
         report_acceptability.all_scores(sentences),
+        "<h3 id=failures>Where it fails</h3>",
+        report_analysis.failures(analysis),
+        *map(figure_element, of_errors),
+        report_analysis.breakdown_table(analysis),
+        "<h3>The most confident errors</h3>",
+        report_analysis.confident_errors(analysis),
+        "<h3 id=calibration>What the probabilities are worth</h3>",
+        report_analysis.calibration(analysis),
+        *map(figure_element, of_trust),
+        "<h3 id=overfitting>Overfitting, and which epoch to keep</h3>",
+        report_analysis.overfitting(analysis),
         f"<h2 id=topics>Topics: {escape(documents.title)}</h2>",
         f"<p>Sentence vectors of <code>{escape(documents.embedder)}</code>, clustered and named by "
         "BERTopic.</p>",

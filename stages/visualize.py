@@ -1,12 +1,13 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
-Reads   the figures in metrics/ that download, parse, split, evaluate and topic_fit wrote, the
-        topics and the map in data/topic_fit, and `visualize` of params.yaml.
+Reads   the figures in metrics/ that download, parse, split, evaluate, analyze and topic_fit wrote,
+        the errors in data/analyze, the topics and the map in data/topic_fit, and `visualize` of
+        params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
-        each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map, and for each
-        test set mcc_per_batch/<set> and confusion/<set>.
+        each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies, topic_map,
+        breakdown/<grouping>, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
-    python -m stages.visualize metrics data/topic_fit data/visualize
+    python -m stages.visualize metrics data/analyze data/topic_fit data/visualize
 """
 
 from collections.abc import Iterator
@@ -18,15 +19,24 @@ from pydantic import Field
 
 from stages import console, files, page, params, report
 from stages.figures import (
+    breakdown,
     confusion,
     learning_curves,
     mcc_per_batch,
+    reliability,
     scores,
     style,
     topic_frequencies,
     topic_map,
 )
-from stages.figures.results import Acceptability, Topics, load_acceptability, load_topics
+from stages.figures.analysis import Analysis, load_analysis
+from stages.figures.results import (
+    Acceptability,
+    Topics,
+    load_acceptability,
+    load_topics,
+    plain,
+)
 from stages.params import Section
 from stages.receipt import receipt
 
@@ -36,9 +46,12 @@ READ = (
     "download/embedder.json",
     "parse/sentences.json",
     "parse/documents.json",
+    "parse/phenomena.json",
     "split.json",
     "evaluate.json",
     "evaluate",
+    "analyze.json",
+    "analyze",
     "topic_fit.json",
 )
 
@@ -57,7 +70,7 @@ class Visualize(Section):
 
 
 def draw(
-    sentences: Acceptability, documents: Topics, options: Visualize
+    sentences: Acceptability, analysis: Analysis, documents: Topics, options: Visualize
 ) -> Iterator[tuple[str, Figure]]:
     """Yield the name of each figure, which is its file without the ending, and the figure."""
     yield "scores", scores.draw(sentences)
@@ -65,6 +78,9 @@ def draw(
     for name in sentences.test_sets:
         yield f"mcc_per_batch/{name}", mcc_per_batch.draw(sentences, name)
         yield f"confusion/{name}", confusion.draw(sentences, name)
+    for grouping in analysis.groupings:
+        yield f"breakdown/{grouping}", breakdown.draw(analysis, sentences.source, grouping)
+    yield "reliability", reliability.draw(analysis, sentences.source)
     width, height = options.figure_size
     yield (
         "topic_map",
@@ -79,9 +95,12 @@ def draw(
     yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
 
 
-def warn_of_missing_letters(sentences: Acceptability, documents: Topics, font: str) -> None:
-    """Tell which letters of the titles and topics the font lacks: boxes stand for them."""
+def warn_of_missing_letters(
+    sentences: Acceptability, analysis: Analysis, documents: Topics, font: str
+) -> None:
+    """Tell which letters of titles, groups and topics the font lacks: boxes stand for them."""
     texts = [sentences.title, documents.title, *documents.table["words"].explode().dropna()]
+    texts += [plain(group) for group in analysis.breakdown["group"]]
     missing = style.check_font(font, texts)
     if missing:
         console.log(
@@ -95,30 +114,32 @@ def main() -> None:
     """Read the arguments, the parameters and the stored results; draw and write everything."""
     arguments = console.parser(__doc__)
     arguments.add_argument("metrics", type=Path, help="folder with what the stages measured")
+    arguments.add_argument("analysis", type=Path, help="folder that analyze wrote")
     arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
     arguments.add_argument("out", type=Path, help="folder to write")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "visualize", Visualize)
     sentences = load_acceptability(args.metrics)
+    analysis = load_analysis(args.metrics, args.analysis)
     documents = load_topics(args.metrics, args.topics)
-    warn_of_missing_letters(sentences, documents, options.font)
+    warn_of_missing_letters(sentences, analysis, documents, options.font)
 
     with receipt(
         args.receipt,
         "visualize",
         parameters={"visualize": options},
-        inputs=[*(args.metrics / name for name in READ), args.topics],
+        inputs=[*(args.metrics / name for name in READ), args.analysis, args.topics],
         outputs=[args.out],
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 4 + 2 * len(sentences.test_sets)
-            drawn = draw(sentences, documents, options)
+            total = 5 + 2 * len(sentences.test_sets) + len(analysis.groupings)
+            drawn = draw(sentences, analysis, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)
                 shown.append(page.Shown(name, figure.get_label(), *figure.get_size_inches()))
-            text = report.build(sentences, documents, shown)
+            text = report.build(sentences, analysis, documents, shown)
             (out / "index.html").write_text(text, encoding="utf-8", newline="\n")
         console.log(f"{args.out / 'index.html'}: the report, with {len(shown)} figures beside it")
 

@@ -186,8 +186,8 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
     )
 
 
-def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read a CSV file that `evaluate` wrote, with at least `columns`: their names and types.
+def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
+    """Read a CSV file that `stage` wrote, with at least `columns`: their names and types.
 
     Raises BertlineError if the file is missing, lacks a column, or holds another type.
     """
@@ -197,14 +197,14 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
     except (ValueError, OverflowError) as error:
         raise BertlineError(
-            f"{path} cannot be read as the table that `evaluate` writes ({error}). "
-            f"Run `dvc repro evaluate`."
+            f"{path} cannot be read as the table that `{stage}` writes ({error}). "
+            f"Run `dvc repro {stage}`."
         ) from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise BertlineError(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
-            f"Run `dvc repro evaluate`."
+            f"Run `dvc repro {stage}`."
         )
     return table
 

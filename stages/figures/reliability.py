@@ -1,0 +1,87 @@
+"""The reliability diagram: predicted probability against the share that is acceptable."""
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stages.figures import style
+from stages.figures.analysis import AS_TRAINED, MEAN, SCALED, Analysis
+
+SIDE = 2.9  # inches of a panel
+FRAME = 0.85  # inches for its titles and labels
+PANELS = 3  # side by side
+LOOKS = {AS_TRAINED: (style.MODEL, "o", "as trained"), SCALED: ("#aa4499", "s", "temperature")}
+
+
+def draw(analysis: Analysis, source: str) -> Figure:
+    """Return the figure: a panel for each set; `source` says what was scored."""
+    names = list(dict.fromkeys(analysis.reliability["set"]))
+    columns = min(PANELS, len(names))
+    lines = math.ceil(len(names) / columns)
+    bins = analysis.protocol["calibration_bins"]
+    figure = style.new_figure(
+        columns * (SIDE + 0.1),
+        lines * (SIDE + FRAME) + 0.3,
+        "Do the probabilities mean what they say?",
+        [
+            source,
+            f"The set is cut into {bins} equal parts, from the least to the most probable to be "
+            f"acceptable: a dot each, a mean over seeds. On the diagonal a model is right as often "
+            f"as it says. Grey: where "
+            f"{analysis.coverage} of a perfectly calibrated model's dots would lie.",
+        ],
+    )
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for place, axes in enumerate(panels.flat):
+        if place >= len(names):
+            axes.set_visible(False)
+            continue
+        draw_set(axes, analysis, names[place])
+        if place % columns == 0:
+            axes.set_ylabel("acceptable")
+        axes.set_xlabel("predicted probability")
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
+    """Draw the bins of one set, with the calibration errors in words."""
+    axes.set_title(name)
+    axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8)
+    points = analysis.reliability[analysis.reliability["set"] == name]
+    measures = analysis.calibration[
+        (analysis.calibration["set"] == name) & (analysis.calibration["seed"] == MEAN)
+    ]
+    words = []
+    for state, (colour, marker, label) in LOOKS.items():
+        bins = points[points["scaled"] == state]
+        if bins.empty:
+            continue
+        if state == AS_TRAINED:
+            axes.vlines(bins["predicted"], bins["low"], bins["high"], color="#c9cdd1", linewidth=6)
+        axes.plot(
+            bins["predicted"], bins["observed"], color=colour, marker=marker, markersize=4.5,
+            linewidth=1, alpha=0.9, label=label,
+            markerfacecolor=colour if state == AS_TRAINED else "white",
+        )  # fmt: skip
+        words.append(say(measures[measures["scaled"] == state], label))
+    axes.annotate(
+        "\n".join(words), (0.03, 0.98), xycoords="axes fraction", va="top", color=style.INK
+    )
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.grid()
+
+
+def say(measures: pd.DataFrame, label: str) -> str:
+    """Return the calibration error of a set as the figure says it, with that of chance."""
+    row = measures.iloc[0]
+    return (
+        f"{label}: ECE {style.number(row['ece'])}\n"
+        f"   by chance {style.number(row['ece_if_calibrated'])}"
+    )
