@@ -33,7 +33,8 @@ from stages.params import Section
 from stages.receipt import receipt
 
 VALIDATION = "validation"
-COMBINED = "both dev sets"
+DEV_SETS = {"in_domain_dev", "out_of_domain_dev"}
+BOTH, TOGETHER = "both_dev", "all test sets"  # as evaluate calls them, or a person's own sets
 LEVELS = ("major", "minor")
 LISTS = (list, np.ndarray)  # how pandas gives what Parquet holds as a list
 
@@ -176,7 +177,8 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
     tests = list_tests(rows)
     sets = [select(name, rows["set"] == name) for name in tests]
     if len(tests) > 1:
-        sets.append(select(COMBINED, rows["set"].isin(tests)))
+        name = BOTH if set(tests) == DEV_SETS else TOGETHER
+        sets.append(select(name, rows["set"].isin(tests)))
     held_out = rows["set"] == VALIDATION
     return select(VALIDATION, held_out) if held_out.any() else None, sets
 
@@ -339,23 +341,77 @@ def read_curves(path: Path) -> pd.DataFrame:
     return curves
 
 
-def tell(
-    tests: list[TestSet], annotations: dict[str, int], table: pd.DataFrame, notes: list[str]
-) -> None:
+def analyze(
+    phenomena: pd.DataFrame,
+    sentences: pd.DataFrame,
+    predictions: pd.DataFrame,
+    curves: pd.DataFrame,
+    options: Analyze,
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Return what people compare, the small tables by name, and the most confident errors.
+
+    The tables have the columns that the constants above name for each input.
+    """
+    rows = list_sentences(predictions, sentences)
+    tested = rows["set"].isin(list_tests(rows))
+    annotated, annotations = annotate(rows[tested].reset_index(drop=True), phenomena)
+    levels = annotated.set_index("id")[list(LEVELS)]
+    rows = rows.join(levels, on="id").astype(dict.fromkeys(LEVELS, object))
+    validation, tests = arrange(predictions, rows)
+    table = pd.concat(
+        [
+            breakdown.break_down(
+                test.name,
+                test.scored,
+                group(test, options.length_bounds),
+                smallest=options.smallest_group,
+                confidence=options.confidence,
+                false_discovery_rate=options.false_discovery_rate,
+                orders={"length": breakdown.name_lengths(options.length_bounds)},
+            )
+            for test in tests
+        ],
+        ignore_index=True,
+    )
+    seeds = predictions["seed"].drop_duplicates().tolist()
+    measures, points = calibrate(validation, tests, seeds, options)
+    observed = overfitting.observe_all(curves)
+    tables = {
+        "breakdown": table,
+        "calibration": measures,
+        "reliability": points,
+        "selection": overfitting.compare_rules(curves),
+    }
+    summary = summarize(annotations, table, measures, observed, options)
+    # The test sets together come last.
+    return summary, tables, most_confident(tests[-1], options.errors)
+
+
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame], options: Analyze) -> None:
+    """Write the small tables, with six digits, and what the report tells of the parameters."""
+    with files.whole_folder(folder) as out:
+        for name, table in tables.items():
+            table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+        told = {"confidence", "smallest_group", "false_discovery_rate"}
+        told |= {"calibration_bins", "simulations"}
+        files.write_json(out / "protocol.json", options.model_dump(include=told))
+
+
+def tell(summary: dict[str, Any], table: pd.DataFrame) -> None:
     """Log what joined, what differs and what training did."""
-    console.log(f"annotations: {annotations}")
-    if not annotations["sentences_annotated"]:
+    console.log(f"annotations: {summary['annotations']}")
+    if not summary["annotations"]["sentences_annotated"]:
         console.log(
             "no sentence is annotated by the source that inputs.phenomena names in params.yaml: "
             "errors are told by source and length only."
         )
-    found = table[table["finding"].isin([breakdown.WORSE, breakdown.BETTER])]
-    for _, row in found[found["set"] == tests[-1].name].iterrows():
+    whole = table[table["set"] == table["set"].iloc[-1]]
+    for _, row in whole[whole["finding"].isin([breakdown.WORSE, breakdown.BETTER])].iterrows():
         console.log(
             f"{row['set']}, {row['grouping']}: {row['group']} has {row['finding']} than the rest "
             f"({row['error_share']:.1%} of {row['sentences']})"
         )
-    for note in notes:
+    for note in summary["notes"]:
         console.log(note)
 
 
@@ -389,66 +445,15 @@ def main() -> None:
         inputs=[args.phenomena, args.tokens, args.predictions, args.curves],
         outputs=[args.out, args.metrics, args.tables],
     ):
-        seeds = predictions["seed"].drop_duplicates().tolist()
-        rows = list_sentences(predictions, sentences)
-        tested = rows["set"].isin(list_tests(rows))
-        annotated, annotations = annotate(rows[tested].reset_index(drop=True), phenomena)
-        levels = annotated.set_index("id")[list(LEVELS)]
-        rows = rows.join(levels, on="id").astype(dict.fromkeys(LEVELS, object))
-        validation, tests = arrange(predictions, rows)
-        table = pd.concat(
-            [
-                breakdown.break_down(
-                    test.name,
-                    test.scored,
-                    group(test, options.length_bounds),
-                    smallest=options.smallest_group,
-                    confidence=options.confidence,
-                    false_discovery_rate=options.false_discovery_rate,
-                    orders={"length": breakdown.name_lengths(options.length_bounds)},
-                )
-                for test in tests
-            ],
-            ignore_index=True,
-        )
-        measures, points = calibrate(validation, tests, seeds, options)
-        observed = overfitting.observe_all(curves)
-        summary = summarize(annotations, table, measures, observed, options)
-        tell(tests, annotations, table, summary["notes"])
+        summary, tables, errors = analyze(phenomena, sentences, predictions, curves, options)
+        tell(summary, tables["breakdown"])
         with files.whole_folder(args.out) as out:
-            errors = most_confident(tests[-1], options.errors)
             files.write_json(out / "errors.json", {"errors": errors})
             # Within, so that a failure leaves the earlier results.
             if args.metrics:
                 files.write_json(args.metrics, summary)
             if args.tables:
-                write_tables(
-                    args.tables,
-                    {
-                        "breakdown": table,
-                        "calibration": measures,
-                        "reliability": points,
-                        "selection": overfitting.compare_rules(curves),
-                    },
-                    options,
-                )
-
-
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame], options: Analyze) -> None:
-    """Write the small tables, with six digits, and what the report tells of the parameters."""
-    with files.whole_folder(folder) as out:
-        for name, table in tables.items():
-            table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
-        files.write_json(
-            out / "protocol.json",
-            {
-                "confidence": options.confidence,
-                "smallest_group": options.smallest_group,
-                "false_discovery_rate": options.false_discovery_rate,
-                "calibration_bins": options.calibration_bins,
-                "simulations": options.simulations,
-            },
-        )
+                write_tables(args.tables, tables, options)
 
 
 if __name__ == "__main__":

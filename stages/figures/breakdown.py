@@ -13,7 +13,7 @@ from stages.figures.results import plain
 
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.25
-FRAME_HEIGHT = 1.25  # of titles, ticks, axis label and legend
+FRAME_HEIGHT = 1.05  # of titles, ticks, axis label and legend
 LONGEST = 32  # letters of a group's name
 
 # Colour, marker, and what the legend says. Markers differ too, for those who see no difference of
@@ -30,12 +30,13 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
     """Return the figure of one grouping of all test sentences; `source` says what was scored."""
     rows = analysis.groups(grouping)
     title = f"Errors by {GROUPINGS[grouping]}"
-    share = analysis.protocol["false_discovery_rate"]
     note = (
-        f"{analysis.whole}. Lines are {analysis.coverage} intervals over sentences and seeds, the "
-        f"dashed line is the whole set. Triangles: of all groups marked so, {share:.0%} at most "
-        f"by chance."
+        f"Lines are {analysis.coverage} intervals over sentences and seeds; dashed: all "
+        f"{analysis.everything['sentences']:,} sentences of {plain(analysis.whole)}."
     )
+    if set(rows["finding"]) & {WORSE, BETTER}:
+        share = analysis.protocol["false_discovery_rate"]
+        note += f" Of all groups with triangles {share:.0%} at most have them by chance."
     figure = style.new_figure(WIDTH, len(rows) * ROW_HEIGHT + FRAME_HEIGHT, title, [source, note])
     errors, scores = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     draw_measure(errors, rows, "error", analysis.everything)
@@ -52,7 +53,7 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
     write_counts(scores, rows)
-    figure.legend(handles=legend(rows), loc="outside lower center", ncols=2)
+    figure.legend(handles=legend(rows), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -77,8 +78,9 @@ def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series)
         )  # fmt: skip
         face = "white" if row["finding"] == UNTESTED else colour
         axes.scatter(
-            row[column], place, marker=marker, s=34, facecolor=face, edgecolor=colour, zorder=3
-        )
+            row[column], place, marker=marker, s=34, facecolor=face, edgecolor=colour, zorder=3,
+            clip_on=False,
+        )  # fmt: skip
 
 
 def write_counts(axes: Axes, rows: pd.DataFrame) -> None:
@@ -95,7 +97,7 @@ def write_counts(axes: Axes, rows: pd.DataFrame) -> None:
         for text, (_, shift) in zip(texts, columns, strict=True):
             axes.annotate(
                 text, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(shift, 0),
-                textcoords="offset points", va="center", ha="right", annotation_clip=False,
+                textcoords="offset points", va="center_baseline", ha="right", annotation_clip=False,
             )  # fmt: skip
 
 

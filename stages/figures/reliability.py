@@ -10,21 +10,24 @@ from matplotlib.ticker import PercentFormatter
 from stages.figures import style
 from stages.figures.analysis import AS_TRAINED, MEAN, SCALED, Analysis
 
-SIDE = 2.9  # inches of a panel
-FRAME = 0.85  # inches for its titles and labels
+SIDE = 2.5  # inches of a panel
+FRAME = 0.95  # inches for its titles and labels
+LEGEND = 0.35
 PANELS = 3  # side by side
-LOOKS = {AS_TRAINED: (style.MODEL, "o", "as trained"), SCALED: ("#aa4499", "s", "temperature")}
+LOOKS = {AS_TRAINED: (style.MODEL, "o", "as trained"), SCALED: ("#aa4499", "s", "rescaled")}
 
 
 def draw(analysis: Analysis, source: str) -> Figure:
     """Return the figure: a panel for each set; `source` says what was scored."""
-    names = list(dict.fromkeys(analysis.reliability["set"]))
+    stored = list(dict.fromkeys(analysis.reliability["set"]))
+    # All test sets together have a row in the report's table; each alone is what one looks at.
+    names = [name for name in stored if name != analysis.whole] or stored
     columns = min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
     bins = analysis.protocol["calibration_bins"]
     figure = style.new_figure(
-        columns * (SIDE + 0.1),
-        lines * (SIDE + FRAME) + 0.3,
+        max(columns * (SIDE + 0.6), 2 * SIDE),
+        lines * (SIDE + FRAME) + LEGEND,
         "Do the probabilities mean what they say?",
         [
             source,
@@ -50,7 +53,7 @@ def draw(analysis: Analysis, source: str) -> Figure:
 
 def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
     """Draw the bins of one set, with the calibration errors in words."""
-    axes.set_title(name)
+    axes.set_title(f"{name}\n\n", pad=8, linespacing=1.35)
     axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8)
     points = analysis.reliability[analysis.reliability["set"] == name]
     measures = analysis.calibration[
@@ -68,10 +71,13 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
             linewidth=1, alpha=0.9, label=label,
             markerfacecolor=colour if state == AS_TRAINED else "white",
         )  # fmt: skip
-        words.append(say(measures[measures["scaled"] == state], label))
-    axes.annotate(
-        "\n".join(words), (0.03, 0.98), xycoords="axes fraction", va="top", color=style.INK
-    )
+        head = "ECE" if state == AS_TRAINED else f"{label}:"
+        words.append(say(measures[measures["scaled"] == state], head))
+    said = axes.annotate(
+        "\n".join(words), (0, 1), xycoords="axes fraction", xytext=(0, 4),
+        textcoords="offset points", va="bottom", color=style.QUIET, linespacing=1.35,
+    )  # fmt: skip
+    said.set_in_layout(False)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -81,7 +87,5 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
 def say(measures: pd.DataFrame, label: str) -> str:
     """Return the calibration error of a set as the figure says it, with that of chance."""
     row = measures.iloc[0]
-    return (
-        f"{label}: ECE {style.number(row['ece'])}\n"
-        f"   by chance {style.number(row['ece_if_calibrated'])}"
-    )
+    ece, chance = (style.number(row[name]) for name in ("ece", "ece_if_calibrated"))
+    return f"{label} {ece} (by chance {chance})"
