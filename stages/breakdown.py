@@ -116,12 +116,12 @@ def difference(
     wrong: shape (seeds, n), 0.0 or 1.0; inside: shape (n,), boolean, neither all nor none.
     """
     by_seed = wrong[:, inside].mean(axis=1) - wrong[:, ~inside].mean(axis=1)
-    # If there is no difference, all sentences have one mean: the score test's variance.
-    weights = inside / inside.sum() - ~inside / (~inside).sum()
+    # If there is no difference, all sentences have one mean and one variance.
+    parts = 1 / inside.sum() + 1 / (~inside).sum()
     centred = wrong - wrong.mean(axis=1, keepdims=True)
-    score = clustered(by_seed, weights * centred, clusters)
+    score = clustered(by_seed, centred * math.sqrt(parts / len(inside)), clusters)
     # Continuity correction (Yates 1934): half of the step that one seed's error makes.
-    step = (1 / inside.sum() + 1 / (~inside).sum()) / (2 * len(wrong))
+    step = parts / (2 * len(wrong))
     apart = max(0.0, abs(score.estimate) - step)
     p = 2 * float(stats.t.sf(apart / score.se, score.df)) if score.se else 1.0
 
