@@ -126,7 +126,7 @@ def draw(
 def coverage(
     world: World, seeds: int, simulations: int, *, seed: int, clustered: bool = True
 ) -> tuple[float, float, float]:
-    """Return how often the interval holds the truth, its mean width, and how often a naive one does.
+    """Return how often the interval holds the truth, its width, and how often a naive one does.
 
     With one seed the truth is that of this one model on all sentences. The naive interval leaves
     the seeds out, as a bootstrap of sentences does.
@@ -212,6 +212,12 @@ def same(simulations: int) -> Iterator[list[str]]:
             recipe = replace(world, seed_sd=0.0) if seeds == (1, 1) else world
             called, _ = found_different([recipe] * 2, list(seeds), simulations, seed=4)
             yield [f"{world.sentences:,}", f"{seeds[0]} and {seeds[1]}", f"{called:.1%}"]
+        # The same mean, and another spread over seeds.
+        worlds = [world, replace(world, seed_sd=2 * world.seed_sd)]
+        for seeds in ((5, 5), (5, 3)):
+            called, _ = found_different(worlds, list(seeds), simulations, seed=4)
+            row = f"{seeds[0]} and {seeds[1]}, these of twice the SD"
+            yield [f"{world.sentences:,}", row, f"{called:.1%}"]
 
 
 def power(simulations: int) -> Iterator[list[str]]:

@@ -193,6 +193,7 @@ def difference(
         for _, seeds, both in (_components(side, weights, groups) for side in sides)
         if seeds
     ]
+    of_seeds = _lend(of_seeds)
     se, df = _combine(sentences, of_seeds)
     reach = stats.t.ppf((1 + confidence) / 2, df) * se
     seeds_variance = sum(max(0.0, seeds.value - both.value) for seeds, both in of_seeds)
@@ -328,6 +329,25 @@ def _combine(
             terms += [seeds, both]
     squares = sum(term.value**2 / term.df for term in terms)
     return math.sqrt(value), float(value**2 / squares)
+
+
+def _lend(of_seeds: list[tuple[_Variance, _Variance]]) -> list[tuple[_Variance, _Variance]]:
+    """Return the terms of both runs, the one with fewer seeds helped by the other.
+
+    Two seeds often lie close together by chance, and weigh most beside a run of many. Their spread
+    is taken to be no less than that of the seeds of both runs pooled.
+    """
+    if len(of_seeds) < 2 or of_seeds[0][0].df == of_seeds[1][0].df:
+        return of_seeds
+    own = [seeds.value * (seeds.df + 1) for seeds, _ in of_seeds]  # variance of a single seed
+    df = sum(seeds.df for seeds, _ in of_seeds)
+    pooled = sum(value * seeds.df for value, (seeds, _) in zip(own, of_seeds, strict=True)) / df
+    fewer = min((0, 1), key=lambda side: of_seeds[side][0].df)
+    if own[fewer] < pooled:
+        seeds, both = of_seeds[fewer]
+        of_seeds = list(of_seeds)
+        of_seeds[fewer] = _Variance(pooled / (seeds.df + 1), df), both
+    return of_seeds
 
 
 def _wanted(df: float, confidence: float) -> float:
