@@ -12,7 +12,8 @@ Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (
         learning_curves.csv      the epochs of every seed
         confusion/<set>.csv      actual and predicted label, a row per sentence and seed; pair is
                                  the id of the first sentence of its minimal pair, or its own
-        protocol.json            what was chosen, what the intervals cover, sentences per batch
+        protocol.json            what was chosen, coverage of intervals, sentences per batch, and
+                                 the SHA-256 of each set's sentences and labels
 
     python -m stages.evaluate data/tokenize data/split data/train data/evaluate
 
@@ -23,6 +24,8 @@ that of a single model the draw of sentences: stages/statistics.py has the metho
 The ensemble of seeds, a model of its own, has the mean of the seeds' probabilities.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -295,6 +298,7 @@ class Evaluated:
     scores: pd.DataFrame
     intervals: dict[str, Interval]  # of the mean over seeds, by set
     decisions: dict[str, Decision]  # by model
+    sentences: dict[str, str]  # SHA-256 of each set's sentences and labels
 
 
 def evaluate(
@@ -345,6 +349,7 @@ def evaluate(
         pd.DataFrame(scores, columns=list(SCORES)),
         intervals,
         made,
+        {name: hash_sentences(held_out.iloc[at]) for name, at in sets.items() if name != BOTH},
     )
 
 
@@ -359,6 +364,12 @@ def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
             )
         sets[BOTH] = np.concatenate([sets[name] for name in DEV_SETS])
     return sets
+
+
+def hash_sentences(rows: pd.DataFrame) -> str:
+    """Return the SHA-256 of ids, labels and texts, which tells whether two runs had the same."""
+    listed = [[str(row.id), int(row.label), row.text] for row in rows.itertuples()]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def first_of_pairs(rows: pd.DataFrame) -> pd.Series:
@@ -405,6 +416,7 @@ def write_plots(
             "threshold": options.threshold,
             "temperature": options.temperature,
             "batch_size": options.batch_size,
+            "sentences": evaluated.sentences,
         }
         files.write_json(out / "protocol.json", protocol)
 

@@ -21,7 +21,7 @@ docs/statistics.md has the coverage of all this in simulations, and benchmarks/c
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -169,12 +169,16 @@ def difference(
     b: np.ndarray,
     confidence: float = 0.95,
     clusters: np.ndarray | None = None,
+    *,
+    looks: int = 1,
 ) -> Difference:
     """Return the mean MCC of B less that of A, with a paired interval and a two-sided p-value.
 
     labels: shape (n,), 0 or 1; a: shape (S, n), b: (T, n), predictions of the same sentences.
     The sentences are shared, so their influences on both are subtracted from each other; the
     seeds of A and B are independent draws, also where they have the same numbers (Welch 1947).
+    looks: comparisons made at once, among which the chance of a false alarm is divided when it is
+    planned what would be needed.
     """
     labels, a = _binary(labels, a)
     labels, b = _binary(labels, b)
@@ -197,7 +201,8 @@ def difference(
     se, df = _combine(sentences, of_seeds)
     reach = stats.t.ppf((1 + confidence) / 2, df) * se
     seeds_variance = sum(max(0.0, seeds.value - both.value) for seeds, both in of_seeds)
-    needs = _plan(facts, sentences, of_seeds, confidence)
+    planned = 1 - (1 - confidence) / looks
+    needs = _plan(facts, sentences, of_seeds, planned)
     return Difference(
         low=estimate - float(reach),
         high=estimate + float(reach),
@@ -207,7 +212,7 @@ def difference(
         se_sentences=math.sqrt(sentences.value),
         se_seeds=math.sqrt(seeds_variance) if of_seeds else None,
         df=df,
-        detectable=_wanted(df, confidence) * se,
+        detectable=_wanted(df, planned) * se,
         seeds_needed=needs[0],
         sentences_needed=needs[1],
         **facts,
@@ -227,6 +232,17 @@ def share_interval(errors: float, n: int, confidence: float = 0.95) -> tuple[flo
     reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     low, high = max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
     return min(low, share), max(high, share)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for their number (Holm 1979); None stays, and is not counted."""
+    order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, place) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p))
+        corrected[place] = highest
+    return corrected
 
 
 # --- the arithmetic -------------------------------------------------------------------------------
