@@ -12,7 +12,7 @@ Writes  nothing but what it prints, and with --json the same to a file for progr
 Both have to be scored on the same sentences, as the SHA-256 of each set tells. The difference in
 MCC is paired over these, the two of a minimal pair count as one, and seeds count as drawn:
 docs/statistics.md says how, and how often it errs. With several sets the p-values are corrected
-(Holm 1979), as one of many looks finds something by chance; name one with --sets to ask of it alone.
+(Holm 1979), as one of many looks finds something by chance; --sets with one name asks of it alone.
 Where one side has a single seed, the answer is of the models and not of how they were trained.
 
 Exit codes: 0 compared; 2 a mistake in the command, or runs that cannot be compared.
@@ -330,7 +330,7 @@ def put_in_words(difference: Difference, verdict: str, confidence: float, looks:
     if verdict == SAME:
         return "A and B predict the same for every sentence and seed: there is no difference."
     if difference.p is None:
-        return "Cannot tell: all sentences have one label, where MCC is 0 whatever is predicted."
+        return "Cannot tell: MCC is 0 where all labels, or all predictions, are of one class."
     if verdict != UNKNOWN:
         if difference.recipes:
             return f"B is {verdict}."
@@ -362,7 +362,10 @@ def _what_is_needed(difference: Difference) -> str:
         needed += " More sentences alone do not suffice: seeds differ too much."
     if not difference.recipes:
         needed += " With one seed on a side it cannot be said what more seeds would do."
-    return f"{needed} As things are, {difference.detectable:.3f} would be found that often."
+    return (
+        f"{needed} As things are, a true difference of {difference.detectable:.3f} would be found "
+        f"that often."
+    )
 
 
 def _rounded(number: int) -> str:
@@ -375,10 +378,10 @@ def _rounded(number: int) -> str:
 
 
 def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> str:
-    """Return the comparison for a person: the runs, a table, a verdict for each set, notes."""
-    lines = [_title("A", a), _title("B", b), "", *_table(findings, confidence), ""]
+    """Return the comparison for a person: the runs, each set's figures and verdict, notes."""
+    lines = [_title("A", a), _title("B", b)]
     for finding in findings:
-        lines += _wrap(f"{finding.name}: {finding.says}", "  ")
+        lines += ["", *_figures(finding, confidence, len(findings)), *_wrap(finding.says, "")]
     notes = list_notes(a, b, findings, confidence)
     lines += ["", *(line for note in notes for line in _wrap(f"note: {note}", " " * 6))]
     # What another project's files say must not command the terminal.
@@ -404,7 +407,7 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
         notes.append(
             f"{len(findings)} sets are looked at, so p is corrected (Holm): of runs that do not "
             f"differ, {1 - confidence:.0%} at most are called better or worse on any. Decide "
-            f"beforehand which set counts, and name it with --sets. Intervals are of each set alone."
+            f"beforehand which set counts, and name it with --sets. Intervals are of each alone."
         )
     if any(finding.name == BOTH for finding in findings):
         notes.append(
@@ -437,27 +440,18 @@ def _title(letter: str, side: Side) -> str:
     return f"{letter}  {side.run.title}: {side.data}, {side.backbone}, {number}"
 
 
-def _table(findings: Sequence[Finding], confidence: float) -> list[str]:
-    corrected = len(findings) > 1
-    interval = f"{100 * confidence:g}% interval"
-    wide = max(len("set"), *(len(finding.name) for finding in findings))
-    header = [f"{'set':{wide}}", f"{'sentences':>9}", f"{'A':>6}", f"{interval:>15}"]
-    header += [f"{'B':>6}", f"{interval:>15}", f"{'B - A':>6}", f"{interval:>15}", f"{'p':>6}"]
-    lines = ["  ".join(header + ([f"{'p, Holm':>7}"] if corrected else []))]
-    for finding in findings:
-        difference = finding.difference
-        cells = [
-            f"{finding.name:{wide}}",
-            f"{difference.sentences:>9,}",
-            f"{finding.a.estimate:>6.3f}",
-            f"{_bounds(finding.a):>15}",
-            f"{finding.b.estimate:>6.3f}",
-            f"{_bounds(finding.b):>15}",
-            f"{difference.estimate:>+6.3f}",
-            f"{_bounds(difference):>15}",
-            f"{_p(difference.p):>6}",
-        ]
-        lines.append("  ".join(cells + ([f"{_p(finding.p_corrected):>7}"] if corrected else [])))
+def _figures(finding: Finding, confidence: float, looks: int) -> list[str]:
+    """Return the lines of a set: its size, both sides, and their difference."""
+    difference = finding.difference
+    size = f"{finding.name}, {difference.sentences:,} sentences"
+    lines = [f"{size}, MCC and {100 * confidence:g}% intervals"]
+    for letter, of_side in (("A", finding.a), ("B", finding.b)):
+        spread = "one seed" if of_side.sd is None else f"{of_side.seeds} seeds, SD {of_side.sd:.3f}"
+        lines.append(f"  {letter:<6}{of_side.estimate:>7.3f}   {_bounds(of_side):<18}{spread}")
+    p = "" if difference.p is None else f"p {_p(difference.p)}"
+    if p and looks > 1:
+        p += f", {_p(finding.p_corrected)} for {looks} sets"
+    lines.append(f"  {'B - A':<6}{difference.estimate:>+7.3f}   {_bounds(difference):<18}{p}")
     return lines
 
 
@@ -465,9 +459,7 @@ def _bounds(found: Interval | Difference) -> str:
     return "-" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
 
 
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
+def _p(value: float) -> str:
     return "<.001" if value < 0.001 else f"{value:.3f}"
 
 

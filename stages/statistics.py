@@ -67,10 +67,10 @@ class Interval:
 class Difference:
     """How much larger the mean MCC of B is than that of A, on the same sentences.
 
-    seeds: of A and of B. low, high, p, se: None where no sentence distinguishes anything, because
-    labels are of one class. recipes: whether both have several seeds, so that the difference is of
-    two ways to train; otherwise models of one seed stand for themselves. identical: whether every
-    seed of both sides predicts the same.
+    seeds: of A and of B. low, high, p, se: None where labels, or all predictions of both, are of
+    one class. recipes: whether both have several seeds, so that the difference is of two ways to
+    train; otherwise models of one seed stand for themselves. identical: whether the seeds of A
+    predict what those of B do, each in turn.
 
     detectable: the smallest true difference that these seeds and sentences tell from chance with
     80% power. seeds_needed: seeds on each side with which a true difference of the observed size
@@ -184,9 +184,10 @@ def difference(
     labels, b = _binary(labels, b)
     estimate = float(mcc(labels, b).mean() - mcc(labels, a).mean())
     facts = {"estimate": estimate, "seeds": (len(a), len(b)), "sentences": len(labels)}
-    identical = bool(np.all(a == a[:1]) and np.all(b == a[:1]))
+    identical = np.array_equal(a, b)
     groups = _groups(len(labels), clusters)
-    if len(np.unique(labels)) < 2 or groups.max() < 1:
+    constant = all(np.all(predicted == predicted[:, :1]) for predicted in (a, b))
+    if len(np.unique(labels)) < 2 or constant or groups.max() < 1:
         return Difference(low=None, high=None, p=None, identical=identical, **facts)
     cells = np.array(list(product((0, 1), repeat=3)), dtype=bool).T
     sides, weights, groups = _smoothed(labels, [a, b], groups, cells)
@@ -267,15 +268,20 @@ def _groups(n: int, clusters: np.ndarray | None) -> np.ndarray:
 def _correlate(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> _Side:
     """Return MCC and influence of weighted sentences; 0 for rows where MCC is undefined."""
     share = weights / weights.sum()
-    y = labels - labels @ share
-    p = predicted - (predicted @ share)[:, None]
-    product_of_variances = (y**2 @ share) * (p**2 @ share)
-    defined = labels.any() & ~labels.all() & np.any(predicted != predicted[:, :1], axis=1)
-    scale = np.sqrt(np.where(defined, product_of_variances, 1.0))
-    r = np.where(defined, np.clip((p * y) @ share / scale, -1.0, 1.0), 0.0)
-    squares = y**2 / max(y**2 @ share, 1e-300) + p**2 / np.where(defined, p**2 @ share, 1)[:, None]
-    phi = y * p / scale[:, None] - r[:, None] / 2 * squares
-    return _Side(r, np.where(defined[:, None], phi, 0.0))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        # No matrix product: that of a linear algebra library rounds as its threads divide it.
+        return (values * share).sum(axis=-1, keepdims=True)
+
+    y = labels - mean(labels)
+    p = predicted - mean(predicted)
+    various = np.any(predicted != predicted[:, :1], axis=1, keepdims=True)
+    defined = labels.any() & ~labels.all() & various
+    variance_y = np.where(defined, mean(y**2), 1.0)
+    variance_p = np.where(defined, mean(p**2), 1.0)
+    r = np.where(defined, np.clip(mean(p * y) / np.sqrt(variance_y * variance_p), -1.0, 1.0), 0.0)
+    phi = y * p / np.sqrt(variance_y * variance_p) - r / 2 * (y**2 / variance_y + p**2 / variance_p)
+    return _Side(r[:, 0], np.where(defined, phi, 0.0))
 
 
 def _smoothed(
