@@ -279,16 +279,17 @@ def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
 
 
 def _together(parts: Sequence[Scored]) -> Scored:
-    seeds = [seed for seed in parts[0].seeds if all(seed in part.seeds for part in parts)]
-    if any(part.seeds != seeds for part in parts):
+    seeds = parts[0].seeds
+    if any(sorted(part.seeds) != sorted(seeds) for part in parts):
         raise BertlineError(
             f"{' and '.join(DEV_SETS)} have not the same seeds. Run `dvc repro evaluate`."
         )
+    rows = [part.predicted[[part.seeds.index(seed) for seed in seeds]] for part in parts]
     return Scored(
         ids=[name for part in parts for name in part.ids],
         pairs=[name for part in parts for name in part.pairs],
         labels=np.concatenate([part.labels for part in parts]),
-        predicted=np.hstack([part.predicted for part in parts]),
+        predicted=np.hstack(rows),
         seeds=seeds,
         sha256="",
     )
