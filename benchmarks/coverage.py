@@ -4,7 +4,7 @@
 
 Prints the tables of docs/statistics.md: how often 95% intervals hold the truth, how often two runs
 of one recipe are called different, how often true differences are found, and whether the planned
-numbers of seeds suffice. Nothing is read: every table is drawn from a seed, in minutes.
+numbers of seeds suffice. Nothing is read: every table is drawn from a seed, in about ten minutes.
 
 The generator is a latent crossed design, as that of psychometrics. Seed s accepts sentence i if
 

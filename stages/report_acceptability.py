@@ -132,14 +132,14 @@ def _what_intervals_cover(results: Acceptability) -> str:
     """Return in plain words what the intervals are, and which part is the larger."""
     if len(results.seeds) == 1:
         return (
-            f"Where the score of this one model would lie in {results.coverage} of all cases, had "
-            "other sentences of the same kind been drawn. What another seed would give is not in "
-            "it, as one seed does not tell."
+            f"Made so that in {results.coverage} of all cases it holds the score of this one model "
+            "on all sentences of the same kind, of which the set is a sample. What another seed "
+            "would give is not in it, as one seed does not tell."
         )
     text = (
-        f"Where the mean would lie in {results.coverage} of all cases, had other sentences of the "
-        "same kind been drawn and other seeds been trained. An interval of a single model, the "
-        "ensemble or a baseline covers the sentences alone."
+        f"Made so that in {results.coverage} of all cases it holds the true mean: that of all "
+        "seeds on all sentences of the same kind, of which these are a sample. An interval of a "
+        "single model, the ensemble or a baseline allows for other sentences alone."
     )
     parts = [
         (name, summary["se_sentences"], summary["se_seeds"])

@@ -113,7 +113,7 @@ def test_protocol_in_plain_words(tmp_path):
     assert "3 models were trained on 7,695 sentences, one for each of the seeds 1, 2, 3." in text
     assert "in_domain_dev, out_of_domain_dev: published as they are" in text
     assert "validation was held out of the training set" in text
-    assert "Where the mean would lie in 95% of all cases" in text
+    assert "Made so that in 95% of all cases it holds the true mean: that of all seeds" in text
     assert "both_dev is the in-domain and the out-of-domain dev set together" in text
     assert "from the sentences and from the seeds: in_domain_dev 0.028 and 0.011" in text
     assert "more than one half, for every model; nothing was chosen" in text
