@@ -305,6 +305,14 @@ def test_one_recipe_is_rarely_called_different_from_itself(seeds):
     assert called < 0.05 + NOISE, f"{called:.1%} false alarms"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("world", coverage.WORLDS, ids=lambda world: f"{world.sentences}")
+def test_false_alarms_are_at_most_six_of_a_hundred_in_a_thousand(world):
+    called, _ = coverage.found_different([world, world], [5, 5], 1000, seed=3)
+
+    assert called <= 0.06, f"{called:.1%} false alarms"
+
+
 def test_simulated_recipes_have_the_mcc_and_the_spread_that_is_asked_for():
     world = coverage.World(100_000, 0.4, 0.85, seed_sd=0.03)
     mean, sd = world.seed_moments(world.skill_sd())
