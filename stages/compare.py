@@ -407,7 +407,7 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
     if len(findings) > 1:
         notes.append(
             f"{len(findings)} sets are looked at, so p is corrected (Holm): of runs that do not "
-            f"differ, {1 - confidence:.0%} at most are called better or worse on any. Decide "
+            f"differ, about {1 - confidence:.0%} are called better or worse on any. Decide "
             f"beforehand which set counts, and name it with --sets. Intervals are of each alone."
         )
     if any(finding.name == BOTH for finding in findings):
