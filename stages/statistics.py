@@ -150,7 +150,7 @@ def interval(
     sentences, seeds, both = _components(side, weights, groups)
     se, df = _combine(sentences, [(seeds, both)] if seeds else [])
     middle = side.mcc.mean()
-    reach = stats.t.ppf((1 + confidence) / 2, df) * se / (1 - middle**2)
+    reach = stats.t.isf((1 - confidence) / 2, df) * se / (1 - middle**2)
     ends = np.tanh(np.arctanh(middle) + np.array([-reach, reach]))
     return Interval(
         low=float(min(ends[0], facts["estimate"])),
@@ -200,7 +200,7 @@ def difference(
     ]
     of_seeds = _lend(of_seeds)
     se, df = _combine(sentences, of_seeds)
-    reach = stats.t.ppf((1 + confidence) / 2, df) * se
+    reach = stats.t.isf((1 - confidence) / 2, df) * se
     seeds_variance = sum(max(0.0, seeds.value - both.value) for seeds, both in of_seeds)
     planned = 1 - (1 - confidence) / looks
     needs = _plan(facts, sentences, of_seeds, planned)
@@ -221,13 +221,13 @@ def difference(
 
 
 def share_interval(errors: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval (1927) of a share of `errors` in `n`, both None for n = 0.
+    """Return Wilson's score interval (1927) of a share of `errors` in `n`, NaN for n = 0.
 
     errors may be a mean over seeds. The interval covers the draw of sentences.
     """
     if n < 1:
         return math.nan, math.nan
-    z2 = stats.norm.ppf((1 + confidence) / 2) ** 2
+    z2 = stats.norm.isf((1 - confidence) / 2) ** 2
     share = errors / n
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -374,7 +374,7 @@ def _lend(of_seeds: list[tuple[_Variance, _Variance]]) -> list[tuple[_Variance, 
 
 def _wanted(df: float, confidence: float) -> float:
     """Return how many standard errors a difference must measure to be told with 80% power."""
-    return float(stats.t.ppf((1 + confidence) / 2, df) + stats.t.ppf(POWER, df))
+    return float(stats.t.isf((1 - confidence) / 2, df) + stats.t.ppf(POWER, df))
 
 
 def _plan(

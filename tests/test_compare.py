@@ -220,6 +220,14 @@ def test_json_has_the_figures_and_the_verdict(tmp_path, capsys):
         assert entry["a"]["estimate"] < entry["b"]["estimate"]
 
 
+def test_confidence_of_all_but_one_keeps_figures_finite(tmp_path, capsys):
+    a, b = Story().write(tmp_path / "a"), Story(draw=1).write(tmp_path / "b")
+
+    run(capsys, a, b, "--json", tmp_path / "out.json", "--confidence", str(1 - 2**-53))
+
+    assert "Infinity" not in (tmp_path / "out.json").read_text()
+
+
 def test_lone_validation_fold_is_compared(tmp_path):
     a, b = (
         Story(draw=draw, sizes={"validation": 60}).write(tmp_path / str(draw)) for draw in (0, 1)
