@@ -202,8 +202,8 @@ def difference(
     se, df = _combine(sentences, of_seeds)
     reach = stats.t.isf((1 - confidence) / 2, df) * se
     seeds_variance = sum(max(0.0, seeds.value - both.value) for seeds, both in of_seeds)
-    planned = 1 - (1 - confidence) / looks
-    needs = _plan(facts, sentences, of_seeds, planned)
+    level = (1 - confidence) / looks
+    needs = _plan(facts, sentences, of_seeds, level)
     return Difference(
         low=estimate - float(reach),
         high=estimate + float(reach),
@@ -213,7 +213,7 @@ def difference(
         se_sentences=math.sqrt(sentences.value),
         se_seeds=math.sqrt(seeds_variance) if of_seeds else None,
         df=df,
-        detectable=_wanted(df, planned) * se,
+        detectable=_wanted(df, level) * se,
         seeds_needed=needs[0],
         sentences_needed=needs[1],
         **facts,
@@ -372,16 +372,16 @@ def _lend(of_seeds: list[tuple[_Variance, _Variance]]) -> list[tuple[_Variance, 
     return of_seeds
 
 
-def _wanted(df: float, confidence: float) -> float:
+def _wanted(df: float, level: float) -> float:
     """Return how many standard errors a difference must measure to be told with 80% power."""
-    return float(stats.t.isf((1 - confidence) / 2, df) + stats.t.ppf(POWER, df))
+    return float(stats.t.isf(level / 2, df) + stats.t.ppf(POWER, df))
 
 
 def _plan(
     facts: dict,
     sentences: _Variance,
     of_seeds: list[tuple[_Variance, _Variance]],
-    confidence: float,
+    level: float,
 ) -> tuple[int | None, int | None]:
     """Return seeds on each side, and sentences, that would tell the observed difference.
 
@@ -404,7 +404,7 @@ def _plan(
             crossed += both_now.value
         of_sentences = shared / more + crossed if terms else sentences.value / more
         se, df = _combine(_Variance(of_sentences, sentences.df * more), terms)
-        return abs(facts["estimate"]) >= _wanted(df, confidence) * se
+        return abs(facts["estimate"]) >= _wanted(df, level) * se
 
     seeds_needed = None
     if len(counts) == 2:
