@@ -20,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 # The article's run. Each can be set on the command line: make article BACKBONE=minilm
 BACKBONE ?= bert-base-uncased
 NAME ?= article$(if $(filter-out bert-base-uncased,$(BACKBONE)),-$(BACKBONE))
-SEEDS ?= [1,2,3]
+SEEDS ?= [1,2,3,4,5]
 PADDING ?= max_length
 PRECISION ?= fp32
 

@@ -2,25 +2,34 @@
 
 Reads   data/tokenize, data/split, the models in data/train/<seed> for the seeds of params.yaml,
         and `seeds` and `evaluate` of params.yaml.
-Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, probability (of being
-        acceptable) and predicted, for every sentence and seed. A JSON file with what a person
-        compares, and a folder of small tables behind the figures:
+Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (of acceptable less
+        that of unacceptable), probability (of being acceptable, at the seed's temperature) and
+        predicted, for every sentence and seed. A JSON file with what a person compares, and a
+        folder of small tables behind the figures:
         scores.csv               every model and baseline on every set, with intervals
+        decisions.csv            threshold and temperature of every model
         mcc_per_batch.csv        MCC of each batch of a test set, in the set's own order
         learning_curves.csv      the epochs of every seed
-        confusion/<set>.csv      actual and predicted label, a row per sentence and seed
-        protocol.json            what the intervals cover, and the sentences per batch
+        confusion/<set>.csv      actual and predicted label, a row per sentence and seed; pair is
+                                 the id of the first sentence of its minimal pair, or its own
+        protocol.json            what was chosen, coverage of intervals, sentences per batch, and
+                                 the SHA-256 of each set's sentences and labels
 
     python -m stages.evaluate data/tokenize data/split data/train data/evaluate
 
 MCC is Matthews correlation (Matthews 1975; CoLA's own metric), F1 that of acceptable sentences.
-An interval is a percentile bootstrap over the set's sentences (Efron and Tibshirani 1993, ch. 13)
-with the trained models held fixed; that of the mean resamples the same sentences for all seeds.
+Where a source has both of CoLA's dev sets, `both_dev` is the two together, which others quote as
+the GLUE dev set. The interval of the mean over seeds covers the draw of sentences and of seeds,
+that of a single model the draw of sentences: stages/statistics.py has the method and its sources.
+The ensemble of seeds, a model of its own, has the mean of the seeds' probabilities.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,16 +38,18 @@ import torch
 from pydantic import Field
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import accuracy_score, f1_score, log_loss, matthews_corrcoef
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from stages import console, encoders, files, params
+from stages import console, decisions, encoders, files, params, statistics
+from stages.decisions import Decision
 from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
+from stages.statistics import Interval
 
 PREDICTIONS = pa.schema(
     [
@@ -47,6 +58,7 @@ PREDICTIONS = pa.schema(
         ("source", pa.string()),
         ("label", pa.int8()),
         ("seed", pa.int64()),
+        ("logit", pa.float32()),
         ("probability", pa.float32()),
         ("predicted", pa.int8()),
     ]
@@ -63,69 +75,29 @@ REGRESSION_TOLERANCE = 1e-8  # of the gradient; probabilities then agree to seve
 MAJORITY = "majority class"
 TFIDF = "TF-IDF + logistic regression"
 MEAN = "mean of seeds"
+ENSEMBLE = "ensemble of seeds"
+
+VALIDATION = "validation"  # the fold that thresholds and temperatures may be chosen on
+# CoLA's dev sets, and the name of the two together.
+DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
+BOTH = "both_dev"
 
 
 class Evaluate(Section):
     """The section `evaluate` of params.yaml."""
 
     batch_size: Annotated[int, Field(ge=1)]
-    # At a million the interval has long ceased to move, and memory still suffices.
-    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
-    seed: params.Seed
-
-
-def mcc_of_counts(
-    true_positive: np.ndarray,
-    false_positive: np.ndarray,
-    false_negative: np.ndarray,
-    true_negative: np.ndarray,
-) -> np.ndarray:
-    """Return Matthews correlation of arrays of confusion counts; 0 where it is undefined.
-
-    Undefined is a set with one class, or with one prediction; scikit-learn calls it 0 as well.
-    """
-    tp, fp, fn, tn = (
-        np.asarray(counts, dtype=np.float64)
-        for counts in (true_positive, false_positive, false_negative, true_negative)
-    )
-    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    difference = tp * tn - fp * fn
-    return np.divide(difference, np.sqrt(product), out=np.zeros_like(difference), where=product > 0)
-
-
-def bootstrap_mcc(
-    labels: np.ndarray, predicted: np.ndarray, *, samples: int, confidence: float, seed: int
-) -> tuple[float, float]:
-    """Return the percentile interval of the mean MCC of several models over resampled sentences.
-
-    labels: shape (n,), 0 or 1; predicted: shape (models, n). Sentences with the same label and
-    predictions are interchangeable, so a resample of n sentences is one multinomial draw of how
-    often each kind occurs: the ordinary bootstrap, computed from a few counts.
-    """
-    kinds, counts = np.unique(np.vstack([labels, predicted]), axis=1, return_counts=True)
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(labels), counts / counts.sum(), size=samples)
-    actual = kinds[0] == 1
-    scores = np.zeros(samples)
-    for row in kinds[1:] == 1:
-        scores += mcc_of_counts(
-            drawn[:, actual & row].sum(axis=1),
-            drawn[:, ~actual & row].sum(axis=1),
-            drawn[:, actual & ~row].sum(axis=1),
-            drawn[:, ~actual & ~row].sum(axis=1),
-        )
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(scores / (len(kinds) - 1), [tail, 1 - tail])
-    return float(low), float(high)
+    threshold: Literal["half", "validation"]
+    temperature: Literal["none", "validation"]
 
 
 def predict(
     model: PreTrainedModel, input_ids: list[np.ndarray], padding_id: int, device: torch.device
 ) -> np.ndarray:
-    """Return each sentence's probability of being acceptable, shape (n,), float32."""
+    """Return each sentence's logit of acceptable less that of unacceptable, (n,), float32."""
     logits = encoders.classify(model, input_ids, padding_id, device)
-    return torch.softmax(torch.from_numpy(logits), dim=1)[:, 1].numpy()
+    return logits[:, 1] - logits[:, 0]
 
 
 def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
@@ -162,11 +134,49 @@ def fit_tfidf(texts: pd.Series, labels: np.ndarray) -> Pipeline:
         return make_pipeline(vectorizer, regression).fit(texts, labels)
 
 
-def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def decide(
+    rows: pd.DataFrame, logits: dict[str, np.ndarray], tfidf: np.ndarray, options: Evaluate
+) -> tuple[dict[str, np.ndarray], dict[str, Decision]]:
+    """Return the probabilities and the decision of every model, by its name.
+
+    rows: label and fold of the sentences; logits: shape (n,), by seed; tfidf: probabilities, (n,).
+    The majority class is none of them, as no threshold makes it answer differently.
+    Raises BertlineError if something is to be chosen on a validation fold that is not there.
+    """
+    chosen = (rows["fold"] == VALIDATION).to_numpy()
+    labels = rows["label"].to_numpy()
+    asked = [name for name in ("threshold", "temperature") if getattr(options, name) == VALIDATION]
+    if asked and not chosen.any():
+        default = {"threshold": "half", "temperature": "none"}[asked[0]]
+        raise BertlineError(
+            f"evaluate.{asked[0]} is validation, and split.validation is 0: there is no fold to "
+            f"choose it on. Set split.validation, or evaluate.{asked[0]} to {default}."
+        )
+    probabilities, temperatures = {}, {}
+    for model, values in logits.items():
+        if options.temperature == VALIDATION:
+            temperatures[model] = decisions.fit_temperature(labels[chosen], values[chosen])
+        probabilities[model] = decisions.probabilities_of(values, temperatures.get(model, 1.0))
+    if len(logits) > 1:
+        mean = np.mean([values.astype(np.float64) for values in probabilities.values()], axis=0)
+        probabilities[ENSEMBLE] = mean.astype(np.float32)
+    probabilities[TFIDF] = tfidf
+    made = {}
+    for model, values in probabilities.items():
+        threshold = decisions.HALF
+        if options.threshold == VALIDATION:
+            threshold = decisions.choose_threshold(labels[chosen], values[chosen])
+        made[model] = Decision(threshold, temperatures.get(model, 1.0))
+    return probabilities, made
+
+
+def score(
+    labels: np.ndarray, probabilities: np.ndarray, decision: Decision | None = None
+) -> dict[str, float]:
     """Return MCC, accuracy, F1 of acceptable sentences and log loss of probabilities, (n,)."""
-    predicted = (probabilities > 0.5).astype(int)
+    predicted = (decision or Decision()).predict(probabilities)
     return {
-        "mcc": float(matthews_corrcoef(labels, predicted)),
+        "mcc": float(statistics.mcc(labels, predicted)[0]),
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, zero_division=0.0)),
         "loss": float(log_loss(labels, probabilities.astype(np.float64), labels=[0, 1])),
@@ -175,71 +185,81 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 def score_set(
     name: str,
-    labels: np.ndarray,
+    rows: pd.DataFrame,
     models: dict[str, np.ndarray],
-    baselines: dict[str, np.ndarray],
-    options: Evaluate,
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of scores.csv for one set: each seed, their mean, each baseline.
+    made: dict[str, Decision],
+    confidence: float,
+) -> tuple[list[dict[str, Any]], Interval]:
+    """Return the rows of scores.csv for one set, and the interval of the mean over seeds.
 
-    models, baselines: probabilities of being acceptable, shape (n,), by the model's name.
+    rows: label and pair of the set's sentences; models: probabilities of being acceptable, (n,), by
+    the model's name, the seeds first. The mean of the seeds follows behind these.
     """
+    labels, pairs = rows["label"].to_numpy(), rows["pair"].to_numpy()
 
-    def interval(several: list[np.ndarray]) -> dict[str, float]:
-        low, high = bootstrap_mcc(
-            labels,
-            np.array(several) > 0.5,
-            samples=options.bootstrap_samples,
-            confidence=options.confidence,
-            seed=options.seed,
-        )
-        return {"mcc_low": low, "mcc_high": high}
+    def interval(several: list[str]) -> Interval:
+        predicted = [made.get(model, Decision()).predict(models[model]) for model in several]
+        return statistics.interval(labels, np.array(predicted), confidence, pairs)
 
-    common = {"set": name, "sentences": len(labels)}
-    each = {model: score(labels, values) for model, values in models.items()}
-    for model, figures in each.items():
-        yield common | {"model": model} | figures | interval([models[model]])
-    means = pd.DataFrame(list(each.values())).mean().to_dict()
-    yield common | {"model": MEAN} | means | interval(list(models.values()))
-    for model, values in baselines.items():
-        yield common | {"model": model} | score(labels, values) | interval([values])
+    def row(model: str, figures: dict[str, float], found: Interval) -> dict[str, Any]:
+        bounds = {"mcc_low": found.low, "mcc_high": found.high}
+        return {"set": name, "model": model, "sentences": len(labels)} | figures | bounds
+
+    each = {model: score(labels, values, made.get(model)) for model, values in models.items()}
+    seeds = [model for model in models if model.startswith("seed ")]
+    others = [model for model in models if model not in seeds]
+    table = [row(model, each[model], interval([model])) for model in seeds]
+    means = pd.DataFrame([each[model] for model in seeds]).mean().to_dict()
+    of_mean = interval(seeds)
+    table.append(row(MEAN, means, of_mean))
+    table += [row(model, each[model], interval([model])) for model in others]
+    return table, of_mean
 
 
 def batches(
     name: str, labels: np.ndarray, models: dict[int, np.ndarray], size: int
 ) -> Iterator[tuple[str, int, int, int, float]]:
-    """Yield set, seed, batch (from 1), sentences and MCC for every `size` sentences of a set."""
-    for seed, probabilities in models.items():
+    """Yield set, seed, batch (from 1), sentences and MCC for every `size` sentences of a set.
+
+    labels, and the predicted labels of each seed in `models`: shape (n,).
+    """
+    for seed, predicted in models.items():
         for number, start in enumerate(range(0, len(labels), size), start=1):
             actual = labels[start : start + size]
-            predicted = (probabilities[start : start + size] > 0.5).astype(int)
-            counts = [
-                int(np.sum((actual == one) & (predicted == other)))
-                for one, other in ((1, 1), (0, 1), (1, 0), (0, 0))
-            ]
-            yield name, seed, number, len(actual), float(mcc_of_counts(*counts))
+            mcc = statistics.mcc(actual, predicted[start : start + size])[0]
+            yield name, seed, number, len(actual), float(mcc)
 
 
-def summarize(scores: pd.DataFrame, seeds: int) -> dict[str, dict[str, float | None]]:
+def summarize(
+    scores: pd.DataFrame, intervals: dict[str, Interval]
+) -> dict[str, dict[str, float | None]]:
     """Return for each set what people compare: mean MCC over seeds, its spread, the baseline's."""
     summary = {}
     for name, rows in scores.groupby("set", sort=False):
         by_model = rows.set_index("model")
-        of_seeds = by_model.loc[by_model.index.str.startswith("seed "), "mcc"]
-        mean = by_model.loc[MEAN]
+        found, mean = intervals[name], by_model.loc[MEAN]
+        ensemble = by_model["mcc"].get(ENSEMBLE)
+        figures = {
+            "mcc": found.estimate,
+            "mcc_sd": found.sd,
+            "mcc_min": min(found.by_seed),
+            "mcc_max": max(found.by_seed),
+            "mcc_low": found.low,
+            "mcc_high": found.high,
+            "se_sentences": found.se_sentences,
+            "se_seeds": found.se_seeds,
+            "ensemble_mcc": ensemble,
+            "accuracy": mean["accuracy"],
+            "tfidf_mcc": by_model.loc[TFIDF, "mcc"],
+        }
         summary[name] = {
-            "mcc": round(mean["mcc"], 4),
-            "mcc_sd": round(float(of_seeds.std(ddof=1)), 4) if seeds > 1 else None,
-            "mcc_low": round(mean["mcc_low"], 4),
-            "mcc_high": round(mean["mcc_high"], 4),
-            "accuracy": round(mean["accuracy"], 4),
-            "tfidf_mcc": round(by_model.loc[TFIDF, "mcc"], 4),
+            key: None if value is None else round(float(value), 4) for key, value in figures.items()
         }
     return summary
 
 
 def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.ndarray:
-    """Return the probabilities of the model in `folder` for the sentences `rows`, shape (n,)."""
+    """Return the logits of the model in `folder` for the sentences `rows`, shape (n,)."""
     files.require(folder)
     with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
@@ -270,10 +290,24 @@ def learning_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     return pd.concat(histories, ignore_index=True)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What is written: a row per sentence and seed, a row per set and model, and what is behind."""
+
+    predictions: pd.DataFrame  # with pair, which is not stored
+    scores: pd.DataFrame
+    intervals: dict[str, Interval]  # of the mean over seeds, by set
+    decisions: dict[str, Decision]  # by model
+    sentences: dict[str, str]  # SHA-256 of each set's sentences and labels
+
+
 def evaluate(
     rows: pd.DataFrame, models: Path, seeds: list[int], options: Evaluate, device: torch.device
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return predictions (a row per sentence and seed) and scores (a row per set and model)."""
+) -> Evaluated:
+    """Predict all sentences outside the training fold with every seed's model, and score them.
+
+    rows: id, source, label, text, pair, input_ids and fold of every sentence.
+    """
     training = rows[rows["fold"] == "train"]
     baseline = fit_tfidf(training["text"], training["label"].to_numpy())
     acceptable_share = training["label"].mean()
@@ -283,50 +317,90 @@ def evaluate(
             "there is nothing to evaluate on: the source has no test set and split.validation is "
             "0. Add a test set to the source in sources.yaml, or set split.validation."
         )
-    probabilities = {}
+    sets = list_sets(held_out["fold"])
+    logits = {}
     for seed in console.progress(seeds, total=len(seeds), label="evaluate", unit="models"):
-        probabilities[seed] = predict_seed(models / str(seed), held_out, device)
-    scores = []
-    for name, of_set in held_out.groupby("fold", sort=False):
-        place = of_set.index.to_numpy()
-        tfidf = baseline.predict_proba(of_set["text"])[:, 1]
-        scores += score_set(
-            name,
-            of_set["label"].to_numpy(),
-            {f"seed {seed}": values[place] for seed, values in probabilities.items()},
-            {MAJORITY: np.full(len(of_set), acceptable_share), TFIDF: tfidf},
-            options,
+        logits[f"seed {seed}"] = predict_seed(models / str(seed), held_out, device)
+    tfidf = baseline.predict_proba(held_out["text"])[:, 1]
+    probabilities, made = decide(held_out, logits, tfidf, options)
+    probabilities = {model: values for model, values in probabilities.items() if model != TFIDF} | {
+        MAJORITY: np.full(len(held_out), acceptable_share),
+        TFIDF: tfidf,
+    }
+    scores, intervals = [], {}
+    for name, place in sets.items():
+        of_set = {model: values[place] for model, values in probabilities.items()}
+        table, intervals[name] = score_set(
+            name, held_out.iloc[place], of_set, made, options.confidence
         )
-    columns = held_out[["id", "source", "label"]].assign(set=held_out["fold"])
-    predictions = pd.concat(
-        [
-            columns.assign(seed=seed, probability=values, predicted=(values > 0.5).astype("int8"))
-            for seed, values in probabilities.items()
-        ],
-        ignore_index=True,
+        scores += table
+    columns = held_out[["id", "source", "label", "pair"]].assign(set=held_out["fold"])
+    predictions = [
+        columns.assign(
+            seed=seed,
+            logit=values,
+            probability=probabilities[model],
+            predicted=made[model].predict(probabilities[model]).astype("int8"),
+        )
+        for seed, (model, values) in zip(seeds, logits.items(), strict=True)
+    ]
+    return Evaluated(
+        pd.concat(predictions, ignore_index=True),
+        pd.DataFrame(scores, columns=list(SCORES)),
+        intervals,
+        made,
+        {name: hash_sentences(held_out.iloc[at]) for name, at in sets.items() if name != BOTH},
     )
-    return predictions, pd.DataFrame(scores, columns=list(SCORES))
+
+
+def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
+    """Return the places of each set's sentences, those of both dev sets together behind."""
+    sets = {str(name): of_set.index.to_numpy() for name, of_set in folds.groupby(folds, sort=False)}
+    if all(name in sets for name in DEV_SETS):
+        if BOTH in sets:
+            raise BertlineError(
+                f"a set is called {BOTH}, which is the name for {' and '.join(DEV_SETS)} together. "
+                f"Give it another name in `files` of sources.yaml."
+            )
+        sets[BOTH] = np.concatenate([sets[name] for name in DEV_SETS])
+    return sets
+
+
+def hash_sentences(rows: pd.DataFrame) -> str:
+    """Return the SHA-256 of ids, labels and texts, which tells whether two runs had the same."""
+    listed = [[str(row.id), int(row.label), row.text] for row in rows.itertuples()]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def first_of_pairs(rows: pd.DataFrame) -> pd.Series:
+    """Return the id of the first sentence of each one's pair: a source may use texts for pairs."""
+    return rows.groupby("pair", sort=False)["id"].transform("first")
 
 
 def write_plots(
-    folder: Path,
-    predictions: pd.DataFrame,
-    scores: pd.DataFrame,
-    curves: pd.DataFrame,
-    options: Evaluate,
+    folder: Path, evaluated: Evaluated, curves: pd.DataFrame, options: Evaluate
 ) -> None:
     """Write the tables behind the figures; none of them holds a sentence."""
     with files.whole_folder(folder) as out:
         # 6 digits: what a figure can show, and short enough to read in a diff.
-        for name, table in (("scores", scores), ("learning_curves", curves)):
+        for name, table in (("scores", evaluated.scores), ("learning_curves", curves)):
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+        files.write_csv(
+            out / "decisions.csv",
+            ["model", "threshold", "temperature"],
+            [
+                [model, f"{decision.threshold:.6f}", f"{decision.temperature:.6f}"]
+                for model, decision in evaluated.decisions.items()
+            ],
+        )
         per_batch = []
-        for name, of_set in predictions.groupby("set", sort=False):
+        for name, of_set in evaluated.predictions.groupby("set", sort=False):
             of_seed = {seed: rows for seed, rows in of_set.groupby("seed", sort=False)}
             labels = next(iter(of_seed.values()))["label"].to_numpy()
-            models = {seed: rows["probability"].to_numpy() for seed, rows in of_seed.items()}
+            models = {seed: rows["predicted"].to_numpy() for seed, rows in of_seed.items()}
             per_batch += batches(name, labels, models, options.batch_size)
-            words = of_set[["seed", "label", "predicted"]].rename(columns={"label": "actual"})
+            words = of_set[["seed", "id", "label", "predicted"]].rename(columns={"label": "actual"})
+            words.insert(2, "pair", first_of_pairs(of_set))
             for column in ("actual", "predicted"):
                 words[column] = words[column].map(dict(enumerate(LABELS)))
             files.write_csv(
@@ -339,8 +413,10 @@ def write_plots(
         )
         protocol = {
             "confidence": options.confidence,
-            "bootstrap_samples": options.bootstrap_samples,
+            "threshold": options.threshold,
+            "temperature": options.temperature,
             "batch_size": options.batch_size,
+            "sentences": evaluated.sentences,
         }
         files.write_json(out / "protocol.json", protocol)
 
@@ -359,7 +435,8 @@ def main() -> None:
     options = params.load(args.params, "evaluate", Evaluate)
     seeds = params.load_seeds(args.params)
     tokens = files.read_table(
-        args.tokens / "tokens.parquet", columns=["id", "source", "label", "text", "input_ids"]
+        args.tokens / "tokens.parquet",
+        columns=["id", "source", "label", "text", "pair", "input_ids"],
     )
     folds = files.read_table(args.folds / "folds.parquet", columns=["id", "fold"])
     for table, folder in ((tokens, args.tokens), (folds, args.folds)):
@@ -381,17 +458,18 @@ def main() -> None:
     ) as facts:
         device, precision = encoders.set_up("fp32", key="")
         facts |= {"device": encoders.describe(device), "precision": precision}
-        predictions, scores = evaluate(rows, args.models, seeds, options, device)
-        shown = scores.drop(columns="sentences").round(3)
+        evaluated = evaluate(rows, args.models, seeds, options, device)
+        shown = evaluated.scores.drop(columns="sentences").round(3)
         console.log(shown.to_string(index=False, na_rep="-"))
         curves = learning_curves(args.models, seeds)
         with files.whole_folder(args.out) as out:
-            files.write_table(out / "predictions.parquet", predictions, PREDICTIONS)
+            files.write_table(out / "predictions.parquet", evaluated.predictions, PREDICTIONS)
             # Within, so that a failure leaves the earlier predictions.
             if args.metrics:
-                files.write_json(args.metrics, summarize(scores, len(seeds)))
+                summary = summarize(evaluated.scores, evaluated.intervals)
+                files.write_json(args.metrics, summary)
             if args.plots:
-                write_plots(args.plots, predictions, scores, curves, options)
+                write_plots(args.plots, evaluated, curves, options)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ docs/statistics.md has the coverage of all this in simulations, and benchmarks/c
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -67,10 +67,10 @@ class Interval:
 class Difference:
     """How much larger the mean MCC of B is than that of A, on the same sentences.
 
-    seeds: of A and of B. low, high, p, se: None where no sentence distinguishes anything, because
-    labels are of one class. recipes: whether both have several seeds, so that the difference is of
-    two ways to train; otherwise models of one seed stand for themselves. identical: whether every
-    seed of both sides predicts the same.
+    seeds: of A and of B. low, high, p, se: None where labels, or all predictions of both, are of
+    one class. recipes: whether both have several seeds, so that the difference is of two ways to
+    train; otherwise models of one seed stand for themselves. identical: whether the seeds of A
+    predict what those of B do, each in turn.
 
     detectable: the smallest true difference that these seeds and sentences tell from chance with
     80% power. seeds_needed: seeds on each side with which a true difference of the observed size
@@ -150,7 +150,7 @@ def interval(
     sentences, seeds, both = _components(side, weights, groups)
     se, df = _combine(sentences, [(seeds, both)] if seeds else [])
     middle = side.mcc.mean()
-    reach = stats.t.ppf((1 + confidence) / 2, df) * se / (1 - middle**2)
+    reach = stats.t.isf((1 - confidence) / 2, df) * se / (1 - middle**2)
     ends = np.tanh(np.arctanh(middle) + np.array([-reach, reach]))
     return Interval(
         low=float(min(ends[0], facts["estimate"])),
@@ -169,20 +169,25 @@ def difference(
     b: np.ndarray,
     confidence: float = 0.95,
     clusters: np.ndarray | None = None,
+    *,
+    looks: int = 1,
 ) -> Difference:
     """Return the mean MCC of B less that of A, with a paired interval and a two-sided p-value.
 
     labels: shape (n,), 0 or 1; a: shape (S, n), b: (T, n), predictions of the same sentences.
     The sentences are shared, so their influences on both are subtracted from each other; the
     seeds of A and B are independent draws, also where they have the same numbers (Welch 1947).
+    looks: comparisons made at once, among which the chance of a false alarm is divided when it is
+    planned what would be needed.
     """
     labels, a = _binary(labels, a)
     labels, b = _binary(labels, b)
     estimate = float(mcc(labels, b).mean() - mcc(labels, a).mean())
     facts = {"estimate": estimate, "seeds": (len(a), len(b)), "sentences": len(labels)}
-    identical = bool(np.all(a == a[:1]) and np.all(b == a[:1]))
+    identical = np.array_equal(a, b)
     groups = _groups(len(labels), clusters)
-    if len(np.unique(labels)) < 2 or groups.max() < 1:
+    constant = all(np.all(predicted == predicted[:, :1]) for predicted in (a, b))
+    if len(np.unique(labels)) < 2 or constant or groups.max() < 1:
         return Difference(low=None, high=None, p=None, identical=identical, **facts)
     cells = np.array(list(product((0, 1), repeat=3)), dtype=bool).T
     sides, weights, groups = _smoothed(labels, [a, b], groups, cells)
@@ -193,10 +198,12 @@ def difference(
         for _, seeds, both in (_components(side, weights, groups) for side in sides)
         if seeds
     ]
+    of_seeds = _lend(of_seeds)
     se, df = _combine(sentences, of_seeds)
-    reach = stats.t.ppf((1 + confidence) / 2, df) * se
+    reach = stats.t.isf((1 - confidence) / 2, df) * se
     seeds_variance = sum(max(0.0, seeds.value - both.value) for seeds, both in of_seeds)
-    needs = _plan(facts, sentences, of_seeds, confidence)
+    level = (1 - confidence) / looks
+    needs = _plan(facts, sentences, of_seeds, level)
     return Difference(
         low=estimate - float(reach),
         high=estimate + float(reach),
@@ -206,7 +213,7 @@ def difference(
         se_sentences=math.sqrt(sentences.value),
         se_seeds=math.sqrt(seeds_variance) if of_seeds else None,
         df=df,
-        detectable=_wanted(df, confidence) * se,
+        detectable=_wanted(df, level) * se,
         seeds_needed=needs[0],
         sentences_needed=needs[1],
         **facts,
@@ -214,18 +221,29 @@ def difference(
 
 
 def share_interval(errors: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval (1927) of a share of `errors` in `n`, both None for n = 0.
+    """Return Wilson's score interval (1927) of a share of `errors` in `n`, NaN for n = 0.
 
     errors may be a mean over seeds. The interval covers the draw of sentences.
     """
     if n < 1:
         return math.nan, math.nan
-    z2 = stats.norm.ppf((1 + confidence) / 2) ** 2
+    z2 = stats.norm.isf((1 - confidence) / 2) ** 2
     share = errors / n
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     low, high = max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
     return min(low, share), max(high, share)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for their number (Holm 1979); None stays, and is not counted."""
+    order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, place) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p))
+        corrected[place] = highest
+    return corrected
 
 
 # --- the arithmetic -------------------------------------------------------------------------------
@@ -250,15 +268,20 @@ def _groups(n: int, clusters: np.ndarray | None) -> np.ndarray:
 def _correlate(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> _Side:
     """Return MCC and influence of weighted sentences; 0 for rows where MCC is undefined."""
     share = weights / weights.sum()
-    y = labels - labels @ share
-    p = predicted - (predicted @ share)[:, None]
-    product_of_variances = (y**2 @ share) * (p**2 @ share)
-    defined = labels.any() & ~labels.all() & np.any(predicted != predicted[:, :1], axis=1)
-    scale = np.sqrt(np.where(defined, product_of_variances, 1.0))
-    r = np.where(defined, np.clip((p * y) @ share / scale, -1.0, 1.0), 0.0)
-    squares = y**2 / max(y**2 @ share, 1e-300) + p**2 / np.where(defined, p**2 @ share, 1)[:, None]
-    phi = y * p / scale[:, None] - r[:, None] / 2 * squares
-    return _Side(r, np.where(defined[:, None], phi, 0.0))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        # No matrix product: that of a linear algebra library rounds as its threads divide it.
+        return (values * share).sum(axis=-1, keepdims=True)
+
+    y = labels - mean(labels)
+    p = predicted - mean(predicted)
+    various = np.any(predicted != predicted[:, :1], axis=1, keepdims=True)
+    defined = labels.any() & ~labels.all() & various
+    variance_y = np.where(defined, mean(y**2), 1.0)
+    variance_p = np.where(defined, mean(p**2), 1.0)
+    r = np.where(defined, np.clip(mean(p * y) / np.sqrt(variance_y * variance_p), -1.0, 1.0), 0.0)
+    phi = y * p / np.sqrt(variance_y * variance_p) - r / 2 * (y**2 / variance_y + p**2 / variance_p)
+    return _Side(r[:, 0], np.where(defined, phi, 0.0))
 
 
 def _smoothed(
@@ -330,16 +353,35 @@ def _combine(
     return math.sqrt(value), float(value**2 / squares)
 
 
-def _wanted(df: float, confidence: float) -> float:
+def _lend(of_seeds: list[tuple[_Variance, _Variance]]) -> list[tuple[_Variance, _Variance]]:
+    """Return the terms of both runs, the one with fewer seeds helped by the other.
+
+    Two seeds often lie close together by chance, and weigh most beside a run of many. Their spread
+    is taken to be no less than that of the seeds of both runs pooled.
+    """
+    if len(of_seeds) < 2 or of_seeds[0][0].df == of_seeds[1][0].df:
+        return of_seeds
+    own = [seeds.value * (seeds.df + 1) for seeds, _ in of_seeds]  # variance of a single seed
+    df = sum(seeds.df for seeds, _ in of_seeds)
+    pooled = sum(value * seeds.df for value, (seeds, _) in zip(own, of_seeds, strict=True)) / df
+    fewer = min((0, 1), key=lambda side: of_seeds[side][0].df)
+    if own[fewer] < pooled:
+        seeds, both = of_seeds[fewer]
+        of_seeds = list(of_seeds)
+        of_seeds[fewer] = _Variance(pooled / (seeds.df + 1), df), both
+    return of_seeds
+
+
+def _wanted(df: float, level: float) -> float:
     """Return how many standard errors a difference must measure to be told with 80% power."""
-    return float(stats.t.ppf((1 + confidence) / 2, df) + stats.t.ppf(POWER, df))
+    return float(stats.t.isf(level / 2, df) + stats.t.ppf(POWER, df))
 
 
 def _plan(
     facts: dict,
     sentences: _Variance,
     of_seeds: list[tuple[_Variance, _Variance]],
-    confidence: float,
+    level: float,
 ) -> tuple[int | None, int | None]:
     """Return seeds on each side, and sentences, that would tell the observed difference.
 
@@ -362,7 +404,7 @@ def _plan(
             crossed += both_now.value
         of_sentences = shared / more + crossed if terms else sentences.value / more
         se, df = _combine(_Variance(of_sentences, sentences.df * more), terms)
-        return abs(facts["estimate"]) >= _wanted(df, confidence) * se
+        return abs(facts["estimate"]) >= _wanted(df, level) * se
 
     seeds_needed = None
     if len(counts) == 2:

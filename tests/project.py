@@ -25,7 +25,6 @@ MINIATURE = {
     "seeds": [1, 2],
     "tokenize.max_length": 32,
     "train.epochs": 2,
-    "evaluate.bootstrap_samples": 200,
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,

@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, against resampling done plainly, and against arithmetic by hand."""
+"""Scores against scikit-learn and against arithmetic by hand, and what is written of them."""
 
 import csv
 import json
@@ -15,108 +15,13 @@ from transformers import AutoModelForSequenceClassification
 
 from stages import encoders, evaluate, files, parse, split, tokenize, train
 from stages.errors import BertlineError
+from stages.statistics import Interval
 from tests import tiny
 from tests.command import call, write_params
 
 SETS = {"in_domain_train": 60, "in_domain_dev": 37, "out_of_domain_dev": 20}
-OPTIONS = evaluate.Evaluate(batch_size=32, bootstrap_samples=2000, confidence=0.95, seed=42)
+OPTIONS = evaluate.Evaluate(batch_size=32, confidence=0.95, threshold="half", temperature="none")
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        # (2 * 1 - 1 * 1) / sqrt(3 * 3 * 2 * 2) = 1 / 6
-        pytest.param((2, 1, 1, 1), 1 / 6, id="by-hand"),
-        # (90 * 1 - 4 * 5) / sqrt(94 * 95 * 5 * 6) = 70 / sqrt(267,900)
-        pytest.param((90, 4, 5, 1), 70 / 267_900**0.5, id="unbalanced"),
-        pytest.param((5, 0, 0, 5), 1.0, id="all-right"),
-        pytest.param((0, 5, 5, 0), -1.0, id="all-wrong"),
-        pytest.param((7, 3, 0, 0), 0.0, id="one-prediction"),
-        pytest.param((7, 0, 3, 0), 0.0, id="one-class"),
-        pytest.param((0, 0, 0, 0), 0.0, id="nothing"),
-        # 4 factors of 2e9 leave the range of 64-bit integers
-        pytest.param((10**9, 10**9, 10**9, 10**9), 0.0, id="large"),
-    ],
-)
-def test_mcc_of_counts_by_hand(counts, expected):
-    assert float(evaluate.mcc_of_counts(*counts)) == pytest.approx(expected)
-
-
-def test_mcc_of_counts_agrees_with_scikit_learn_on_random_tables():
-    random = np.random.default_rng(0)
-    labels = random.integers(0, 2, size=(50, 30))
-    predicted = random.integers(0, 2, size=(50, 30))
-    predicted[:5] = 1  # undefined ones are among them
-
-    found = evaluate.mcc_of_counts(
-        (labels * predicted).sum(axis=1),
-        ((1 - labels) * predicted).sum(axis=1),
-        (labels * (1 - predicted)).sum(axis=1),
-        ((1 - labels) * (1 - predicted)).sum(axis=1),
-    )
-
-    expected = [matthews_corrcoef(*pair) for pair in zip(labels, predicted, strict=True)]
-    assert found == pytest.approx(expected)
-
-
-def models_of_quality(labels: np.ndarray, *right: float) -> np.ndarray:
-    """Return predictions, a row per model, that are right with these probabilities."""
-    random = np.random.default_rng(3)
-    return np.array(
-        [np.where(random.random(len(labels)) < share, labels, 1 - labels) for share in right]
-    )
-
-
-@pytest.mark.parametrize("right", [(0.8,), (0.8, 0.6, 0.75)], ids=["one-model", "three-models"])
-def test_bootstrap_interval_is_that_of_plain_resampling(right):
-    labels = np.random.default_rng(1).integers(0, 2, size=120)
-    predicted = models_of_quality(labels, *right)
-
-    found = evaluate.bootstrap_mcc(labels, predicted, samples=8000, confidence=0.9, seed=5)
-
-    random = np.random.default_rng(9)
-    means = []
-    for _ in range(1500):
-        rows = random.integers(0, len(labels), size=len(labels))
-        # MCC is Pearson's correlation of two binary variables.
-        means.append(np.corrcoef(labels[rows], predicted[:, rows])[0, 1:].mean())
-    # The standard error of a 5 % quantile of 1,500 draws is about
-    # sqrt(0.05 * 0.95 / 1500) / density = 0.0056 / (0.10 / SD) = 0.056 SD; 0.02 is over 4 of them.
-    assert found == pytest.approx(np.quantile(means, [0.05, 0.95]), abs=0.02)
-
-
-def test_bootstrap_interval_is_the_same_for_the_same_seed_and_order_free():
-    labels = np.random.default_rng(1).integers(0, 2, size=50)
-    predicted = models_of_quality(labels, 0.7)
-    shuffled = np.random.default_rng(2).permutation(50)
-    draw = {"samples": 500, "confidence": 0.95}
-
-    first = evaluate.bootstrap_mcc(labels, predicted, seed=1, **draw)
-
-    assert evaluate.bootstrap_mcc(labels, predicted, seed=1, **draw) == first
-    assert evaluate.bootstrap_mcc(labels[shuffled], predicted[:, shuffled], seed=1, **draw) == first
-    assert evaluate.bootstrap_mcc(labels, predicted, seed=2, **draw) != first
-
-
-def test_bootstrap_interval_narrows_with_the_confidence_and_holds_the_score():
-    labels = np.random.default_rng(1).integers(0, 2, size=200)
-    predicted = models_of_quality(labels, 0.8)
-    draw = {"samples": 2000, "seed": 1}
-
-    wide = evaluate.bootstrap_mcc(labels, predicted, confidence=0.99, **draw)
-    narrow = evaluate.bootstrap_mcc(labels, predicted, confidence=0.5, **draw)
-
-    mcc = matthews_corrcoef(labels, predicted[0])
-    assert wide[0] < narrow[0] < mcc < narrow[1] < wide[1]
-
-
-def test_bootstrap_of_a_constant_prediction_is_zero():
-    labels = np.array([0, 1, 1, 1])
-
-    assert evaluate.bootstrap_mcc(
-        labels, np.ones((1, 4), dtype=int), samples=200, confidence=0.95, seed=1
-    ) == (0.0, 0.0)
 
 
 def test_score_agrees_with_scikit_learn():
@@ -149,7 +54,7 @@ def test_score_by_hand():
 
 def test_batches_follow_the_order_of_the_set_and_end_with_a_short_one():
     labels = np.array([1, 0, 1, 0, 1, 1, 0])
-    right = np.array([0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.9])
+    right = np.array([1, 0, 1, 0, 1, 1, 1])
 
     found = list(evaluate.batches("dev", labels, {7: right, 8: 1 - right}, 3))
 
@@ -179,14 +84,17 @@ def test_number_of_batches(sentences, size, batches):
 
 
 def rows_of_scores(labels: np.ndarray, *models: np.ndarray) -> pd.DataFrame:
-    rows = evaluate.score_set(
-        "dev",
-        labels,
-        {f"seed {number}": values for number, values in enumerate(models, start=1)},
-        {evaluate.MAJORITY: np.full(len(labels), 0.7), evaluate.TFIDF: models[0]},
-        OPTIONS,
-    )
-    return pd.DataFrame(rows, columns=list(evaluate.SCORES))
+    return score_models(labels, *models)[0]
+
+
+def score_models(
+    labels: np.ndarray, *models: np.ndarray, pairs: list[int] | None = None
+) -> tuple[pd.DataFrame, Interval]:
+    seeds = {f"seed {number}": values for number, values in enumerate(models, start=1)}
+    baselines = {evaluate.MAJORITY: np.full(len(labels), 0.7), evaluate.TFIDF: models[0]}
+    rows = pd.DataFrame({"label": labels, "pair": range(len(labels)) if pairs is None else pairs})
+    scores, interval = evaluate.score_set("dev", rows, seeds | baselines, {}, OPTIONS.confidence)
+    return pd.DataFrame(scores, columns=list(evaluate.SCORES)), interval
 
 
 def test_mean_and_spread_are_over_the_seeds():
@@ -195,8 +103,8 @@ def test_mean_and_spread_are_over_the_seeds():
     bad = good.copy()
     bad[:6] = 1 - bad[:6]
 
-    scores = rows_of_scores(labels, good, bad)
-    summary = evaluate.summarize(scores, seeds=2)
+    scores, interval = score_models(labels, good, bad)
+    summary = evaluate.summarize(scores, {"dev": interval})
 
     one, two = scores["mcc"][:2]
     assert one == pytest.approx(1.0)
@@ -208,15 +116,20 @@ def test_mean_and_spread_are_over_the_seeds():
     # SD of two numbers, with n - 1: their distance over the square root of 2.
     assert summary["dev"]["mcc_sd"] == pytest.approx((one - two) / 2**0.5, abs=1e-4)
     assert summary["dev"]["mcc_low"] < summary["dev"]["mcc"] <= summary["dev"]["mcc_high"]
+    assert summary["dev"]["mcc_min"] == pytest.approx(two, abs=1e-4)
+    assert summary["dev"]["mcc_max"] == 1.0
 
 
 def test_one_seed_has_no_spread():
     labels = np.array([1, 0, 1, 0])
 
-    scores = rows_of_scores(labels, np.array([0.9, 0.1, 0.9, 0.9]))
-    summary = evaluate.summarize(scores, seeds=1)
+    scores, interval = score_models(labels, np.array([0.9, 0.1, 0.9, 0.9]))
+    summary = evaluate.summarize(scores, {"dev": interval})
 
     assert summary["dev"]["mcc_sd"] is None
+    assert summary["dev"]["se_seeds"] is None
+    assert summary["dev"]["ensemble_mcc"] is None
+    assert summary["dev"]["se_sentences"] > 0
     by_model = scores.set_index("model")["mcc"]
     assert by_model["seed 1"] == by_model[evaluate.MEAN]
 
@@ -227,7 +140,8 @@ def test_majority_class_scores_no_mcc_and_the_share_of_the_larger_class():
     scores = rows_of_scores(labels, np.linspace(0, 1, 10)).set_index("model")
 
     majority = scores.loc[evaluate.MAJORITY]
-    assert (majority["mcc"], majority["mcc_low"], majority["mcc_high"]) == (0.0, 0.0, 0.0)
+    assert majority["mcc"] == 0.0
+    assert np.isnan(majority["mcc_low"]) and np.isnan(majority["mcc_high"])
     assert majority["accuracy"] == pytest.approx(0.7)
     assert majority["f1"] == pytest.approx(2 * 0.7 / 1.7)  # precision 0.7, recall 1
 
@@ -268,7 +182,7 @@ def test_prediction_does_not_depend_on_padding_or_order(classifier, monkeypatch)
     assert together == pytest.approx(alone, abs=1e-6)
     with torch.inference_mode():
         logits = [classifier(input_ids=torch.tensor(row)[None]).logits[0] for row in ids]
-    expected = [torch.softmax(row, dim=0)[1].item() for row in logits]
+    expected = [(row[1] - row[0]).item() for row in logits]
     assert together == pytest.approx(expected, abs=1e-6)
     assert len(set(expected)) == len(expected)
 
@@ -286,7 +200,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
             "train.learning_rate": 1e-3,
             "train.precision": "fp32",
             "train.threads": 1,
-            "evaluate.bootstrap_samples": 200,
             "evaluate.batch_size": 16,
         },
     )
@@ -345,7 +258,9 @@ def test_probabilities_are_those_of_the_seed_s_own_model(run, trained):
         of_seed = table[table["seed"] == seed]
         ids = tokens.loc[of_seed["id"], "input_ids"].tolist()
         expected = evaluate.predict(model, ids, 0, CPU)
-        assert of_seed["probability"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert of_seed["logit"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        probability = 1 / (1 + np.exp(-expected))
+        assert of_seed["probability"].to_numpy() == pytest.approx(probability, abs=1e-6)
 
 
 def test_tables_and_summary_agree_with_the_predictions(run):
@@ -354,18 +269,22 @@ def test_tables_and_summary_agree_with_the_predictions(run):
     table = files.read_table(folder / "predictions" / "predictions.parquet")
     scores = pd.read_csv(folder / "plots" / "scores.csv")
     assert tuple(scores.columns) == evaluate.SCORES
-    models = ["seed 3", "seed 5", evaluate.MEAN, evaluate.MAJORITY, evaluate.TFIDF]
+    models = ["seed 3", "seed 5", evaluate.MEAN]
+    models += [evaluate.ENSEMBLE, evaluate.MAJORITY, evaluate.TFIDF]
     for name, rows in scores.groupby("set", sort=False):
         assert rows["model"].tolist() == models
-        assert (rows["mcc_low"] <= rows["mcc_high"]).all()
+        bounds = rows[["mcc_low", "mcc_high"]].dropna()
+        assert (bounds["mcc_low"] <= bounds["mcc_high"]).all()
+        sets = evaluate.DEV_SETS if name == evaluate.BOTH else (name,)
         for seed in (3, 5):
-            chosen = table[(table["set"] == name) & (table["seed"] == seed)]
+            chosen = table[table["set"].isin(sets) & (table["seed"] == seed)]
             mcc = matthews_corrcoef(chosen["label"], chosen["predicted"])
             found = rows.set_index("model").loc[f"seed {seed}", "mcc"]
             assert found == pytest.approx(mcc, abs=1e-6)
-            assert mcc_of_confusion(folder, name, seed) == pytest.approx(mcc)
+            if name != evaluate.BOTH:
+                assert mcc_of_confusion(folder, name, seed) == pytest.approx(mcc)
     summary = json.loads((folder / "metrics.json").read_text())
-    assert list(summary) == ["validation", "in_domain_dev", "out_of_domain_dev"]
+    assert list(summary) == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
     for name, figures in summary.items():
         mean = scores[(scores["set"] == name) & (scores["model"] == evaluate.MEAN)].iloc[0]
         assert figures["mcc"] == pytest.approx(mean["mcc"], abs=1e-4)
@@ -406,7 +325,7 @@ def test_same_inputs_give_the_same_bytes(run):
     first, again = run("first"), run("again")
 
     names = [path.relative_to(first) for path in sorted(first.rglob("*")) if path.is_file()]
-    assert len(names) == 10  # params, metrics, predictions, protocol, 3 tables, 3 confusions
+    assert len(names) == 11  # params, metrics, predictions, protocol, 4 tables, 3 confusions
     for name in names:
         assert (again / name).read_bytes() == (first / name).read_bytes(), name
 
@@ -465,3 +384,129 @@ def test_baseline_does_not_depend_on_the_threads_of_linear_algebra():
             found.append(fitted.predict_proba(table["text"]))
 
     assert found[0].tobytes() == found[1].tobytes()
+
+
+def pretend(*, validation: int = 40, seeds: int = 2) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return sentences of a validation fold and a test set, and logits that are shifted by 1."""
+    random = np.random.default_rng(8)
+    labels = random.integers(0, 2, size=100)
+    folds = ["validation"] * validation + ["dev"] * (100 - validation)
+    rows = pd.DataFrame({"label": labels, "fold": folds})
+    logits = {
+        f"seed {seed}": (4 * labels - 1 + random.normal(size=100)).astype(np.float32)
+        for seed in range(seeds)
+    }
+    return rows, logits
+
+
+def choosing(**changes: str) -> evaluate.Evaluate:
+    return OPTIONS.model_copy(update=changes)
+
+
+def test_nothing_is_chosen_unless_asked_for():
+    rows, logits = pretend()
+
+    probabilities, made = evaluate.decide(rows, logits, np.full(100, 0.6), OPTIONS)
+
+    assert list(made) == ["seed 0", "seed 1", evaluate.ENSEMBLE, evaluate.TFIDF]
+    assert set(made.values()) == {evaluate.Decision(0.5, 1.0)}
+    expected = np.mean([1 / (1 + np.exp(-values)) for values in logits.values()], axis=0)
+    assert probabilities[evaluate.ENSEMBLE] == pytest.approx(expected, abs=1e-6)
+
+
+def test_threshold_is_chosen_for_each_model_on_validation_alone():
+    rows, logits = pretend()
+    spoiled = rows.assign(label=np.where(rows["fold"] == "dev", 0, rows["label"]))
+
+    found = [
+        evaluate.decide(table, logits, np.linspace(0, 1, 100), choosing(threshold="validation"))[1]
+        for table in (rows, spoiled)
+    ]
+
+    assert found[0] == found[1]
+    for seed, values in logits.items():
+        # Acceptable logits lie about 3, others about -1: a threshold between suits better than 0.
+        assert found[0][seed].threshold > 0.5
+        held = (rows["fold"] == "validation").to_numpy()
+        chosen = values[held] > np.log(found[0][seed].threshold / (1 - found[0][seed].threshold))
+        half = values[held] > 0
+        labels = rows["label"][held]
+        assert matthews_corrcoef(labels, chosen) >= matthews_corrcoef(labels, half)
+
+
+def test_temperature_changes_probabilities_and_no_label():
+    rows, logits = pretend()
+    sharp = {seed: 5 * values for seed, values in logits.items()}
+
+    scaled, made = evaluate.decide(
+        rows, sharp, np.full(100, 0.6), choosing(temperature="validation")
+    )
+    plain, _ = evaluate.decide(rows, sharp, np.full(100, 0.6), OPTIONS)
+
+    for seed in logits:
+        assert made[seed].temperature > 1  # five times too confident
+        assert ((scaled[seed] > 0.5) == (plain[seed] > 0.5)).all()
+        assert np.abs(scaled[seed] - 0.5).mean() < np.abs(plain[seed] - 0.5).mean()
+
+
+@pytest.mark.parametrize("name", ["threshold", "temperature"])
+def test_choosing_without_a_validation_fold_is_refused(name):
+    rows, logits = pretend(validation=0)
+
+    with pytest.raises(BertlineError, match=rf"evaluate\.{name} is validation, and .* is 0"):
+        evaluate.decide(rows, logits, np.full(100, 0.6), choosing(**{name: "validation"}))
+
+
+def test_chosen_thresholds_and_temperatures_are_written_and_used(run):
+    folder = run(threshold="validation", temperature="validation")
+
+    made = pd.read_csv(folder / "plots" / "decisions.csv").set_index("model")
+    table = files.read_table(folder / "predictions" / "predictions.parquet")
+    for seed in (3, 5):
+        rows = table[table["seed"] == seed]
+        decision = made.loc[f"seed {seed}"]
+        probability = 1 / (1 + np.exp(-rows["logit"].astype(float) / decision["temperature"]))
+        assert rows["probability"].to_numpy() == pytest.approx(probability, abs=1e-6)
+        assert (rows["predicted"] == (rows["probability"] > decision["threshold"])).all()
+    protocol = json.loads((folder / "plots" / "protocol.json").read_text())
+    assert (protocol["threshold"], protocol["temperature"]) == ("validation", "validation")
+
+
+def test_both_dev_sets_together_are_a_set_of_their_own():
+    folds = pd.Series(["validation", "in_domain_dev", "out_of_domain_dev", "in_domain_dev"])
+
+    sets = evaluate.list_sets(folds)
+
+    assert {name: place.tolist() for name, place in sets.items()} == {
+        "validation": [0],
+        "in_domain_dev": [1, 3],
+        "out_of_domain_dev": [2],
+        "both_dev": [1, 3, 2],
+    }
+    assert "both_dev" not in evaluate.list_sets(folds[:2])
+
+
+def test_set_with_the_name_of_both_is_refused():
+    folds = pd.Series(["in_domain_dev", "out_of_domain_dev", "both_dev"])
+
+    with pytest.raises(BertlineError, match="a set is called both_dev, which is the name for"):
+        evaluate.list_sets(folds)
+
+
+def test_minimal_pairs_are_told_by_the_id_of_their_first_sentence():
+    rows = pd.DataFrame({"id": ["a:1", "a:2", "a:3"], "pair": ["Any text.", "other", "Any text."]})
+
+    assert evaluate.first_of_pairs(rows).tolist() == ["a:1", "a:2", "a:1"]
+
+
+def test_interval_takes_the_two_of_a_pair_as_one():
+    labels = np.array([1, 0] * 30)
+    # Pairs are right or wrong together.
+    right = np.repeat(np.random.default_rng(1).random(30) < 0.7, 2)
+    values = np.where(right, labels, 1 - labels).astype(float)
+
+    alone, paired = (
+        score_models(labels, values, pairs=pairs)[1] for pairs in (None, np.arange(60) // 2)
+    )
+
+    assert paired.high - paired.low > 1.2 * (alone.high - alone.low)

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import params, sources
+from stages import compare, params, sources
 from stages.corpora import cola, newsgroups, table
 from stages.corpora.rows import decode
 from stages.errors import BertlineError
@@ -338,3 +338,29 @@ class TestSources:
         returns_or_explains(lambda: sources.load_fetch("mine", "backbone", path))
         returns_or_explains(lambda: sources.load_fetch("mien", "backbone", path))
         returns_or_explains(lambda: sources.kinds_serving("documents", path))
+
+
+class TestPredictions:
+    @fuzzed
+    @given(BYTES)
+    def test_any_bytes_are_predictions_or_a_sentence(self, content):
+        found = returns_or_explains(lambda: compare.read_confusion(content, "a.csv", ""))
+
+        assert found is None or found.predicted.shape == (len(found.seeds), len(found.ids))
+
+    @fuzzed
+    @given(
+        st.dictionaries(CELL, st.sampled_from(compare.LABELS), min_size=1),
+        st.integers(1, 3),
+    )
+    def test_predictions_that_were_written_are_read_back(self, rows, seeds):
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(compare.COLUMNS)
+        for seed in range(seeds):
+            writer.writerows([seed, name, name, label, label] for name, label in rows.items())
+
+        found = compare.read_confusion(stream.getvalue().encode(), "a.csv", "")
+
+        assert found.ids == list(rows)
+        assert (found.predicted == found.labels).all() and len(found.seeds) == seeds

@@ -93,7 +93,17 @@ def test_key_figures_stand_beside_baselines_and_spread(tmp_path):
     assert f"{mean['mcc']:.3f}" in page.text
     assert f"{mean['mcc_low']:.3f} to {mean['mcc_high']:.3f}" in page.text
     assert f"{loaded.summary['out_of_domain_dev']['mcc_sd']:.3f}" in page.text
-    for part in ("0.240", "95% interval", "MCC, mean of 3 seeds", "MCC of majority", "516"):
+    lowest, highest = (loaded.summary["both_dev"][key] for key in ("mcc_min", "mcc_max"))
+    assert f"{lowest:.3f} to {highest:.3f}" in page.text
+    for part in (
+        "0.240",
+        "1,043",
+        "MCC of their ensemble",
+        "95% interval",
+        "MCC, mean of 3 seeds",
+        "MCC of majority",
+        "516",
+    ):
         assert part in page.text
 
 
@@ -103,7 +113,10 @@ def test_protocol_in_plain_words(tmp_path):
     assert "3 models were trained on 7,695 sentences, one for each of the seeds 1, 2, 3." in text
     assert "in_domain_dev, out_of_domain_dev: published as they are" in text
     assert "validation was held out of the training set" in text
-    assert "95% of the scores that the same trained models get on resampled sentences" in text
+    assert "Made so that in 95% of all cases it holds the true mean: that of all seeds" in text
+    assert "both_dev is the in-domain and the out-of-domain dev set together" in text
+    assert "from the sentences and from the seeds: in_domain_dev 0.028 and 0.011" in text
+    assert "more than one half, for every model; nothing was chosen" in text
     assert "synthetic" in text
 
 
@@ -112,6 +125,16 @@ def test_one_seed_is_said_to_tell_no_spread(tmp_path):
 
     assert "One model was trained on 7,695 sentences, with seed 5." in text
     assert "validation was held out" not in text
+    assert "What another seed would give is not in it" in text
+    assert "ensemble" not in text
+
+
+def test_what_was_chosen_on_validation_is_said_with_its_values(tmp_path):
+    text = Page(build(tmp_path, seeds=(1, 2), chosen="validation")).text
+
+    assert "highest MCC on validation, whose own score is therefore too good" in text
+    assert "For the seeds: 0.620, 0.620." in text
+    assert "by which logits are divided, of least loss on validation. For the seeds: 1.700" in text
 
 
 def test_table_of_topics_has_outliers_apart_and_the_rest_summed(tmp_path):

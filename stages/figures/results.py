@@ -16,6 +16,8 @@ OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
 VALIDATION = "validation"  # the fold that `split` holds out of the training set; no test set
 TRAINING = "train"
 MEAN = "mean of seeds"
+ENSEMBLE = "ensemble of seeds"
+BOTH = "both_dev"  # CoLA's dev sets together, which others quote as the GLUE dev set
 TFIDF = "TF-IDF + logistic regression"
 MAJORITY = "majority class"
 LABELS = ("acceptable", "unacceptable")
@@ -44,7 +46,8 @@ BATCHES = {
     "sentences": "int64",
     "mcc": "float64",
 }
-CONFUSION = {"seed": "int64", "actual": "str", "predicted": "str"}
+CONFUSION = {"seed": "int64", "id": "str", "pair": "str", "actual": "str", "predicted": "str"}
+DECISIONS = {"model": "str", "threshold": "float64", "temperature": "float64"}
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -56,12 +59,15 @@ class Acceptability:
     title: str  # of the data set; it says "synthetic" where it is
     backbone: str
     confidence: float  # coverage of the intervals
+    threshold: str  # half, or validation where thresholds were chosen
+    temperature: str  # none, or validation
     folds: dict[str, dict[str, Any]]  # sentences and acceptable_share of each fold
     shared: dict[str, int]  # sentences that occur in two folds, by the folds' names
     summary: dict[str, dict[str, Any]]  # evaluate.json
     scores: pd.DataFrame
     curves: pd.DataFrame
     batches: pd.DataFrame
+    decisions: pd.DataFrame
     confusion: dict[str, pd.DataFrame]
 
     @property
@@ -71,8 +77,8 @@ class Acceptability:
 
     @property
     def test_sets(self) -> list[str]:
-        """The sets that no training decision saw; the validation fold if there is none."""
-        return [name for name in self.sets if name != VALIDATION] or self.sets
+        """The single sets that no training decision saw; the validation fold if there is none."""
+        return [name for name in self.sets if name not in (VALIDATION, BOTH)] or self.sets
 
     @property
     def seeds(self) -> list[int]:
@@ -149,14 +155,19 @@ def load_acceptability(metrics: Path) -> Acceptability:
         title=_named(metrics / "parse" / "sentences.json", "title"),
         backbone=_named(metrics / "download" / "backbone.json", "source"),
         confidence=_value(protocol, "confidence", plots / "protocol.json"),
+        threshold=_value(protocol, "threshold", plots / "protocol.json"),
+        temperature=_value(protocol, "temperature", plots / "protocol.json"),
         folds=_value(split, "folds", metrics / "split.json"),
         shared=split.get("shared_sentences", {}),
         summary=summary,
         scores=scores,
         curves=read_csv(plots / "learning_curves.csv", CURVES),
         batches=read_csv(plots / "mcc_per_batch.csv", BATCHES),
+        decisions=read_csv(plots / "decisions.csv", DECISIONS),
         confusion={
-            name: read_csv(plots / "confusion" / f"{name}.csv", CONFUSION) for name in names
+            name: read_csv(plots / "confusion" / f"{name}.csv", CONFUSION)
+            for name in names
+            if name != BOTH
         },
     )
 

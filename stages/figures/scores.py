@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.figures import style
-from stages.figures.results import MAJORITY, MEAN, TFIDF, Acceptability
+from stages.figures.results import ENSEMBLE, MAJORITY, MEAN, TFIDF, Acceptability
 
 WIDTH = 9.0  # inches
 PANELS = 3  # side by side
@@ -22,10 +22,10 @@ def draw(results: Acceptability) -> Figure:
     """Return the figure: a panel for each set, a row for each model."""
     names = list(results.sets)
     rows = list(list_rows(results))
-    columns = min(PANELS, len(names))
+    columns = 2 if len(names) == 4 else min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
-    spread = f"Lines are {results.coverage} bootstrap intervals over a set's sentences"
-    note = f"{spread}, the trained models held fixed."
+    several = "; that of the mean, for other seeds as well" if len(results.seeds) > 1 else ""
+    note = f"Lines are {results.coverage} intervals for other sentences of the kind{several}."
     figure = style.new_figure(
         WIDTH if columns > 1 else WIDTH * 0.6,
         lines * (len(rows) * ROW_HEIGHT + FRAME_HEIGHT),
@@ -59,6 +59,8 @@ def list_rows(results: Acceptability) -> Iterator[tuple[str, list[str]]]:
     else:
         for seed in seeds:
             yield seed, [seed]
+    if len(seeds) > 1:
+        yield ENSEMBLE, [ENSEMBLE]
     yield TFIDF, [TFIDF]
     yield MAJORITY, [MAJORITY]
 
@@ -100,6 +102,7 @@ def draw_model(axes: Axes, place: int, row: pd.Series, *, several: bool) -> None
     """Draw one model's dot and interval in the row `place`, the dot alone where it has company."""
     marker, size, colour = {
         MEAN: ("D", 52, style.MODEL),
+        ENSEMBLE: ("^", 44, style.MODEL),
         TFIDF: ("s", 40, style.BASELINE),
         MAJORITY: ("x", 40, style.MAJORITY),
     }.get(row["model"], ("o", 32, style.MODEL))

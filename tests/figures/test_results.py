@@ -15,7 +15,7 @@ def test_results_say_where_they_come_from(acceptability):
     loaded = acceptability(seeds=(3, 1))
 
     assert loaded.seeds == [3, 1]
-    assert loaded.sets == ["validation", "in_domain_dev", "out_of_domain_dev"]
+    assert loaded.sets == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
     assert loaded.test_sets == ["in_domain_dev", "out_of_domain_dev"]
     assert loaded.coverage == "95%"
     space = "\N{NO-BREAK SPACE}"

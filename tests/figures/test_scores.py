@@ -4,7 +4,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from stages.figures import scores, style
-from stages.figures.results import MAJORITY, MEAN, TFIDF
+from stages.figures.results import ENSEMBLE, MAJORITY, MEAN, TFIDF
 
 
 def rows_of(axes) -> list[str]:
@@ -22,16 +22,18 @@ def test_a_panel_for_each_set_and_a_row_for_each_model(acceptability):
         "validation",
         "in_domain_dev",
         "out_of_domain_dev",
+        "both_dev",
     ]
     assert rows_of(panels[0]) == [
         "mean of 3 seeds",
         "seed 1",
         "seed 2",
         "seed 3",
+        "ensemble of seeds",
         "TF-IDF + logistic regression",
         "majority class",
     ]
-    assert [len(numbers_of(axes)) for axes in panels] == [6, 6, 6]
+    assert [len(numbers_of(axes)) for axes in panels] == [7, 7, 7, 7]
 
 
 def test_mean_has_its_interval_and_its_number(acceptability):
@@ -79,7 +81,13 @@ def test_missing_interval_leaves_the_dot(acceptability):
 def test_heading_says_data_backbone_seeds_and_coverage(acceptability):
     says = scores.draw(acceptability()).get_label()
 
-    for part in ("synthetic", "minilm", "3\N{NO-BREAK SPACE}seeds", "95% bootstrap intervals"):
+    for part in (
+        "synthetic",
+        "minilm",
+        "3\N{NO-BREAK SPACE}seeds",
+        "95% intervals",
+        "for other seeds as well",
+    ):
         assert part in says
 
 
@@ -101,16 +109,18 @@ def intervals_of(axes) -> list[tuple[float, float]]:
 
 def test_every_dot_and_interval_is_at_the_stored_numbers_of_its_row(acceptability):
     results = acceptability(seeds=(1, 2, 3))
-    models = [MEAN, "seed 1", "seed 2", "seed 3", TFIDF, MAJORITY]
+    models = [MEAN, "seed 1", "seed 2", "seed 3", ENSEMBLE, TFIDF, MAJORITY]
 
     panels = scores.draw(results).axes
 
     for axes, name in zip(panels, results.sets, strict=True):
         rows = [results.score(name, model) for model in models]
         assert dots_of(axes) == [(row["mcc"], place) for place, row in enumerate(rows)]
-        assert intervals_of(axes) == [(row["mcc_low"], row["mcc_high"]) for row in rows]
+        # A model that always answers the same has an MCC of 0, and no interval.
+        bounds = [(row["mcc_low"], row["mcc_high"]) for row in rows[:-1]]
+        assert intervals_of(axes) == bounds
         low, high = axes.get_xlim()
-        assert all(low < row["mcc_low"] and row["mcc_high"] < high for row in rows)
+        assert all(low < first and last < high for first, last in bounds)
 
 
 def test_one_seed_has_three_rows_with_a_dot_each(acceptability):
@@ -123,5 +133,5 @@ def test_one_seed_has_three_rows_with_a_dot_each(acceptability):
 def test_seeds_that_share_a_row_have_dots_without_intervals_or_numbers(acceptability):
     (axes,) = scores.draw(acceptability(seeds=range(13), sets={"test": 64})).axes
 
-    assert [place for _, place in dots_of(axes)] == [0, *[1] * 13, 2, 3]
-    assert (len(intervals_of(axes)), len(numbers_of(axes))) == (3, 3)
+    assert [place for _, place in dots_of(axes)] == [0, *[1] * 13, 2, 3, 4]
+    assert (len(intervals_of(axes)), len(numbers_of(axes))) == (3, 4)

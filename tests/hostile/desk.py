@@ -54,7 +54,6 @@ SMALL = {
     "train.epochs": 1,
     "train.precision": "fp32",
     "train.threads": 1,
-    "evaluate.bootstrap_samples": 100,
     "embed.precision": "fp32",
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,

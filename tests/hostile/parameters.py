@@ -28,6 +28,12 @@ def without_validation(desk: Desk) -> None:
     desk.change_table("folds/folds.parquet", lambda rows: rows.replace("validation", "train"))
 
 
+def choose_without_validation(desk: Desk, name: str) -> None:
+    """Ask evaluate to choose on a fold that is not there."""
+    desk.parameters({f"evaluate.{name}": "validation"})
+    desk.change_table("folds/folds.parquet", lambda rows: rows.replace("validation", "train"))
+
+
 def file(name: str, message: str, content: bytes | str, make: Callable[..., Case] = Case) -> Case:
     """Return a case of a whole params.yaml."""
     return make(name, "split", message, lambda desk: desk.write("params.yaml", content))
@@ -120,10 +126,29 @@ VALUES = [
     value("evaluate", "seeds-are-missing", "seeds", None, "seeds is missing"),
     value(
         "evaluate",
-        "unbounded-bootstrap",
-        "evaluate.bootstrap_samples",
-        2**60,
-        "less than or equal to 1000000",
+        "threshold-as-number",
+        "evaluate.threshold",
+        0.5,
+        "should be 'half' or 'validation'; found 0.5",
+    ),
+    value(
+        "evaluate",
+        "temperature-misspelt",
+        "evaluate.temperature",
+        "validaton",
+        r"should be 'none' or 'validation'; found 'validaton' \(did you mean `validation`\?\)",
+    ),
+    Case(
+        "threshold-without-validation",
+        "evaluate",
+        r"evaluate\.threshold is validation, and split\.validation is 0",
+        lambda desk: choose_without_validation(desk, "threshold"),
+    ),
+    Case(
+        "temperature-without-validation",
+        "evaluate",
+        r"evaluate\.temperature is validation, and split\.validation is 0",
+        lambda desk: choose_without_validation(desk, "temperature"),
     ),
     value(
         "embed",

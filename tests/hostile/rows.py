@@ -468,6 +468,14 @@ FOLDS = [
         ),
     ),
     Case(
+        "set-named-as-both-dev-sets",
+        "evaluate",
+        "a set is called both_dev, which is the name for in_domain_dev and out_of_domain_dev",
+        lambda desk: desk.change_table(
+            "folds/folds.parquet", lambda rows: rows.replace("validation", "both_dev")
+        ),
+    ),
+    Case(
         "history-is-empty",
         "evaluate",
         "history.csv cannot be read",
