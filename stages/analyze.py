@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field
 
-from stages import breakdown, calibration, console, files, overfitting, params
+from stages import breakdown, calibration, console, decisions, files, overfitting, params
 from stages.breakdown import Scored
 from stages.errors import BertlineError
 from stages.params import Section
@@ -34,7 +34,8 @@ from stages.receipt import receipt
 
 VALIDATION = "validation"
 DEV_SETS = {"in_domain_dev", "out_of_domain_dev"}
-BOTH, TOGETHER = "both_dev", "all test sets"  # as evaluate calls them, or a person's own sets
+# What all test sets together are called: as evaluate does, or for a person's own sets.
+BOTH, TOGETHER = "both_dev", "all test sets"
 LEVELS = ("major", "minor")
 LISTS = (list, np.ndarray)  # how pandas gives what Parquet holds as a list
 
@@ -176,6 +177,10 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
 
     tests = list_tests(rows)
     sets = [select(name, rows["set"] == name) for name in tests]
+    if TOGETHER in tests:
+        raise BertlineError(
+            f"a set is called {TOGETHER}, which is the name for all of them. Give it another name."
+        )
     if len(tests) > 1:
         name = BOTH if set(tests) == DEV_SETS else TOGETHER
         sets.append(select(name, rows["set"].isin(tests)))
@@ -233,7 +238,7 @@ def calibrate(
     states = [AS_TRAINED]
     if validation is not None:
         labels = validation.rows["label"].to_numpy()
-        temperatures = [calibration.fit_temperature(row, labels) for row in validation.logit]
+        temperatures = [decisions.fit_temperature(labels, row) for row in validation.logit]
         states.append(SCALED)
     measured, points = [], []
     sets = ([validation] if validation is not None else []) + [
@@ -263,7 +268,7 @@ def calibrate(
             bins = calibration.reliability(
                 np.stack(
                     [
-                        calibration.probability(row, temperature)
+                        decisions.probabilities_of(row, temperature).astype(np.float64)
                         for row, temperature in zip(test.logit, used, strict=True)
                     ]
                 ),

@@ -7,20 +7,16 @@ acceptable sentences (Naeini, Cooper and Hauskrecht 2015, AAAI, for a binary out
 positive by chance, the more so the fewer sentences a bin has: so the value that a perfectly
 calibrated model would get is simulated beside it, from the same probabilities.
 
-Temperature scaling divides the logit by one number T, chosen to maximise the likelihood of the
-validation fold (Guo, Pleiss, Sun and Weinberger 2017, ICML); T > 1 makes a model less sure. It
-changes no ranking, and no prediction at a threshold of .5.
+Temperature scaling divides the logit by one number, fitted on the validation fold (decisions.py);
+above 1 it makes a model less sure. It changes no ranking, and no prediction at a threshold of .5.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-# A model that is right about every sentence of the fold would have T = 0; beyond these T says
-# nothing any more.
-LEAST, MOST = 0.05, 20.0
-HALVINGS = 60  # of the range of log T: to the last digit of a float
+from stages import decisions
+
 CELLS = 10_000_000  # simulated labels that are in memory at once
 
 
@@ -41,33 +37,10 @@ class Measures:
     overconfidence: float
 
 
-def probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the probability of being acceptable from the logit, shape (n,)."""
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    # exp of a negative number only: no overflow
-    small = np.exp(-np.abs(scaled))
-    return np.where(scaled >= 0, 1 / (1 + small), small / (1 + small))
-
-
 def log_loss(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Return the mean negative log likelihood of labels (n,), 0 or 1."""
     margins = np.where(labels == 1, logits, -np.asarray(logits, dtype=np.float64)) / temperature
     return float(np.logaddexp(0.0, -margins).mean())
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the T from 0.05 to 20 with the least log loss of labels (n,), 0 or 1.
-
-    The loss is convex in 1 / T, so the sign of its slope says on which side the minimum is.
-    """
-    margins = np.where(labels == 1, logits, -np.asarray(logits, dtype=np.float64))
-    low, high = math.log(LEAST), math.log(MOST)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        # d loss / d (1 / T); negative if the model should be surer, that is T smaller
-        slope = -float((margins * probability(-margins, math.exp(middle))).mean())
-        low, high = (low, middle) if slope < 0 else (middle, high)
-    return math.exp((low + high) / 2)
 
 
 def bins_of(probabilities: np.ndarray, number: int) -> list[np.ndarray]:
@@ -113,7 +86,7 @@ def measure(
     seed: int,
 ) -> Measures:
     """Return the measures of one model's logits (n,) at a temperature, for labels (n,)."""
-    probabilities = probability(logits, temperature)
+    probabilities = decisions.probabilities_of(logits, temperature).astype(np.float64)
     chance = simulate_errors(probabilities, number=number, simulations=simulations, seed=seed)
     sure = np.maximum(probabilities, 1 - probabilities)
     accuracy = float(((probabilities > 0.5) == (labels == 1)).mean())

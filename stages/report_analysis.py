@@ -42,8 +42,9 @@ def failures(analysis: Analysis) -> str:
         f"<b>Small groups.</b> {found['too_small']} groups have fewer than "
         f"{protocol['smallest_group']} sentences. They are shown with hollow dots and wide "
         f"intervals, and say next to nothing.",
-        "<b>Errors and MCC.</b> A group in which nearly all sentences are acceptable has few "
-        "errors and a low MCC at once, since accepting everything is right there. Look at both.",
+        "<b>Errors and MCC.</b> Models accept most sentences, so a group with few acceptable ones "
+        "(such as sentences annotated for a violation) has many errors whatever its grammar, and "
+        "one with many has few. Look at its share of acceptable sentences and its MCC as well.",
         _annotations(analysis),
     ]
     return _items(items)

@@ -22,9 +22,12 @@ MINIATURE = {
     "inputs.documents": "tiny-documents",
     "inputs.backbone": "tiny-bert",
     "inputs.embedder": "tiny-bert",
+    "inputs.phenomena": "tiny-phenomena",
     "seeds": [1, 2],
     "tokenize.max_length": 32,
     "train.epochs": 2,
+    "analyze.smallest_group": 5,
+    "analyze.simulations": 100,
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
@@ -182,7 +185,7 @@ def copy_tracked(folder: Path) -> None:
 
 
 def write_sources(folder: Path) -> None:
-    """Add the miniature inputs to sources.yaml: three of a person's own, one generated."""
+    """Add the miniature inputs to sources.yaml: two of a person's own, two generated."""
     path = folder / "sources.yaml"
     yaml = YAML()
     table = yaml.load(path)
@@ -207,5 +210,12 @@ def write_sources(folder: Path) -> None:
             "sizes": {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60},
         },
         "parse": {"format": "cola"},
+    }
+    table["tiny-phenomena"] = {
+        "title": "The phenomena of these",
+        "roles": ["phenomena"],
+        "licence": "Apache-2.0",
+        "fetch": {"kind": "catalogue", "catalogue": "minimal-pairs"},
+        "parse": {"format": "source-list", "file": "phenomena.tsv"},
     }
     yaml.dump(table, path)

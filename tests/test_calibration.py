@@ -1,9 +1,9 @@
-"""Calibration: bins and errors by hand, the value by chance, temperatures that are recovered."""
+"""Calibration: bins and errors by hand, the value that chance gives, the diagram's bars."""
 
 import numpy as np
 import pytest
 
-from stages import calibration
+from stages import calibration, decisions
 from stages.calibration import bins_of, expected_error, simulate_errors
 
 
@@ -52,7 +52,7 @@ def test_simulation_in_pieces_is_the_same_as_in_one(monkeypatch):
 def test_a_calibrated_model_is_above_zero_by_chance_and_an_overconfident_one_beyond_it():
     random = np.random.default_rng(3)
     logits = random.normal(scale=2, size=2000)
-    labels = (random.random(2000) < calibration.probability(logits)).astype(int)
+    labels = (random.random(2000) < decisions.probabilities_of(logits)).astype(int)
     options = {"number": 10, "simulations": 300, "seed": 1}
 
     right = calibration.measure(logits, labels, temperature=1.0, **options)
@@ -63,13 +63,6 @@ def test_a_calibrated_model_is_above_zero_by_chance_and_an_overconfident_one_bey
     assert sure.ece > 2 * sure.ece_high
     assert sure.overconfidence > 0.05
     assert right.brier < sure.brier and right.loss < sure.loss
-
-
-def test_probability_of_extreme_logits_is_exact_and_silent():
-    with np.errstate(all="raise", under="ignore"):
-        found = calibration.probability(np.array([-1000.0, 0.0, 1000.0]))
-
-    assert found.tolist() == [0.0, 0.5, 1.0]
 
 
 def test_loss_by_hand():

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stages import compare, params, sources
-from stages.corpora import cola, newsgroups, table
+from stages.corpora import annotations, cola, newsgroups, table
 from stages.corpora.rows import decode
 from stages.errors import BertlineError
 from tests.command import PROJECT as ROOT
@@ -103,6 +103,42 @@ def damaged(data: st.DataObject, content: bytes) -> bytes:
     for place in data.draw(st.lists(places, max_size=8)):
         changed[place] = data.draw(st.integers(0, 255))
     return bytes(changed[: data.draw(st.one_of(st.just(len(content)), places))])
+
+
+class TestAnnotations:
+    @fuzzed
+    @given(BYTES, BYTES, st.booleans())
+    def test_any_bytes_are_rows_or_a_sentence(self, tmp_path, major, minor, header):
+        head = "\t".join([*annotations.COLUMNS, "Simple"]).encode() + b"\n" if header else b""
+        for name, content in zip(annotations.FILES.values(), (major, minor), strict=True):
+            (tmp_path / name).write_bytes(head + content)
+        (tmp_path / "list.tsv").write_bytes(b"source\tmajor\tdescription\n" * header + major)
+
+        returns_or_explains(lambda: annotations.read_cola(tmp_path, archive=None))
+        returns_or_explains(lambda: annotations.read_list(tmp_path, file="list.tsv"))
+
+    @fuzzed
+    @given(st.lists(st.tuples(st.sampled_from(["In", "Out"]), LABELS, CELL, LABELS), min_size=1))
+    def test_what_was_marked_comes_back(self, tmp_path, rows):
+        head = "\t".join([*annotations.COLUMNS, "Simple"])
+        lines = [head, *("\t".join(["s", *row]) for row in rows)]
+        for name in annotations.FILES.values():
+            (tmp_path / name).write_bytes(("\n".join(lines) + "\n").encode())
+
+        found = annotations.read_cola(tmp_path, archive=None).table
+
+        assert found["value"].tolist() == [row[2] for row in rows]
+        marked = [["Simple"] if row[3] == "1" else [] for row in rows]
+        assert found["major"].tolist() == found["minor"].tolist() == marked
+
+    @fuzzed
+    @given(st.data())
+    def test_a_damaged_archive_is_rows_or_a_sentence(self, tmp_path, data):
+        row = "\t".join([*annotations.COLUMNS, "Simple"]) + "\ns\tIn\t1\tThe lamp glows.\t0\n"
+        content = zipped([(name, row.encode()) for name in annotations.FILES.values()])
+        (tmp_path / "a.zip").write_bytes(damaged(data, content))
+
+        returns_or_explains(lambda: annotations.read_cola(tmp_path, archive="a.zip"))
 
 
 class TestTable:

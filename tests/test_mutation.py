@@ -35,7 +35,7 @@ from tests.project import Project
 
 pytestmark = pytest.mark.slow
 
-ROLES = ("sentences", "documents", "backbone", "embedder")
+ROLES = ("sentences", "documents", "backbone", "embedder", "phenomena")
 DOWNLOADS = {f"download@{role}" for role in ROLES}
 
 # --- what dvc.yaml names beyond what a run uses -------------------------------------------------
@@ -49,7 +49,7 @@ UNUSED_FILES = {
 # A person's own files: read for a source of kind `path` only. That they are a dep at all is so that
 # a changed file is told of; what is laid down is decided by the hashes in sources.yaml.
 UNUSED_OWN = {
-    "own/tiny-bert/vocab.txt": {"download@sentences", "download@documents"},
+    "own/tiny-bert/vocab.txt": DOWNLOADS - {"download@backbone", "download@embedder"},
     "own/tiny-documents/documents.csv": DOWNLOADS - {"download@documents"},
     "own/README.md": DOWNLOADS,
 }
@@ -396,7 +396,7 @@ def test_a_seed_less_is_evaluated_anew_and_nothing_is_trained(
 
 # --- sources ------------------------------------------------------------------------------------
 
-USED_SOURCES = ("tiny-bert", "tiny-documents", "tiny-pairs")
+USED_SOURCES = ("tiny-bert", "tiny-documents", "tiny-pairs", "tiny-phenomena")
 # What people are told and no stage reads.
 TOLD = ("licence", "homepage", "citation")
 
@@ -535,7 +535,7 @@ def test_after_an_upgrade_dvc_status_says_which_stages_are_stale_and_why(
         sentence = f"packages.yaml: scipy was {PACKAGES['scipy']} and is 99.0\n"
         assert finished.stderr.count(sentence) == 1
         expected = {stage for stage, used in evidence.items() if "scipy" in deciding(stage, used)}
-        assert expected == {"split", "evaluate", "topic-fit"}
+        assert expected == {"split", "evaluate", "analyze", "topic-fit"}
         assert told(finished.stdout) == {
             stage: ["packages.yaml:", "modified: scipy"] for stage in expected
         }

@@ -16,6 +16,7 @@ SECTIONS = {
     "split": "Split",
     "train": "Train",
     "evaluate": "Evaluate",
+    "analyze": "Analyze",
     "embed": "Embed",
     "topic_fit": "TopicFit",
     "visualize": "Visualize",

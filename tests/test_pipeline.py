@@ -131,7 +131,7 @@ def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> 
 def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> None:
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
     of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
-    compared = {"metrics/evaluate.json", "metrics/topic_fit.json"}
+    compared = {"metrics/evaluate.json", "metrics/analyze.json", "metrics/topic_fit.json"}
     assert metrics == compared | of_seeds | {"metrics/embed.json"}
 
 
@@ -195,7 +195,7 @@ def test_outputs_hold_no_path_of_the_machine_and_no_partial_file(project: Projec
 @pytest.mark.slow
 def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Project) -> None:
     printed = project.run("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=3e-4")
-    assert sorted(ran(printed)) == ["evaluate", "train@1", "train@2", "visualize"]
+    assert sorted(ran(printed)) == ["analyze", "evaluate", "train@1", "train@2", "visualize"]
     shown = project.run("dvc", "exp", "show", "--only-changed", "--csv")
     assert "faster" in shown and "train.learning_rate" in shown
     project.run("git", "restore", ".")
@@ -216,7 +216,7 @@ def test_a_changed_topic_parameter_leaves_acceptability_alone(project: Project) 
 def test_adding_a_seed_trains_one_model_and_removing_it_leaves_no_trace(project: Project) -> None:
     before = (project.folder / "metrics" / "evaluate.json").read_bytes()
     project.set(seeds=[1, 2, 3])
-    assert sorted(project.repro()) == ["evaluate", "train@3", "visualize"]
+    assert sorted(project.repro()) == ["analyze", "evaluate", "train@3", "visualize"]
     scores = pd.read_csv(project.folder / "metrics" / "evaluate" / "scores.csv")
     assert {"seed 1", "seed 2", "seed 3"} <= set(scores["model"])
     project.set(seeds=[1, 2])

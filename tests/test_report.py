@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages import page, report, sources
-from stages.figures import results
+from stages.figures import analysis, results
 from tests.command import PROJECT
 from tests.figures import stored
 
@@ -49,6 +49,7 @@ def build(folder: Path, *, topics: dict | None = None, **options) -> str:
     ]
     return report.build(
         results.load_acceptability(folder / "metrics"),
+        analysis.load_analysis(folder / "metrics", folder / "analysis"),
         results.load_topics(folder / "metrics", folder / "topics"),
         shown,
     )

@@ -30,7 +30,7 @@ def write(folder: Path, values: dict[str, object]) -> Path:
 def test_every_source_of_the_project_is_valid(name):
     for role in TABLE[name]["roles"]:
         assert sources.load_fetch(name, role, ROOT / "sources.yaml")
-        if role in ("sentences", "documents"):
+        if role in ("sentences", "documents", "phenomena"):
             assert sources.load_parse(name, role, ROOT / "sources.yaml").expect
     assert TABLE[name]["title"] and TABLE[name]["licence"]
 
@@ -45,7 +45,7 @@ def test_what_is_generated_says_that_it_is_synthetic():
     [
         (
             {"fetch": {"kind": "ftp"}},
-            "fetch.kind: expected one of url, wheel, hub, path, generated",
+            "fetch.kind: expected one of url, wheel, hub, path, generated, catalogue",
         ),
         ({"roles": ["sentence"]}, "mine.roles.0"),
         ({"titel": "A"}, "mine.titel is not a parameter (did you mean `title`?)"),

@@ -36,7 +36,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    words = [folder / "metrics", folder / "topics", out, "--params", folder / "params.yaml"]
+    inputs = [folder / name for name in ("metrics", "analysis", "topics")]
+    words = [*inputs, out, "--params", folder / "params.yaml"]
     return subprocess.run(
         [sys.executable, "-m", "stages.visualize", *map(str, words)],
         cwd=PROJECT,
@@ -52,12 +53,13 @@ def test_figures_and_report_are_written(tmp_path):
     out = tmp_path / "out"
 
     call(
-        visualize, metrics, topics, out,
+        visualize, metrics, tmp_path / "analysis", topics, out,
         "--params", write_params(tmp_path / "params.yaml", SMALL),
         "--receipt", tmp_path / "receipt.json",
     )  # fmt: skip
 
-    names = ["learning_curves", "scores", "topic_frequencies", "topic_map"]
+    names = ["learning_curves", "scores", "reliability", "topic_frequencies", "topic_map"]
+    names += [f"breakdown/{grouping}" for grouping in ("major", "minor", "source", "length")]
     for test_set in ("in_domain_dev", "out_of_domain_dev"):
         names += [f"confusion/{test_set}", f"mcc_per_batch/{test_set}"]
     expected = {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
@@ -103,7 +105,7 @@ def test_letters_that_the_font_lacks_are_told(tmp_path, capfd):
     metrics, topics = write_inputs(tmp_path, sets={"test": 64}, documents_title="日本語")
 
     call(
-        visualize, metrics, topics, tmp_path / "out",
+        visualize, metrics, tmp_path / "analysis", topics, tmp_path / "out",
         "--params", write_params(tmp_path / "params.yaml", SMALL),
     )  # fmt: skip
 
@@ -116,7 +118,7 @@ def test_words_of_another_script_and_of_mathematics_are_drawn(tmp_path):
     stored.write_topics(topics, words={0: ["$\\frac{", "<script>", "語"], 1: ["_^\\", "$", "--"]})
 
     call(
-        visualize, metrics, topics, tmp_path / "out",
+        visualize, metrics, tmp_path / "analysis", topics, tmp_path / "out",
         "--params", write_params(tmp_path / "params.yaml", SMALL),
     )  # fmt: skip
 
@@ -164,7 +166,7 @@ def finished(tmp_path: Path) -> Path:
 
 def call_again(folder: Path) -> None:
     call(
-        visualize, folder / "metrics", folder / "topics", folder / "out",
+        visualize, folder / "metrics", folder / "analysis", folder / "topics", folder / "out",
         "--params", folder / "params.yaml", "--receipt", folder / "receipt.json",
     )  # fmt: skip
 
@@ -184,8 +186,9 @@ def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
 
 
 def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
-    inputs = [path for name in ("metrics", "topics") for path in (finished / name).rglob("*.*")]
-    assert len(inputs) == 15
+    folders = ("metrics", "analysis", "topics")
+    inputs = [path for name in folders for path in (finished / name).rglob("*.*")]
+    assert len(inputs) == 23
     earlier = hashes(finished / "out")
 
     for path in inputs:
@@ -195,7 +198,7 @@ def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
         moved.rename(path)
 
     assert hashes(finished / "out") == earlier
-    assert {path.name for path in finished.iterdir()} == {"metrics", "topics", "out", "params.yaml"}
+    assert {path.name for path in finished.iterdir()} == {*folders, "out", "params.yaml"}
 
 
 @pytest.mark.parametrize(
@@ -246,17 +249,17 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
     written = hashes(strange / "out")
 
     assert "confusion/older.png" not in written
-    assert len(written) == 2 * 6 + 1
+    assert len(written) == 2 * 11 + 1
     assert "the earlier report" not in (strange / "out" / "index.html").read_text(encoding="utf-8")
     assert {path.name for path in strange.iterdir()} == {
-        *("metrics", "topics", "out", "params.yaml", "receipt.json")
+        *("metrics", "analysis", "topics", "out", "params.yaml", "receipt.json")
     }
 
 
 def test_svg_files_are_well_formed_and_refer_to_nothing_outside(strange):
     drawn = sorted((strange / "out").rglob("*.svg"))
 
-    assert len(drawn) == 6
+    assert len(drawn) == 11
     for path in drawn:
         for element in ElementTree.parse(path).iter():
             assert element.tag.rpartition("}")[2] != "script"

@@ -95,6 +95,7 @@ def load_analysis(metrics: Path, folder: Path) -> Analysis:
     """
     tables = metrics / "analyze"
     breakdown = read_csv(tables / "breakdown.csv", BREAKDOWN, stage="analyze")
+    breakdown["group"] = breakdown["group"].fillna("")  # sentences of a source without a name
     if breakdown.empty or ALL not in breakdown["grouping"].tolist():
         raise BertlineError(
             f"{tables / 'breakdown.csv'} has no row of all sentences. Run `dvc repro analyze`."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stages import files
+from stages import analyze, files
 
 # As stages.evaluate and stages.topic_fit write them; importing these would load torch.
 SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
@@ -62,7 +62,9 @@ def write_metrics(
     batch: int = 32,
     chosen: str = "half",
 ) -> None:
-    """Write metrics/ as download, parse, split, evaluate and topic_fit do; no fold of chance.
+    """Write metrics/ as the stages but train and embed do; no fold of chance.
+
+    What analyze writes to data/ is in the folder `analysis` beside it.
 
     chosen: half, or validation for thresholds and temperatures that were chosen on it.
     """
@@ -158,6 +160,73 @@ def write_metrics(
         folder / "topic_fit.json",
         measures | (agreement if groups else dict.fromkeys(agreement)),
     )
+    write_analysis(folder, folder.with_name("analysis"), sets=sets, seeds=seeds)
+
+
+def write_analysis(
+    metrics: Path,
+    folder: Path,
+    *,
+    sets: dict[str, int] | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+    sources: Sequence[str] = ("gj04", "b_73", "c_13"),
+    phenomena: Sequence[str] = ("Simple", "Question", "Binding"),
+    words: str = "the lamp glows today",
+) -> None:
+    """Write what analyze does, by its own functions: predictions of chance, some of them sure.
+
+    sources, phenomena: what the test sentences, made of `words`, take turns to be of; without
+    phenomena no sentence is annotated. metrics has the learning curves already.
+    """
+    random = np.random.default_rng(9)
+    rows = []
+    for name, size in (SETS if sets is None else sets).items():
+        for number in range(size):
+            text = " ".join([*words.split()] * (1 + number % 4)) + f" {number}"
+            label = int(number % 10 < 7)
+            source = sources[number % 7 % len(sources)]
+            rows.append([f"{name}:{number}", name, source, label, text, f"{name}:{number}"])
+    columns = ["id", "set", "source", "label", "text", "pair"]
+    sentences = pd.DataFrame(rows, columns=columns)
+    predictions = []
+    for seed in seeds:
+        logit = 2.5 * (sentences["label"] - 0.5) + random.normal(scale=1.5, size=len(sentences))
+        probability = 1 / (1 + np.exp(-logit))
+        figures = {"seed": seed, "logit": logit, "probability": probability}
+        of_seed = sentences.drop(columns=["text", "pair"]).assign(**figures)
+        predictions.append(of_seed.assign(predicted=(probability > 0.5).astype(int)))
+    known = sentences if phenomena else sentences.head(0)
+    annotated = pd.DataFrame(
+        {
+            "by": "sentence",
+            "set": known["set"],
+            "value": known["text"],
+            "label": known["label"],
+            "major": [[phenomena[place % len(phenomena)]] for place in range(len(known))],
+            "minor": [["Island"] if place % 20 else ["Raising"] for place in range(len(known))],
+        }
+    )
+    options = analyze.Analyze(
+        confidence=0.95,
+        smallest_group=20,
+        length_bounds=[5, 9, 13],
+        false_discovery_rate=0.05,
+        calibration_bins=10,
+        simulations=100,
+        seed=1,
+        errors=5,
+    )
+    summary, tables, errors = analyze.analyze(
+        annotated,
+        sentences[["id", "text", "pair"]],
+        pd.concat(predictions, ignore_index=True),
+        pd.read_csv(metrics / "evaluate" / "learning_curves.csv"),
+        options,
+    )
+    files.write_json(metrics / "parse" / "phenomena.json", {"title": "Phenomena of the tests"})
+    files.write_json(metrics / "analyze.json", summary)
+    analyze.write_tables(metrics / "analyze", tables, options)
+    files.write_json(folder / "errors.json", {"errors": errors})
 
 
 def write_topics(

@@ -44,9 +44,11 @@ COMMANDS = {
     "split": "tokens out --params params.yaml",
     "train": "1 tokens folds encoder out --params params.yaml",
     "evaluate": "tokens folds models out --params params.yaml --plots plots",
+    "analyze": "phenomena.parquet tokens predictions curves.csv out --params params.yaml "
+    "--tables plots",
     "embed": "documents.parquet encoder out --params params.yaml",
     "topic_fit": "documents.parquet vectors out --params params.yaml --table table.csv",
-    "visualize": "figures topics out --params params.yaml",
+    "visualize": "figures analysis topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
 SMALL = {
@@ -54,6 +56,8 @@ SMALL = {
     "train.epochs": 1,
     "train.precision": "fp32",
     "train.threads": 1,
+    "analyze.simulations": 100,
+    "analyze.smallest_group": 5,
     "embed.precision": "fp32",
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
@@ -281,7 +285,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
     if stage == "parse":
         (folder / "out").write_bytes(EARLIER)
         return
-    for name in ("out", "plots") if stage == "evaluate" else ("out",):
+    for name in ("out", "plots") if stage in ("evaluate", "analyze") else ("out",):
         (folder / name).mkdir()
         (folder / name / "earlier.txt").write_bytes(EARLIER)
 
@@ -289,7 +293,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
 def build(folder: Path) -> Path:
     """Write the desk's project to `folder`: what every stage reads."""
     # Heavy libraries are imported where they are needed first.
-    from stages import encoders, parse, split, tokenize, train
+    from stages import encoders, evaluate, parse, split, tokenize, train
 
     write_params(folder / "params.yaml", SMALL)
     tiny.write_sentences(folder / "raw", SIZES)
@@ -313,6 +317,18 @@ def build(folder: Path) -> Path:
     train.load_model(folder / "encoder").save_pretrained(folder / "models" / "1")
     history = [[1, 0.5, 0.5, 0.5, 0.0]]
     files.write_csv(folder / "models" / "1" / "history.csv", train.HISTORY, history)
+
+    held_out = sentences.assign(set=folds)[folds != "train"].reset_index(drop=True)
+    logit = 2.0 * held_out["label"] - 0.5
+    predictions = held_out.assign(seed=1, logit=logit, probability=0.7, predicted=1)
+    (folder / "predictions").mkdir()
+    files.write_table(
+        folder / "predictions" / "predictions.parquet", predictions, evaluate.PREDICTIONS
+    )
+    files.write_csv(folder / "curves.csv", ("seed", *train.HISTORY), [[1, *history[0]]])
+    listed = pd.DataFrame({"by": "source", "set": None, "value": sorted(set(sentences["source"]))})
+    phenomena = listed.assign(label=None, major=[["all"]] * len(listed), minor=[[]] * len(listed))
+    files.write_table(folder / "phenomena.parquet", phenomena, parse.PHENOMENA)
 
     documents = tiny.documents(DOCUMENTS)
     documents.insert(0, "id", [f"d{number}" for number in range(DOCUMENTS)])
