@@ -36,13 +36,13 @@ def failures(analysis: Analysis) -> str:
         f"<b>How to read it.</b> {found['tested']} groups are compared with the rest of the "
         f"sentences. So many comparisons turn something up by chance, so the bar is raised: of "
         f"the groups that are named, {protocol['false_discovery_rate']:.0%} at most are to be "
-        f"expected there by chance. Of all {counts['intervals']:,} {analysis.coverage} intervals "
-        f"of this part some {chance:,.0f} miss the true value. A group with a high share of "
-        f"errors that is not named may be an accident: do not rank by it.",
+        f"expected there by chance. Of the {counts['intervals']:,} intervals of this part "
+        f"({analysis.coverage}) some {chance:,.0f} miss the true value. A group with a high share "
+        f"of errors that is not named may be an accident: do not rank by it.",
         f"<b>Small groups.</b> {found['too_small']} groups have fewer than "
         f"{protocol['smallest_group']} sentences. They are shown with hollow dots and wide "
         f"intervals, and say next to nothing.",
-        "<b>Errors and MCC.</b> Models accept most sentences, so a group with few acceptable ones "
+        "<b>Errors and MCC.</b> Models tend to accept, so a group with few acceptable ones "
         "(such as sentences annotated for a violation) has many errors whatever its grammar, and "
         "one with many has few. Look at its share of acceptable sentences and its MCC as well.",
         _annotations(analysis),
@@ -195,7 +195,7 @@ def calibration(analysis: Analysis) -> str:
 def _trust(row: pd.Series) -> str:
     """Return how sure a model is against how often it is right, for one set."""
     over = row["overconfidence"]
-    word = "surer than it is right" if over > 0 else "less sure than it is right"
+    word = "surer than they are right" if over > 0 else "less sure than they are right"
     beyond = row["ece"] > row["ece_high"]
     verdict = (
         "more than chance explains" if beyond else "no more than chance gives a calibrated model"

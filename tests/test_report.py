@@ -1,11 +1,14 @@
 """The report: one page that holds, escapes and links what it should, and needs nothing else."""
 
+import dataclasses
 import html.parser
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from stages import page, report, sources
+from stages import page, report, report_analysis, sources
 from stages.figures import analysis, results
 from tests.command import PROJECT
 from tests.figures import stored
@@ -227,3 +230,76 @@ def test_markup_from_any_place_is_shown_as_text_and_adds_no_element(tmp_path, ev
     assert page.open == []
     for said in (f"first {evil}", f"second {evil}", name, evil):
         assert said in page.text
+
+
+def test_failures_name_groups_that_differ_and_say_how_many_intervals_miss(tmp_path):
+    text = Page(build(tmp_path)).text
+    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+    whole = loaded.everything
+
+    assert f"{whole['error_share']:.1%} of 1,043 test sentences are judged wrongly" in text
+    assert "No group stands out" in text or "than the rest." in text
+    missing = loaded.summary["breakdown"]["intervals_missing_by_chance"]
+    assert f"some {missing:,.0f} miss the true value" in text
+    assert "1,043 of 1,043 test sentences" in text
+
+
+def test_a_corpus_without_annotations_says_so(tmp_path):
+    stored.write_metrics(tmp_path / "metrics")
+    stored.write_analysis(tmp_path / "metrics", tmp_path / "analysis", phenomena=())
+    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+
+    assert "No sentence is annotated" in report_analysis.failures(loaded)
+
+
+def test_confident_errors_show_sentence_label_probability_and_seeds(tmp_path):
+    text = Page(build(tmp_path)).text
+    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+
+    assert len(loaded.errors) == 5
+    for error in loaded.errors:
+        assert error["text"] in text
+        assert f"{error['probability']:.1%}" in text
+        assert f"{error['seeds_wrong']} of 3" in text
+
+
+def test_no_confident_error_is_said(tmp_path):
+    build(tmp_path)
+    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+
+    perfect = dataclasses.replace(loaded, errors=[])
+
+    assert "no test sentence that most seeds get wrong" in report_analysis.confident_errors(perfect)
+
+
+def test_sentences_from_outside_are_escaped(tmp_path):
+    stored.write_metrics(tmp_path / "metrics")
+    evil = "<script>alert(1)</script>"
+    stored.write_analysis(
+        tmp_path / "metrics", tmp_path / "analysis", words=evil, sources=(evil, "b"),
+        phenomena=(evil, "c"),
+    )  # fmt: skip
+    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+
+    shown = report_analysis.confident_errors(loaded) + report_analysis.breakdown_table(loaded)
+
+    assert "<script" not in shown and "&lt;script&gt;" in shown
+
+
+def test_calibration_stands_beside_what_chance_gives(tmp_path):
+    text = Page(build(tmp_path)).text
+    measures = pd.read_csv(tmp_path / "metrics" / "analyze" / "calibration.csv")
+    mean = measures[(measures["seed"] == "mean of seeds") & (measures["set"] == "both_dev")]
+
+    assert len(mean) == 2
+    for row in mean.to_dict("records"):
+        assert f"{row['ece']:.3f}" in text and f"{row['ece_if_calibrated']:.3f}" in text
+
+
+def test_notes_on_overfitting_are_in_the_report(tmp_path):
+    text = Page(build(tmp_path)).text
+    notes = json.loads((tmp_path / "metrics" / "analyze.json").read_text())["notes"]
+
+    assert notes and all(note in text for note in notes)
+    for rule in ("highest validation MCC", "lowest validation loss", "last epoch"):
+        assert rule in text
