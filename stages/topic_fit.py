@@ -1,6 +1,7 @@
 """Find topics with BERTopic, name them, measure them, and place every document on a 2-D map.
 
-Reads   data/parse/documents.parquet, data/embed/embeddings.npy and `topic_fit` of params.yaml.
+Reads   data/parse/documents.parquet, data/embed/embeddings.npy and `topic_fit` and `vocabulary` of
+        params.yaml.
 Writes  data/topic_fit:
         topics.parquet        a row per topic: topic (-1 holds the outliers), count, name, words,
                               weights, representative_documents
@@ -23,21 +24,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from gensim.corpora import Dictionary
-from gensim.models.coherencemodel import CoherenceModel
-from pydantic import Field, model_validator
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-)
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from stages import console, files, params
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
+from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.vocabulary import Corpus, Vocabulary
 
 # BERTopic, UMAP and HDBSCAN are imported where they are called: numba, beneath them, takes its
 # number of threads from the environment once, when it is imported (`allow_threads`).
@@ -45,9 +40,6 @@ if TYPE_CHECKING:
     from bertopic import BERTopic
     from umap import UMAP
 
-OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
-# Words that may lie between two that occur together, for NPMI: gensim's and OCTIS' default.
-NPMI_WINDOW = 10
 CHUNK = 65_536  # vectors checked at once
 
 TOPICS = pa.schema(
@@ -95,22 +87,6 @@ class Hdbscan(Section):
     cluster_selection_method: Literal["eom", "leaf"]
 
 
-class Vectorizer(Section):
-    """`topic_fit.vectorizer`."""
-
-    stop_words: Literal["english"] | list[str] | None
-    min_df: Annotated[int, Field(ge=1)]
-    ngram_range: Annotated[
-        list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
-    ]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Vectorizer":
-        if self.ngram_range[0] > self.ngram_range[1]:
-            raise ValueError("ngram_range should be [least, most] words")
-        return self
-
-
 class Ctfidf(Section):
     """`topic_fit.ctfidf`."""
 
@@ -119,15 +95,14 @@ class Ctfidf(Section):
 
 
 class TopicFit(Section):
-    """The section `topic_fit` of params.yaml."""
+    """The section `topic_fit` and `vocabulary` of
+    params.yaml."""
 
     seed: params.Seed
     umap: Umap
     map: Map
     hdbscan: Hdbscan
-    vectorizer: Vectorizer
     ctfidf: Ctfidf
-    top_words: Annotated[int, Field(ge=2, le=1_000)]
 
 
 def load_vectors(path: Path) -> np.ndarray:
@@ -237,27 +212,6 @@ def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple["UMAP", np.n
     return reducer, reduced, drawn
 
 
-def build_vectorizer(texts: list[str], options: Vectorizer) -> CountVectorizer:
-    """Return a vectorizer with the words that occur in `min_df` documents.
-
-    BERTopic fits its vectorizer on topics, each joined to one text, so its own `min_df` would
-    count topics and remove the words that only one topic has.
-    """
-    settings = {
-        "stop_words": options.stop_words,
-        "ngram_range": tuple(options.ngram_range),
-    }
-    counted = CountVectorizer(min_df=options.min_df, **settings)
-    try:
-        counted.fit(texts)
-    except ValueError as error:
-        raise BertlineError(
-            f"no word is left to name topics by ({error}). Lower topic_fit.vectorizer.min_df "
-            f"({options.min_df}), or change stop_words."
-        ) from error
-    return CountVectorizer(vocabulary=sorted(counted.vocabulary_), **settings)
-
-
 class Fitted:
     """A dimension reduction that has been done: BERTopic asks it for the result again."""
 
@@ -274,7 +228,11 @@ class Fitted:
 
 
 def fit_topics(
-    texts: list[str], vectors: np.ndarray, reduced: np.ndarray, options: TopicFit
+    texts: list[str],
+    vectors: np.ndarray,
+    reduced: np.ndarray,
+    corpus: Corpus,
+    options: TopicFit,
 ) -> "BERTopic":
     """Return BERTopic fitted on documents, their vectors and their reduced vectors."""
     from bertopic import BERTopic
@@ -292,12 +250,12 @@ def fit_topics(
         embedding_model=None,
         umap_model=Fitted(reduced),
         hdbscan_model=clusters,
-        vectorizer_model=build_vectorizer(texts, options.vectorizer),
+        vectorizer_model=corpus.vectorizer(),
         ctfidf_model=ClassTfidfTransformer(
             bm25_weighting=options.ctfidf.bm25_weighting,
             reduce_frequent_words=options.ctfidf.reduce_frequent_words,
         ),
-        top_n_words=options.top_words,
+        top_n_words=corpus.options.top_words,
     )
     with threadpool_limits(1, user_api="blas"):
         model.fit(texts, embeddings=np.asarray(vectors))
@@ -323,80 +281,18 @@ def describe_topics(model: "BERTopic") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def diversity(topics: list[list[str]]) -> float:
-    """Return the share of distinct words among the topics' words (Dieng et al. 2020, TACL 8)."""
-    words = [word for topic in topics for word in topic]
-    return len(set(words)) / len(words)
-
-
-def npmi(topics: list[list[str]], texts: list[str], vectorizer: CountVectorizer) -> float:
-    """Return the mean NPMI of the topics' word pairs (Lau, Newman and Baldwin 2014, EACL).
-
-    Words occur together within `NPMI_WINDOW` words of the vocabulary, stop words and rare ones
-    left out before; with n-grams, which have no such order, within a document.
-    """
-    analyze = vectorizer.build_analyzer()
-    known = set(vectorizer.vocabulary)
-    tokens = [[word for word in analyze(text) if word in known] for text in texts]
-    has_ngrams = vectorizer.ngram_range != (1, 1)
-    window = max(map(len, tokens)) if has_ngrams else NPMI_WINDOW
-    model = CoherenceModel(
-        topics=topics,
-        texts=tokens,
-        dictionary=Dictionary(tokens),
-        coherence="c_npmi",
-        topn=max(map(len, topics)),
-        window_size=window,
-        processes=1,
-    )
-    return float(model.get_coherence())
-
-
-def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Return NMI, AMI and ARI of topics with known groups, both of shape (n,).
-
-    With all documents the outliers count as one more topic; without them they are left out.
-    """
-    measures = {
-        "nmi": normalized_mutual_info_score,
-        "ami": adjusted_mutual_info_score,
-        "ari": adjusted_rand_score,
-    }
-    inside = topics != OUTLIERS
-    figures = {}
-    for name, measure in measures.items():
-        figures[name] = round(float(measure(groups, topics)), 4)
-        figures[f"{name}_without_outliers"] = (
-            round(float(measure(groups[inside], topics[inside])), 4) if inside.any() else None
-        )
-    return figures
-
-
 def measure_topics(
-    described: pd.DataFrame,
-    topics: np.ndarray,
-    groups: pd.Series,
-    texts: list[str],
-    vectorizer: CountVectorizer,
+    described: pd.DataFrame, topics: np.ndarray, groups: pd.Series, reference: Reference
 ) -> dict[str, Any]:
-    """Return the number of topics, outlier share, diversity, NPMI and agreement with groups."""
+    """Return the number and the sizes of topics, and what `topic_measures` measures."""
     named = described[described["topic"] != OUTLIERS]
-    words = [row for row in named["words"] if len(row) > 1]
-    figures: dict[str, Any] = {
+    return {
         "documents": len(topics),
-        "topics": len(named),
-        "outlier_share": round(float(np.mean(topics == OUTLIERS)), 4),
         "largest_topic": int(named["count"].max()) if len(named) else 0,
         "median_topic": float(named["count"].median()) if len(named) else 0.0,
-        "vocabulary": len(vectorizer.vocabulary),
-        "diversity": round(diversity(words), 4) if words else None,
-        "npmi": round(npmi(words, texts, vectorizer), 4) if words else None,
+        "vocabulary": len(reference.corpus.words),
+        **measure(named["words"].tolist(), topics, groups, reference),
     }
-    if groups.notna().all():
-        return figures | agreement(topics, groups.to_numpy())
-    return figures | dict.fromkeys(
-        f"{name}{suffix}" for name in ("nmi", "ami", "ari") for suffix in ("", "_without_outliers")
-    )
 
 
 def main() -> None:
@@ -410,6 +306,7 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
+    vocabulary = params.load(args.params, "vocabulary", Vocabulary)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
@@ -418,14 +315,15 @@ def main() -> None:
     with receipt(
         args.receipt,
         "topic_fit",
-        parameters={"topic_fit": options},
+        parameters={"topic_fit": options, "vocabulary": vocabulary},
         inputs=[args.documents, args.vectors],
         outputs=[args.out, args.table, args.metrics],
     ):
         texts = documents["text"].tolist()
+        corpus = Corpus(texts, vocabulary)
         _, reduced, drawn = reduce_vectors(vectors, options)
         console.log("HDBSCAN and class-based TF-IDF")
-        model = fit_topics(texts, vectors, reduced, options)
+        model = fit_topics(texts, vectors, reduced, corpus, options)
         topics = np.asarray(model.topics_)
         described = describe_topics(model)
         if len(topics) != len(documents) or described["count"].sum() != len(documents):
@@ -440,9 +338,7 @@ def main() -> None:
                 f"documents; documents that are all alike have no topics."
             )
         console.log("coherence")
-        figures = measure_topics(
-            described, topics, documents["group"], texts, model.vectorizer_model
-        )
+        figures = measure_topics(described, topics, documents["group"], Reference(corpus))
         console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
         console.log(f"topics: {figures}")
         assignments = pd.DataFrame(

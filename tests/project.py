@@ -29,7 +29,7 @@ MINIATURE = {
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
-    "topic_fit.vectorizer.min_df": 1,
+    "vocabulary.min_df": 1,
     "visualize.top_topics": 4,
 }
 

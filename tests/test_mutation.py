@@ -103,8 +103,8 @@ OTHER_VALUES = {
     "embed.precision": "fp32",
     "topic_fit.umap.metric": "euclidean",
     "topic_fit.hdbscan.cluster_selection_method": "leaf",
-    "topic_fit.vectorizer.stop_words": None,
-    "topic_fit.vectorizer.ngram_range": [1, 2],
+    "vocabulary.stop_words": None,
+    "vocabulary.ngram_range": [1, 2],
     "visualize.font": "DejaVu Serif",
     "visualize.figure_size": [12.0, 8.0],
 }
@@ -310,7 +310,11 @@ def _lies_in(name: str, places: set[str]) -> bool:
 # --- parameters ---------------------------------------------------------------------------------
 
 PARAMETERS = {".".join(keys): value for keys, value in leaves(read(ROOT / "params.yaml"))}
-ORDINARY = [name for name in PARAMETERS if name != "seeds" and not name.startswith("inputs.")]
+ORDINARY = [
+    name
+    for name in PARAMETERS
+    if name not in {"seeds", "topic_numbers"} and not name.startswith("inputs.")
+]
 
 
 @pytest.mark.parametrize("name", ORDINARY)

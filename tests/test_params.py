@@ -18,6 +18,7 @@ SECTIONS = {
     "evaluate": "Evaluate",
     "embed": "Embed",
     "topic_fit": "TopicFit",
+    "vocabulary": "Vocabulary",
     "visualize": "Visualize",
 }
 

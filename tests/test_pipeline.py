@@ -60,6 +60,8 @@ def params_read(script: Path) -> tuple[set[str], set[str]]:
             sections.add(ast.literal_eval(node.args[1]))
         elif called == "params.load_seeds":
             sections.add("seeds")
+        elif called == "topic_measures.load_numbers":
+            sections.add("topic_numbers")
         elif called.startswith("sources."):
             keys |= SOURCE_READERS.get(node.func.attr, set())
     return sections, keys
@@ -121,7 +123,7 @@ def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> 
     sections = set(YAML(typ="safe", pure=True).load(ROOT / "params.yaml"))
     names = {stage.name.partition("@")[0].replace("-", "_") for stage in STAGES}
     assert names == {script_of(stage).stem for stage in STAGES}
-    assert sections - names == {"inputs", "seeds"}
+    assert sections - names == {"inputs", "seeds", "vocabulary", "topic_numbers"}
     for stage in STAGES:
         name = stage.name.partition("@")[0].replace("-", "_")
         folders = {out.def_path.split("/")[1] for out in stage.outs if "data/" in out.def_path}

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from bertopic import BERTopic
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import normalized_mutual_info_score
 
 from stages import files, params, parse, topic_fit
@@ -36,7 +35,7 @@ def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray
 
 
 def load_options(folder: Path, **changes: object) -> topic_fit.TopicFit:
-    changed = {f"topic_fit.{key.replace('__', '.')}": value for key, value in changes.items()}
+    changed = {key.replace("__", "."): value for key, value in changes.items()}
     path = write_params(folder / "params.yaml", SMALL | changed)
     return params.load(path, "topic_fit", topic_fit.TopicFit)
 
@@ -128,7 +127,7 @@ def test_planted_topics_are_found_through_umap_the_same_twice(run):
 def test_another_seed_draws_another_map_of_the_same_topics(run):
     table, vectors = planted(120)
 
-    folder = run("other", table, vectors, seed=7)
+    folder = run("other", table, vectors, topic_fit__seed=7)
     check_planted(folder, table)
     placed = files.read_table(folder / "out" / "assignments.parquet")
     before = files.read_table(run("first", table, vectors) / "out" / "assignments.parquet")
@@ -208,7 +207,7 @@ def test_documents_without_groups_have_no_agreement(run, without_umap):
 @pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
 def test_saved_model_loads_and_assigns_by_the_nearest_topic(run, without_umap, weighting):
     table, vectors = planted(80)
-    folder = run("model", table, vectors, ctfidf__bm25_weighting=weighting)
+    folder = run("model", table, vectors, topic_fit__ctfidf__bm25_weighting=weighting)
 
     model = BERTopic.load(folder / "out" / "model")
 
@@ -278,7 +277,7 @@ def test_vector_that_is_no_number_is_named(monkeypatch, value, chunk):
     ],
 )
 def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, value, enough):
-    options = load_options(tmp_path, **{key.replace(".", "__"): value})
+    options = load_options(tmp_path, **{f"topic_fit__{key}".replace(".", "__"): value})
 
     topic_fit.check_size(enough, options)
     with pytest.raises(BertlineError, match=rf"topic_fit\.{key} needs {enough} .*are {enough - 1}"):
@@ -291,132 +290,29 @@ def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, value, eno
         pytest.param("the and of", {}, id="stop-words-only"),
         pytest.param("", {}, id="no-word"),
         pytest.param("! ? .", {}, id="punctuation-only"),
-        pytest.param("orbit", {"vectorizer__min_df": 41}, id="min-df-too-high"),
+        pytest.param("orbit", {"vocabulary__min_df": 41}, id="min-df-too-high"),
     ],
 )
 def test_empty_vocabulary_is_a_sentence(run, without_umap, text, changes):
     table, vectors = planted(40)
 
-    with pytest.raises(BertlineError, match=r"no word is left.*topic_fit\.vectorizer\.min_df"):
+    with pytest.raises(BertlineError, match=r"no word is left.*vocabulary\.min_df"):
         run("empty", table.assign(text=text), vectors, **changes)
-
-
-def test_min_df_counts_documents_and_not_topics(tmp_path):
-    # "often" is in 3 documents, "twice" in 2, and "again" 4 times in one.
-    texts = ["often twice", "often twice", "often", "again again again again"]
-    options = load_options(tmp_path, vectorizer__min_df=3, vectorizer__stop_words=None)
-
-    assert topic_fit.build_vectorizer(texts, options.vectorizer).vocabulary == ["often"]
 
 
 def test_word_that_one_topic_alone_has_names_it(run, without_umap):
     """Were documents of a topic joined before they are counted, min_df 5 would leave no word."""
-    folder = run("words", *planted(80), vectorizer__min_df=5)
+    folder = run("words", *planted(80))
 
     topics = files.read_table(folder / "out" / "topics.parquet")
     assert topics["words"].map(len).tolist() == [10] * 4
 
 
-def test_stop_words_of_one_s_own_and_word_pairs(tmp_path):
-    texts = ["red moon rises", "red moon sets"]
-    options = load_options(
-        tmp_path,
-        vectorizer__min_df=2,
-        vectorizer__stop_words=["rises"],
-        vectorizer__ngram_range=[1, 2],
-    )
-
-    found = topic_fit.build_vectorizer(texts, options.vectorizer).vocabulary
-
-    assert found == ["moon", "red", "red moon"]
-
-
-@pytest.mark.parametrize(
-    ("topics", "expected"),
-    [
-        # 5 distinct words of 6
-        ([["orbit", "planet", "moon"], ["flour", "oven", "moon"]], 5 / 6),
-        ([["orbit", "planet"], ["flour", "oven"]], 1.0),
-        ([["orbit", "planet"], ["orbit", "planet"]], 1 / 2),
-    ],
-)
-def test_diversity_is_the_share_of_distinct_words(topics, expected):
-    assert topic_fit.diversity(topics) == pytest.approx(expected)
-
-
-def test_npmi_by_hand_where_a_document_is_one_window():
-    texts = ["orbit planet", "planet orbit", "orbit oven", "flour oven"]
-    vectorizer = CountVectorizer(vocabulary=["flour", "orbit", "oven", "planet"])
-
-    found = topic_fit.npmi([["orbit", "planet"], ["flour", "oven"]], texts, vectorizer)
-
-    # Of 4 windows "orbit" is in 3, "planet" in 2, both in 2:
-    # log((2/4) / (3/4 * 2/4)) / -log(2/4) = log(4/3) / log(2) = 0.4150
-    # "flour" is in 1, "oven" in 2, both in 1: log((1/4) / (1/4 * 2/4)) / -log(1/4) = 1/2
-    assert found == pytest.approx((math.log(4 / 3) / math.log(2) + 1 / 2) / 2, abs=1e-6)
-
-
-def test_npmi_counts_words_within_ten_of_the_vocabulary():
-    # Stop words and unknown words stand between, and do not count.
-    near = "orbit " + "the zebra " * 20 + "planet"
-    # 9 words of the vocabulary between: in one window of 10, no; in 2 windows, one each.
-    far = "orbit " + "oven " * 9 + "planet"
-    vectorizer = CountVectorizer(vocabulary=["orbit", "oven", "planet"], stop_words="english")
-    topics = [["orbit", "planet"]]
-
-    together = topic_fit.npmi(topics, [near, "oven oven"], vectorizer)
-    apart = topic_fit.npmi(topics, [far], vectorizer)
-
-    # Both in 1 of 2 windows: log((1/2) / (1/2 * 1/2)) / -log(1/2) = 1
-    assert together == pytest.approx(1)
-    # Each in 1 of 2 windows and never together; gensim adds 1e-12 to the joint probability:
-    # log(1e-12 / (1/2 * 1/2)) / -log(1e-12) = -1 + log(4) / log(1e12) = -0.9498
-    assert apart == pytest.approx(-1 + math.log(4) / math.log(1e12), abs=1e-6)
-
-
-def test_npmi_of_word_pairs_takes_whole_documents():
-    far = "red moon " + "oven " * 30 + "planet"
-    vectorizer = CountVectorizer(
-        vocabulary=["moon", "oven", "planet", "red", "red moon"], ngram_range=(1, 2)
-    )
-
-    found = topic_fit.npmi([["red moon", "planet"]], [far, "oven"], vectorizer)
-
-    # Both in the first of 2 documents and in no other: log((1/2) / (1/4)) / -log(1/2) = 1
-    assert found == pytest.approx(1)
-
-
-def test_npmi_of_topics_with_unequal_numbers_of_words():
-    texts = ["orbit planet moon", "flour oven", "orbit planet moon"]
-    vectorizer = CountVectorizer(vocabulary=["flour", "moon", "orbit", "oven", "planet"])
-
-    found = topic_fit.npmi([["orbit", "planet", "moon"], ["flour", "oven"]], texts, vectorizer)
-
-    assert found == pytest.approx(1)  # words of a topic are always together
-
-
-def test_agreement_by_hand():
-    groups = np.array(["a", "a", "b", "b", "b", "a"])
-    topics = np.array([0, 0, 1, 1, -1, -1])
-
-    found = topic_fit.agreement(topics, groups)
-
-    without = {name: value for name, value in found.items() if name.endswith("_without_outliers")}
-    assert set(without.values()) == {1.0}
-    # Groups have entropy log 2, topics log 3; two of three topics tell the group, so the mutual
-    # information is 2/3 log 2. NMI: 2/3 log 2 / ((log 2 + log 3) / 2)
-    nmi = 2 / 3 * math.log(2) / ((math.log(2) + math.log(3)) / 2)
-    assert found["nmi"] == pytest.approx(nmi, abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vectorizer__ngram_range": [2, 1]}, r"ngram_range should be \[least, most\]"),
-        ({"vectorizer__ngram_range": [1]}, "at least 2 items"),
-        ({"umap__metric": "manhattan"}, "'cosine' or 'euclidean'"),
-        ({"top_words": 1}, "greater than or equal to 2"),
-        ({"hdbscan__min_cluster_size": 1}, "greater than or equal to 2"),
+        ({"topic_fit__umap__metric": "manhattan"}, "'cosine' or 'euclidean'"),
+        ({"topic_fit__hdbscan__min_cluster_size": 1}, "greater than or equal to 2"),
     ],
 )
 def test_impossible_parameters_are_refused(tmp_path, changes, message):

@@ -64,7 +64,7 @@ VALUES = [
         r"should be 'last' or 'best'; found 'lats' \(did you mean `last`\?\)",
     ),
     value("train", "batch-of-all", "train.batch_size", 2**70, "less than or equal to 65536"),
-    value("topic_fit", "all-words", "topic_fit.top_words", 2**70, "less than or equal to 1000"),
+    value("topic_fit", "all-words", "vocabulary.top_words", 2**70, "less than or equal to 1000"),
     value("train", "threads", "train.threads", 10**6, "less than or equal to 1024"),
     plain(
         "train",
@@ -164,16 +164,16 @@ VALUES = [
     value(
         "topic_fit",
         "ngrams-reversed",
-        "topic_fit.vectorizer.ngram_range",
+        "vocabulary.ngram_range",
         [2, 1],
         r"ngram_range should be \[least, most\] words",
     ),
     value(
         "topic_fit",
         "stop-words",
-        "topic_fit.vectorizer.stop_words",
+        "vocabulary.stop_words",
         "englisch",
-        "topic_fit.vectorizer.stop_words.*englisch",
+        "vocabulary.stop_words.*englisch",
     ),
     value(
         "topic_fit",

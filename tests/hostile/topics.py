@@ -134,7 +134,7 @@ CASES = [
         "words-too-rare",
         "topic_fit",
         "no word is left to name topics by .*min_df",
-        lambda desk: (without_umap(desk), desk.parameters({"topic_fit.vectorizer.min_df": 61})),
+        lambda desk: (without_umap(desk), desk.parameters({"vocabulary.min_df": 61})),
     ),
     Case(
         "not-a-number",
