@@ -57,19 +57,31 @@ def topic_table(results: Topics) -> str:
     shown = results.table.head(TOPICS_SHOWN)
     total = max(results.documents, 1)
     rows = [
-        [str(topic), f"{count:,}", f"{count / total:.1%}", escape(topic_name(words, WORDS_SHOWN))]
+        [
+            *(str(topic), f"{count:,}", f"{count / total:.1%}", _stability(results, topic)),
+            escape(topic_name(words, WORDS_SHOWN)),
+        ]
         for topic, count, words in shown[["topic", "count", "words"]].itertuples(index=False)
     ]
     outliers = results.outliers
     rows.insert(
         0,
-        [str(OUTLIERS), f"{outliers:,}", f"{outliers / total:.1%}", "<i>outliers, in no topic</i>"],
+        [
+            *(str(OUTLIERS), f"{outliers:,}", f"{outliers / total:.1%}", ""),
+            "<i>outliers, in no topic</i>",
+        ],
     )
     rest = results.table.iloc[TOPICS_SHOWN:]
     if len(rest):
         count = int(rest["count"].sum())
         label = f"<i>{len(rest):,} smaller topics together</i>"
-        rows.append(["", f"{count:,}", f"{count / total:.1%}", label])
-    header = ["Topic", "Documents", "Share", "Words that set it apart"]
+        rows.append(["", f"{count:,}", f"{count / total:.1%}", "", label])
+    header = ["Topic", "Documents", "Share", "Stability", "Words that set it apart"]
     caption = f"The {len(shown)} largest of {len(results.table):,} topics."
     return table(header, rows, numeric=[0, 1, 2], caption=caption)
+
+
+def _stability(results: Topics, topic: int) -> str:
+    """Return how well a topic comes again, and the word for it, a dash where it is not known."""
+    found = results.stability_of(topic)
+    return "–" if found is None else f"{number(found[0])} {found[1]}"

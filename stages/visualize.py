@@ -1,10 +1,10 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
-Reads   the figures in metrics/ that download, parse, split, evaluate and topic_fit wrote, the
-        topics and the map in data/topic_fit, and `visualize` of params.yaml.
+Reads   the figures in metrics/ that download, parse, split, evaluate and the stages of topics wrote,
+        the topics and the map in data/topic_fit, and `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
-        each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map, and for each
-        test set mcc_per_batch/<set> and confusion/<set>.
+        each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map,
+        topic_stability, topic_peers, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
     python -m stages.visualize metrics data/topic_fit data/visualize
 """
@@ -25,6 +25,8 @@ from stages.figures import (
     style,
     topic_frequencies,
     topic_map,
+    topic_peers,
+    topic_stability,
 )
 from stages.figures.results import Acceptability, Topics, load_acceptability, load_topics
 from stages.params import Section
@@ -40,6 +42,10 @@ READ = (
     "evaluate.json",
     "evaluate",
     "topic_fit.json",
+    "topic_fit/by_number.csv",
+    "topic_stability.json",
+    "topic_stability.csv",
+    "topic_peers.csv",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -77,6 +83,8 @@ def draw(
         ),
     )
     yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
+    yield "topic_stability", topic_stability.draw(documents)
+    yield "topic_peers", topic_peers.draw(documents)
 
 
 def warn_of_missing_letters(sentences: Acceptability, documents: Topics, font: str) -> None:
@@ -113,7 +121,7 @@ def main() -> None:
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 4 + 2 * len(sentences.test_sets)
+            total = 6 + 2 * len(sentences.test_sets)
             drawn = draw(sentences, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)

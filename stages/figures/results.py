@@ -19,6 +19,7 @@ MEAN = "mean of seeds"
 TFIDF = "TF-IDF + logistic regression"
 MAJORITY = "majority class"
 LABELS = ("acceptable", "unacceptable")
+STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # words for topics
 
 SCORES = {
     "set": "str",
@@ -45,6 +46,20 @@ BATCHES = {
     "mcc": "float64",
 }
 CONFUSION = {"seed": "int64", "actual": "str", "predicted": "str"}
+# As `topic_stability` and `topic_peers` write them, and `topic_fit` the model's own rows.
+STABILITY = {"topic": "int64", "stability": "float64", "verdict": "str"}
+PEERS = {
+    "model": "str",
+    "topics_asked": "float64",  # empty where a model chooses the number
+    "topics": "float64",
+    "coverage": "float64",
+    "npmi": "float64",
+    "c_v": "float64",
+    "diversity": "float64",
+    "ami": "float64",
+    "npmi_times_coverage": "float64",
+}
+OWN = "Bertline"  # the model's own name in tables beside its peers
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -107,6 +122,21 @@ class Topics:
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
+    stability: pd.DataFrame  # topic, stability and verdict, by `topic`
+    refits: dict[str, Any]  # topic_stability.json
+    peers: pd.DataFrame  # columns of `PEERS`, the model's own rows first
+
+    def stability_of(self, topic: int) -> tuple[float, str] | None:
+        """Return the stability of a topic and the word for it; None where there is none."""
+        if topic not in self.stability.index:
+            return None
+        row = self.stability.loc[topic]
+        return float(row["stability"]), str(row["verdict"])
+
+    @property
+    def unstable(self) -> set[int]:
+        """The topics that hardly come again in other fits."""
+        return set(self.stability.index[self.stability["verdict"] == UNSTABLE])
 
     @property
     def documents(self) -> int:
@@ -162,7 +192,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
 
 
 def load_topics(metrics: Path, fitted: Path) -> Topics:
-    """Read what `download`, `parse` and `topic_fit` measured, and the topics in `fitted`.
+    """Read what `download`, `parse` and the stages of topics measured, and the topics in `fitted`.
 
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
@@ -183,11 +213,24 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
+        stability=read_csv(
+            metrics / "topic_stability.csv", STABILITY, stage="topic-stability"
+        ).set_index("topic"),
+        refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
+        peers=pd.concat(
+            [
+                read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")[
+                    [*PEERS]
+                ],
+                read_csv(metrics / "topic_peers.csv", PEERS, stage="topic-peers")[[*PEERS]],
+            ],
+            ignore_index=True,
+        ),
     )
 
 
-def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read a CSV file that `evaluate` wrote, with at least `columns`: their names and types.
+def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
+    """Read a CSV file that `stage` wrote, with at least `columns`: their names and types.
 
     Raises BertlineError if the file is missing, lacks a column, or holds another type.
     """
@@ -197,14 +240,14 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
     except (ValueError, OverflowError) as error:
         raise BertlineError(
-            f"{path} cannot be read as the table that `evaluate` writes ({error}). "
-            f"Run `dvc repro evaluate`."
+            f"{path} cannot be read as the table that `{stage}` writes ({error}). "
+            f"Run `dvc repro {stage}`."
         ) from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise BertlineError(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
-            f"Run `dvc repro evaluate`."
+            f"Run `dvc repro {stage}`."
         )
     return table
 
