@@ -15,7 +15,7 @@ import pytest
 from bertopic import BERTopic
 from sklearn.metrics import normalized_mutual_info_score
 
-from stages import files, params, parse, topic_fit, topic_model, topic_reduce
+from stages import files, params, parse, topic_fit, topic_reduce
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import call, write_params
