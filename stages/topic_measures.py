@@ -36,7 +36,8 @@ AGREEMENT = ("nmi", "ami", "ari", "homogeneity", "completeness", "v")
 PROTOCOL = {
     "vocabulary": (
         "The words of the section `vocabulary` in params.yaml: in min_df documents at least, "
-        "without stop words. `words` says how many there are. Measures see no other word."
+        "without stop words and without passages that are repeated word for word, as signatures "
+        "are. `words` says how many there are. Measures see no other word."
     ),
     "words": "The first top_words words of each topic. Outliers are no topic, and have no words.",
     "outlier_share": "The share of all documents that are in no topic.",
@@ -300,6 +301,7 @@ def protocol(reference: Reference) -> dict[str, Any]:
     return {
         "parameters": options.model_dump(),
         "words": len(reference.corpus.words),
+        "words_of_passages": len(reference.corpus.passage_words),
         "documents": len(reference.corpus.tokens),
         "windows": dict(zip(("npmi", "c_v"), reference.windows, strict=True)),
         "measures": PROTOCOL,

@@ -30,6 +30,8 @@ MINIATURE = {
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
     "vocabulary.min_df": 1,
+    "vocabulary.passages": None,
+    "topic_numbers": [2, 3],
     "visualize.top_topics": 4,
 }
 

@@ -15,13 +15,19 @@ import pytest
 from bertopic import BERTopic
 from sklearn.metrics import normalized_mutual_info_score
 
-from stages import files, params, parse, topic_fit
+from stages import files, params, parse, topic_fit, topic_reduce
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import call, write_params
 
 DIMENSION = 16
-SMALL = {"topic_fit.hdbscan.min_cluster_size": 10, "topic_fit.hdbscan.min_samples": 5}
+SMALL = {
+    "topic_fit.hdbscan.min_cluster_size": 10,
+    "topic_fit.hdbscan.min_samples": 5,
+    "topic_fit.outliers.strategy": "none",
+    "topic_numbers": [2, 3],
+    "vocabulary.passages": None,
+}
 
 
 def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray]:
@@ -44,7 +50,7 @@ def load_options(folder: Path, **changes: object) -> topic_fit.TopicFit:
 def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the first dimensions of the vectors for the reduced ones, and two for the map."""
     monkeypatch.setattr(
-        topic_fit, "reduce_vectors", lambda vectors, _: (None, vectors[:, :5], vectors[:, :2])
+        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
     )
 
 
@@ -60,9 +66,9 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         np.save(folder / "embeddings.npy", vectors)
         call(
             topic_fit,
-            *(folder / "documents.parquet", folder, folder / "out"),
+            *(folder / "documents.parquet", folder, folder, folder / "out"),
             *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
-            *("--table", folder / "table.csv"),
+            *("--table", folder / "table.csv", "--plots", folder / "plots"),
         )
         return folder
 
@@ -207,7 +213,7 @@ def test_documents_without_groups_have_no_agreement(run, without_umap):
 @pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
 def test_saved_model_loads_and_assigns_by_the_nearest_topic(run, without_umap, weighting):
     table, vectors = planted(80)
-    folder = run("model", table, vectors, topic_fit__ctfidf__bm25_weighting=weighting)
+    folder = run("model", table, vectors, topic_fit__words__ctfidf__bm25_weighting=weighting)
 
     model = BERTopic.load(folder / "out" / "model")
 
@@ -224,11 +230,16 @@ def test_output_holds_tables_and_a_model_without_pickle(run, without_umap):
 
     assert list(contents(folder)) == [
         "assignments.parquet",
+        "fit/arrays.safetensors",
+        "fit/embeddings.npy",
+        "fit/settings.json",
+        "hierarchy.parquet",
         "model/config.json",
         "model/ctfidf.safetensors",
         "model/ctfidf_config.json",
         "model/topic_embeddings.safetensors",
         "model/topics.json",
+        "protocol.json",
         "topics.parquet",
     ]
 
@@ -241,7 +252,7 @@ def test_failed_run_leaves_the_earlier_output(run, without_umap, monkeypatch, tm
     with pytest.raises(OSError, match="full"):
         call(
             topic_fit,
-            *(folder / "documents.parquet", folder, folder / "out"),
+            *(folder / "documents.parquet", folder, folder, folder / "out"),
             *("--params", folder / "params.yaml"),
         )
 
@@ -253,18 +264,18 @@ def test_failed_run_leaves_the_earlier_output(run, without_umap, monkeypatch, tm
 )
 def test_vectors_of_another_run_are_refused(shape, documents):
     with pytest.raises(BertlineError, match=r"shape \(.*there are 10 documents.*dvc repro embed"):
-        topic_fit.check_vectors(np.zeros(shape, dtype=np.float32), documents)
+        topic_reduce.check_vectors(np.zeros(shape, dtype=np.float32), documents)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("chunk", [3, 100], ids=["in-a-later-chunk", "in-the-first-chunk"])
 def test_vector_that_is_no_number_is_named(monkeypatch, value, chunk):
-    monkeypatch.setattr(topic_fit, "CHUNK", chunk)
+    monkeypatch.setattr(topic_reduce, "CHUNK", chunk)
     vectors = np.zeros((10, 4), dtype=np.float32)
     vectors[7, 2] = value
 
     with pytest.raises(BertlineError, match=r"vector of document 8 .*embed\.precision to fp32"):
-        topic_fit.check_vectors(vectors, 10)
+        topic_reduce.check_vectors(vectors, 10)
 
 
 @pytest.mark.parametrize(
@@ -279,9 +290,9 @@ def test_vector_that_is_no_number_is_named(monkeypatch, value, chunk):
 def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, value, enough):
     options = load_options(tmp_path, **{f"topic_fit__{key}".replace(".", "__"): value})
 
-    topic_fit.check_size(enough, options)
+    topic_reduce.check_size(enough, options.umap, options.hdbscan)
     with pytest.raises(BertlineError, match=rf"topic_fit\.{key} needs {enough} .*are {enough - 1}"):
-        topic_fit.check_size(enough - 1, options)
+        topic_reduce.check_size(enough - 1, options.umap, options.hdbscan)
 
 
 @pytest.mark.parametrize(

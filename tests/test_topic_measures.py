@@ -17,7 +17,8 @@ from tests.command import write_params
 
 
 def options(**changes: object) -> Vocabulary:
-    values = {"stop_words": None, "min_df": 1, "ngram_range": [1, 1], "top_words": 10}
+    values = {"stop_words": None, "more_stop_words": [], "min_df": 1, "ngram_range": [1, 1]}
+    values |= {"passages": None, "top_words": 10}
     return Vocabulary.model_validate(values | changes)
 
 

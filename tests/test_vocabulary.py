@@ -1,5 +1,7 @@
 """The vocabulary holds the words of enough documents, and documents are cut into just these."""
 
+from pathlib import Path
+
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -9,9 +11,10 @@ from stages.vocabulary import Corpus, Vocabulary
 from tests.command import write_params
 
 
-def load_options(folder, **changes: object) -> Vocabulary:
+def load_options(folder: Path, **changes: object) -> Vocabulary:
+    values = {"passages": None, "more_stop_words": []} | changes
     path = write_params(
-        folder / "params.yaml", {f"vocabulary.{key}": value for key, value in changes.items()}
+        folder / "params.yaml", {f"vocabulary.{key}": value for key, value in values.items()}
     )
     return params.load(path, "vocabulary", Vocabulary)
 
@@ -71,6 +74,8 @@ def test_empty_vocabulary_is_a_sentence(tmp_path, texts, changes):
         ({"ngram_range": [2, 1]}, r"ngram_range should be \[least, most\]"),
         ({"ngram_range": [1]}, "at least 2 items"),
         ({"top_words": 1}, "greater than or equal to 2"),
+        ({"passages": 0.0}, "greater than 0"),
+        ({"more_stop_words": [""]}, "at least 1 character"),
         ({"min_df": 0}, "greater than or equal to 1"),
         ({"stop_words": "englisch"}, "did you mean `english`"),
     ],
@@ -78,3 +83,49 @@ def test_empty_vocabulary_is_a_sentence(tmp_path, texts, changes):
 def test_impossible_parameters_are_refused(tmp_path, changes, message):
     with pytest.raises(BertlineError, match=message):
         load_options(tmp_path, **changes)
+
+
+def test_more_stop_words_are_left_out_before_words_are_paired(tmp_path):
+    options = load_options(tmp_path, min_df=1, more_stop_words=["don"], ngram_range=[1, 2])
+
+    assert Corpus(["moon don rises"], options).words == ["moon", "moon rises", "rises"]
+
+
+SIGNATURE = "skepticism chastity intellect surrender"
+
+
+def test_words_of_a_passage_that_is_repeated_are_left_out(tmp_path):
+    signed = [f"{word} moon {SIGNATURE}" for word in ("orbit", "oven", "wheel", "orbit")]
+    texts = [*signed, "orbit moon", "orbit moon", "oven moon", "chastity"]
+    options = load_options(tmp_path, min_df=1, passages=0.7)
+
+    corpus = Corpus(texts, options)
+
+    # "chastity" is in 5 documents, of which 4 have the other words too: 4/5 is 0.8
+    assert corpus.passage_words == sorted(SIGNATURE.split())
+    assert corpus.words == ["moon", "orbit", "oven", "wheel"]
+    assert [corpus.words[number] for number in corpus.tokens[0]] == ["orbit", "moon"]
+    assert corpus.tokens[-1] == []
+
+
+@pytest.mark.parametrize(
+    ("passages", "signature"),
+    [(0.9, SIGNATURE), (0.7, "skepticism chastity intellect"), (None, SIGNATURE)],
+    ids=["not-alike-enough", "three-words", "kept"],
+)
+def test_words_that_are_no_passage_stay(tmp_path, passages, signature):
+    # chastity stands alone twice more: 4/6
+    texts = [f"{word} moon {signature}" for word in ("orbit", "oven", "wheel", "orbit")]
+    texts += ["orbit moon", "oven moon", "chastity", "chastity skepticism", "intellect chastity"]
+    options = load_options(tmp_path, min_df=1, passages=passages)
+
+    corpus = Corpus(texts, options)
+
+    assert set(signature.split()) <= set(corpus.words)
+    assert corpus.passage_words == []
+
+
+def test_documents_of_one_passage_keep_their_words(tmp_path):
+    corpus = Corpus([SIGNATURE] * 5, load_options(tmp_path, min_df=1, passages=0.6))
+
+    assert corpus.words == sorted(SIGNATURE.split())

@@ -45,7 +45,7 @@ COMMANDS = {
     "train": "1 tokens folds encoder out --params params.yaml",
     "evaluate": "tokens folds models out --params params.yaml --plots plots",
     "embed": "documents.parquet encoder out --params params.yaml",
-    "topic_fit": "documents.parquet vectors out --params params.yaml --table table.csv",
+    "topic_fit": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
     "visualize": "figures topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
@@ -58,6 +58,8 @@ SMALL = {
     "embed.precision": "fp32",
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
+    "topic_numbers": [2, 3],
+    "vocabulary.passages": None,
 }
 # A person's wait is not the test's.
 PATIENCE = fetch.Patience(connect=2, stall=0.3, attempts=2, backoff=0, longest_wait=0)

@@ -45,7 +45,7 @@ def first(count: int) -> Callable[[Desk], None]:
 def without_umap(desk: Desk) -> None:
     """Take the first dimensions for the reduced ones: UMAP compiles for half a minute."""
     desk.monkeypatch.setattr(
-        topic_fit, "reduce_vectors", lambda vectors, _: (None, vectors[:, :5], vectors[:, :2])
+        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
     )
 
 

@@ -1,0 +1,121 @@
+"""Give documents that HDBSCAN left out a topic, by BERTopic's own strategies, and what that costs.
+
+HDBSCAN calls documents outliers where they lie thinly. A strategy gives such a document the topic
+that it is nearest to; a threshold leaves it out still where that is not near.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from stages import console
+from stages.params import Section
+from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.topic_words import Describer
+
+if TYPE_CHECKING:
+    from bertopic import BERTopic
+
+# Each strategy at these thresholds in the table of coverage against quality.
+THRESHOLDS = {
+    "embeddings": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "c-tf-idf": (0.0, 0.05, 0.1, 0.15, 0.2),
+    "distributions": (0.0, 0.1, 0.2, 0.3),
+    "probabilities": (0.0, 0.001, 0.01, 0.1),
+}
+COVERAGE = (
+    *("strategy", "threshold", "words", "chosen"),
+    *("topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
+    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
+)
+# Documents times topics for whose probabilities there is memory: 0.8 GB.
+MOST_PROBABILITIES = 100_000_000
+
+
+class Outliers(Section):
+    """`topic_fit.outliers`."""
+
+    strategy: Literal["none", "embeddings", "c-tf-idf", "distributions", "probabilities"]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+
+
+def reduce_outliers(
+    model: "BERTopic",
+    texts: Sequence[str],
+    vectors: np.ndarray,
+    topics: np.ndarray,
+    options: Outliers,
+    probabilities: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the topics of documents, shape (n,), with those of outliers as the strategy has them.
+
+    probabilities: of each document and topic, (n, topics), for the strategy of that name.
+    """
+    outside = topics == OUTLIERS
+    found = len([topic for topic in model.topic_sizes_ if topic != OUTLIERS])
+    if options.strategy == "none" or not outside.any() or not found or not model._outliers:
+        return topics
+    rows = np.flatnonzero(outside)
+    with threadpool_limits(1, user_api="blas"):
+        reduced = model.reduce_outliers(
+            [texts[row] for row in rows] if len(texts) else [""] * len(rows),
+            [OUTLIERS] * len(rows),
+            strategy=options.strategy,
+            threshold=options.threshold,
+            embeddings=np.asarray(vectors[rows]),
+            probabilities=None if probabilities is None else probabilities[rows],
+        )
+    result = topics.copy()
+    result[rows] = reduced
+    return result
+
+
+def compare(
+    model: "BERTopic",
+    describer: Describer,
+    texts: Sequence[str],
+    core: np.ndarray,
+    probabilities: np.ndarray | None,
+    groups: pd.Series,
+    reference: Reference,
+    chosen: Outliers,
+) -> Iterator[dict[str, Any]]:
+    """Yield a row of `COVERAGE` for each strategy and threshold, with words kept and recomputed.
+
+    core: the topics of documents as HDBSCAN has them, shape (n,). `words` says whether topics keep
+    the words of their core documents, or get those of all documents that they have in the end.
+    """
+    points = {("none", 0.0): None}
+    points |= {(name, at): None for name, levels in THRESHOLDS.items() for at in levels}
+    points[chosen.strategy, 0.0 if chosen.strategy == "none" else chosen.threshold] = None
+    kept = _words(describer, core)
+    described = [
+        point for point in points if point[0] != "probabilities" or probabilities is not None
+    ]
+    for name, threshold in console.progress(
+        described, total=len(described), label="outliers", unit="points"
+    ):
+        options = Outliers(strategy=name, threshold=threshold)
+        topics = reduce_outliers(model, texts, describer.vectors, core, options, probabilities)
+        is_chosen = (
+            name == chosen.strategy
+            and threshold in (chosen.threshold, 0.0)
+            and (name == "none" or threshold == chosen.threshold)
+        )
+        divisions = {"core": kept}
+        if name != "none":
+            divisions["recomputed"] = _words(describer, topics)
+        for which, words in divisions.items():
+            row = {"strategy": name, "threshold": threshold, "words": which}
+            row["chosen"] = int(is_chosen and which == "core")
+            row |= measure(words, topics, groups, reference)
+            yield {column: row[column] for column in COVERAGE}
+
+
+def _words(describer: Describer, topics: np.ndarray) -> list[list[str]]:
+    described = describer.describe(topics)
+    return [[word for word, _ in words] for topic, words in described.items() if topic != OUTLIERS]
