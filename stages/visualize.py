@@ -1,7 +1,7 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
-Reads   the figures in metrics/ that download, parse, split, evaluate and the stages of topics wrote,
-        the topics and the map in data/topic_fit, and `visualize` of params.yaml.
+Reads   the figures in metrics/ that download, parse, split, evaluate and the stages of topics
+        wrote, the topics and the map in data/topic_fit, and `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
         each as PNG and SVG: learning_curves, scores, topic_frequencies, topic_map,
         topic_stability, topic_peers, and for each test set mcc_per_batch/<set> and confusion/<set>.

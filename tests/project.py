@@ -32,6 +32,10 @@ MINIATURE = {
     "vocabulary.min_df": 1,
     "vocabulary.passages": None,
     "topic_numbers": [2, 3],
+    "topic_stability.seeds": 1,
+    "topic_stability.resamples": 1,
+    "topic_peers.seeds": [1],
+    "topic_peers.lda_passes": 3,
     "visualize.top_topics": 4,
 }
 

@@ -76,6 +76,13 @@ UNDECIDING = {
     "embed": {"pandas", "pillow", "scikit-learn", "scipy"},
     # BERTopic imports them for its own encoders; it is given vectors and told that it has none.
     "topic_fit": {"torch", "transformers", "tokenizers", "sentence-transformers", "pillow"},
+    # BERTopic imports them for its own encoders, and the fit's modules for files; refits are given
+    # vectors.
+    "topic_stability": {
+        *("torch", "transformers", "tokenizers", "sentence-transformers", "safetensors", "pillow"),
+    },
+    # transformers and turftopic import it for images.
+    "topic_peers": {"pillow"},
 }
 
 # Packages that the project's own code imports and packages.yaml does not name: none decides a
@@ -138,7 +145,7 @@ def evidence(made_project: Project) -> dict[str, Evidence]:
     """Return by stage what its process used."""
     found = {}
     for stage, used in projects.used_files(made_project).items():
-        name = stage.replace("topic-fit", "topic_fit")
+        name = stage.replace("-", "_")
         receipt = files.read_json(made_project.folder / "metrics" / "receipts" / f"{name}.json")
         found[stage] = Evidence(
             used["modules"], used["opened"], receipt["parameters"], set(receipt["packages"])
@@ -348,6 +355,7 @@ def _moved(value: Any) -> Any:
 def test_the_other_values_are_valid(mutable: Project) -> None:
     """Nobody would ask what a value makes stale that the stage refuses."""
     sections = {"parse": "Parse", "topic_fit": "TopicFit"}
+    sections |= {"topic_stability": "TopicStability", "topic_peers": "TopicPeers"}
     path = mutable.folder / "params.yaml"
     values = {name: OTHER_VALUES.get(name, _moved(PARAMETERS[name])) for name in ORDINARY}
     with changed_values(path, values):
@@ -539,7 +547,7 @@ def test_after_an_upgrade_dvc_status_says_which_stages_are_stale_and_why(
         sentence = f"packages.yaml: scipy was {PACKAGES['scipy']} and is 99.0\n"
         assert finished.stderr.count(sentence) == 1
         expected = {stage for stage, used in evidence.items() if "scipy" in deciding(stage, used)}
-        assert expected == {"split", "evaluate", "topic-fit"}
+        assert expected == {"split", "evaluate", "topic-fit", "topic-stability", "topic-peers"}
         assert told(finished.stdout) == {
             stage: ["packages.yaml:", "modified: scipy"] for stage in expected
         }

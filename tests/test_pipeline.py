@@ -134,13 +134,16 @@ def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> 
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
     of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
     compared = {"metrics/evaluate.json", "metrics/topic_fit.json"}
+    compared |= {"metrics/topic_stability.json", "metrics/topic_peers.json"}
     assert metrics == compared | of_seeds | {"metrics/embed.json"}
 
 
 @BY_NAME
 def test_dvc_can_bring_back_every_result_that_takes_long(stage: PipelineStage) -> None:
     """Its run cache takes no stage with an output that is neither cached nor metric nor plot."""
-    if stage.name.partition("@")[0] in {"train", "embed", "topic-fit", "visualize"}:
+    if stage.name.partition("@")[0] in {
+        *("train", "embed", "topic-fit", "topic-stability", "topic-peers", "visualize")
+    }:
         for out in stage.outs:
             assert out.use_cache or out.metric or out.plot, out.def_path
 
@@ -208,7 +211,7 @@ def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Pro
 @pytest.mark.slow
 def test_a_changed_topic_parameter_leaves_acceptability_alone(project: Project) -> None:
     project.set(topic_fit__hdbscan__min_cluster_size=6)
-    assert set(project.repro()) <= {"topic-fit", "visualize"}
+    assert set(project.repro()) <= {"topic-fit", "topic-stability", "visualize"}
     project.run("git", "restore", "params.yaml")
     assert project.repro() == []  # the run cache has the results of the earlier value
     project.run("git", "restore", ".")

@@ -49,7 +49,7 @@ def check_planted(outcome: peer_models.Outcome) -> None:
 
 
 def test_lda_finds_planted_topics(corpus):
-    check_planted(peer_models.fit_lda(corpus.counts(), corpus.words, 4, 2, passes=20, most=8))
+    check_planted(peer_models.fit_lda(corpus.counts(), corpus.words, 4, 1, passes=20, most=8))
 
 
 def test_nmf_finds_planted_topics(corpus):

@@ -58,6 +58,7 @@ def test_figures_and_report_are_written(tmp_path):
     )  # fmt: skip
 
     names = ["learning_curves", "scores", "topic_frequencies", "topic_map"]
+    names += ["topic_peers", "topic_stability"]
     for test_set in ("in_domain_dev", "out_of_domain_dev"):
         names += [f"confusion/{test_set}", f"mcc_per_batch/{test_set}"]
     expected = {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
@@ -185,7 +186,7 @@ def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
 
 def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
     inputs = [path for name in ("metrics", "topics") for path in (finished / name).rglob("*.*")]
-    assert len(inputs) == 14
+    assert len(inputs) == 18
     earlier = hashes(finished / "out")
 
     for path in inputs:
@@ -246,7 +247,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
     written = hashes(strange / "out")
 
     assert "confusion/older.png" not in written
-    assert len(written) == 2 * 6 + 1
+    assert len(written) == 2 * 8 + 1
     assert "the earlier report" not in (strange / "out" / "index.html").read_text(encoding="utf-8")
     assert {path.name for path in strange.iterdir()} == {
         *("metrics", "topics", "out", "params.yaml", "receipt.json")
@@ -256,7 +257,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
 def test_svg_files_are_well_formed_and_refer_to_nothing_outside(strange):
     drawn = sorted((strange / "out").rglob("*.svg"))
 
-    assert len(drawn) == 6
+    assert len(drawn) == 8
     for path in drawn:
         for element in ElementTree.parse(path).iter():
             assert element.tag.rpartition("}")[2] != "script"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +122,14 @@ class Topics:
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
-    stability: pd.DataFrame  # topic, stability and verdict, by `topic`
-    refits: dict[str, Any]  # topic_stability.json
-    peers: pd.DataFrame  # columns of `PEERS`, the model's own rows first
+    # Of the stages that compare; empty where nothing was compared.
+    stability: pd.DataFrame = field(  # topic, stability and verdict, by `topic`
+        default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
+    )
+    refits: dict[str, Any] = field(default_factory=lambda: {"refits": 0})  # topic_stability.json
+    peers: pd.DataFrame = field(  # columns of `PEERS`, the model's own rows first
+        default_factory=lambda: pd.DataFrame(columns=[*PEERS])
+    )
 
     def stability_of(self, topic: int) -> tuple[float, str] | None:
         """Return the stability of a topic and the word for it; None where there is none."""
@@ -217,16 +222,15 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
             metrics / "topic_stability.csv", STABILITY, stage="topic-stability"
         ).set_index("topic"),
         refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
-        peers=pd.concat(
-            [
-                read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")[
-                    [*PEERS]
-                ],
-                read_csv(metrics / "topic_peers.csv", PEERS, stage="topic-peers")[[*PEERS]],
-            ],
-            ignore_index=True,
-        ),
+        peers=load_peers(metrics),
     )
+
+
+def load_peers(metrics: Path) -> pd.DataFrame:
+    """Read the model's own rows that `topic_fit` wrote, then those of `topic_peers`."""
+    own = read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")
+    others = read_csv(metrics / "topic_peers.csv", PEERS, stage="topic-peers")
+    return pd.concat([own[[*PEERS]], others[[*PEERS]]], ignore_index=True)
 
 
 def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:

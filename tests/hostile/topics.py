@@ -208,6 +208,46 @@ CASES = [
         lambda desk: desk.write("documents.parquet", PAGE),
     ),
     Case(
+        "topics-of-another-run",
+        "topic_stability",
+        "list other documents: they belong to different runs. Run `dvc repro topic-fit`",
+        lambda desk: desk.change_table(
+            "fitted/assignments.parquet", lambda rows: rows.assign(id=rows["id"] + "x")
+        ),
+    ),
+    Case(
+        "topics-without-a-core",
+        "topic_stability",
+        "has no column core_topic",
+        lambda desk: desk.change_table(
+            "fitted/assignments.parquet", lambda rows: rows.drop(columns="core_topic")
+        ),
+    ),
+    Case(
+        "topics-are-missing",
+        "topic_stability",
+        "topics.parquet does not exist",
+        lambda desk: desk.remove("fitted/topics.parquet"),
+    ),
+    Case(
+        "not-a-number",
+        "topic_stability",
+        "the vector of document 8 has values that are no numbers",
+        with_value(np.nan),
+    ),
+    Case(
+        "not-a-number",
+        "topic_peers",
+        "the vector of document 8 has values that are no numbers",
+        with_value(np.nan),
+    ),
+    Case(
+        "encoder-is-missing",
+        "topic_peers",
+        "encoder does not exist",
+        lambda desk: desk.remove("encoder"),
+    ),
+    Case(
         "documents-are-a-page",
         "embed",
         "cannot be read as the Parquet table",
