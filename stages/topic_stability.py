@@ -9,9 +9,9 @@ Writes  data/topic_stability/matches.parquet, a row per refit and topic of data/
     python -m stages.topic_stability data/parse/documents.parquet data/embed data/topic_fit
         data/topic_stability
 
-A refit clusters again, with another seed of UMAP on all documents, or on a bootstrap draw of them
-of which each document is kept once (Hennig 2007, Cluster-wise assessment of cluster stability; so
-does his `clusterboot`). Its topics are matched one to one to the stored ones, so that they share
+A refit clusters again with another seed of UMAP, on all documents or on a bootstrap draw of them of
+which each document is kept once (Hennig 2007, Cluster-wise assessment of cluster stability; so does
+his `clusterboot`). Its topics are matched one to one to the stored ones, so that they share
 most (Greene, O'Callaghan and Cunningham 2014, How many topics? Stability analysis for topic
 models). What two topics share is the Jaccard similarity of their documents, over the documents that
 both fits had: those in both topics, by those in either. Topics are compared as HDBSCAN has them,
@@ -166,7 +166,7 @@ def refits(
     random = np.random.default_rng(options.seed)
     for number in range(1, options.resamples + 1):
         rows = np.unique(random.integers(count, size=count))
-        topics = refit(vectors, neighbours, rows, fit.seed, fit)
+        topics = refit(vectors, neighbours, rows, fit.seed + number, fit)
         yield Refit(f"{RESAMPLE} {number}", rows, topics)
 
 
@@ -232,8 +232,8 @@ def compare(
 def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `COLUMNS`, a row per topic, in the order of `topics`.
 
-    stability: the mean over seeds and that over resamples, and the mean of these two, where there
-    are both: neither counts for more because it has more refits.
+    stability: the mean over seeds or that over resamples, whichever is lower: a topic has to stand
+    both. Seeds alone flatter, as they see the same neighbours.
     """
     scored = matches.assign(
         stability=above_chance(matches["jaccard"].to_numpy(), matches["chance"].to_numpy()),
@@ -243,7 +243,7 @@ def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFram
     kinds = kinds.reindex(columns=[SEED, RESAMPLE])
     table = scored.groupby("topic")[["jaccard", "chance", "words"]].mean()
     table["of_seeds"], table["of_resamples"] = kinds[SEED], kinds[RESAMPLE]
-    table["stability"] = kinds.mean(axis=1)
+    table["stability"] = kinds.min(axis=1)
     table["verdict"] = [verdict(value) for value in table["stability"]]
     table = table.round(DIGITS)
     return topics.merge(table, left_on="topic", right_index=True, how="inner")[list(COLUMNS)]
