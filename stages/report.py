@@ -35,6 +35,8 @@ def build(sentences: Acceptability, documents: Topics, shown: Sequence[Shown]) -
         *map(figure_element, of_topics),
         "<h3>Largest topics</h3>",
         report_topics.topic_table(documents),
+        "<h3>Fewer topics</h3>",
+        report_topics.number_table(documents),
     ]
     return "\n".join(
         [

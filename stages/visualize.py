@@ -23,8 +23,11 @@ from stages.figures import (
     mcc_per_batch,
     scores,
     style,
+    topic_coverage,
     topic_frequencies,
+    topic_groups,
     topic_map,
+    topic_tree,
 )
 from stages.figures.results import Acceptability, Topics, load_acceptability, load_topics
 from stages.params import Section
@@ -40,6 +43,7 @@ READ = (
     "evaluate.json",
     "evaluate",
     "topic_fit.json",
+    "topic_fit",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -77,6 +81,10 @@ def draw(
         ),
     )
     yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
+    yield "topic_tree", topic_tree.draw(documents, coloured=options.top_topics)
+    yield "topic_coverage", topic_coverage.draw(documents)
+    if len(documents.groups):
+        yield "topic_groups", topic_groups.draw(documents)
 
 
 def warn_of_missing_letters(sentences: Acceptability, documents: Topics, font: str) -> None:
@@ -113,7 +121,7 @@ def main() -> None:
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 4 + 2 * len(sentences.test_sets)
+            total = 6 + bool(len(documents.groups)) + 2 * len(sentences.test_sets)
             drawn = draw(sentences, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)

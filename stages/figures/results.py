@@ -45,6 +45,32 @@ BATCHES = {
     "mcc": "float64",
 }
 CONFUSION = {"seed": "int64", "actual": "str", "predicted": "str"}
+COVERAGE = {
+    "strategy": "str",
+    "threshold": "float64",
+    "words": "str",
+    "chosen": "int64",
+    "coverage": "float64",
+    "npmi": "float64",
+    "ami": "float64",
+}
+BY_NUMBER = {
+    "model": "str",
+    "topics_asked": "int64",
+    "topics": "int64",
+    "npmi": "float64",
+    "diversity": "float64",
+    "ami": "float64",
+    "npmi_times_coverage": "float64",
+}
+GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
+MERGES = {
+    "node": "int64",
+    "left": "int64",
+    "right": "int64",
+    "distance": "float64",
+    "words": "str",
+}
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -107,6 +133,10 @@ class Topics:
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
+    coverage: pd.DataFrame  # strategies for outliers, with the columns of COVERAGE
+    by_number: pd.DataFrame  # the model at other numbers of topics, columns of BY_NUMBER
+    merges: pd.DataFrame  # of topics, in turn, columns of MERGES
+    groups: pd.DataFrame  # documents by topic and known group, columns of GROUPS; may be empty
 
     @property
     def documents(self) -> int:
@@ -176,6 +206,7 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
             f"`dvc repro topic-fit`."
         )
     named = table[table["topic"] != OUTLIERS]
+    plots = metrics / "topic_fit"
     return Topics(
         title=_named(metrics / "parse" / "documents.json", "title"),
         embedder=_named(metrics / "download" / "embedder.json", "source"),
@@ -183,11 +214,15 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
+        coverage=read_csv(plots / "coverage.csv", COVERAGE, stage="topic-fit"),
+        by_number=read_csv(plots / "by_number.csv", BY_NUMBER, stage="topic-fit"),
+        merges=_split_words(read_csv(plots / "hierarchy.csv", MERGES, stage="topic-fit")),
+        groups=read_csv(plots / "groups.csv", GROUPS, stage="topic-fit"),
     )
 
 
-def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read a CSV file that `evaluate` wrote, with at least `columns`: their names and types.
+def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
+    """Read a CSV file that `stage` wrote, with at least `columns`: their names and types.
 
     Raises BertlineError if the file is missing, lacks a column, or holds another type.
     """
@@ -197,14 +232,14 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
     except (ValueError, OverflowError) as error:
         raise BertlineError(
-            f"{path} cannot be read as the table that `evaluate` writes ({error}). "
-            f"Run `dvc repro evaluate`."
+            f"{path} cannot be read as the table that `{stage}` writes ({error}). "
+            f"Run `dvc repro {stage}`."
         ) from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise BertlineError(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
-            f"Run `dvc repro evaluate`."
+            f"Run `dvc repro {stage}`."
         )
     return table
 
@@ -221,6 +256,12 @@ def topic_name(words: list[str], number: int, *, longest: int = 24) -> str:
     shown = [plain(word) for word in words[:number]]
     cut = [word if len(word) <= longest else word[: longest - 1] + "…" for word in shown if word]
     return ", ".join(cut) or "(no words)"
+
+
+def _split_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lists of words in place of words with commas between them."""
+    words = [text.split(", ") for text in table["words"].fillna("")]
+    return table.assign(words=pd.Series(words, index=table.index, dtype=object))
 
 
 def _named(path: Path, key: str) -> str:
