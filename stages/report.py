@@ -38,6 +38,8 @@ def build(sentences: Acceptability, documents: Topics, shown: Sequence[Shown]) -
         *(figure_element(figure) for figure in of_topics if figure.name not in LATER),
         "<h3>Largest topics</h3>",
         report_topics.topic_table(documents),
+        "<h3>Fewer topics</h3>",
+        report_topics.number_table(documents),
         "<h3>Which topics come again</h3>",
         report_peers.stability(documents),
         *(figure_element(figure) for figure in of_topics if figure.name == "topic_stability"),

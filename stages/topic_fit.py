@@ -8,14 +8,13 @@ Writes  data/topic_fit:
                               documents that HDBSCAN has in it), name, words, weights,
                               representative_documents
         assignments.parquet   a row per document: id, topic, core_topic, probability, x, y
-        hierarchy.parquet     a row per merge of two topics: node, left, right, distance, count,
-                              words; node numbers go on from the topics'
         protocol.json         how everything is measured, in words
         model/                the BERTopic model as safetensors, which `BERTopic.load` reads
         fit/                  what UMAP and HDBSCAN need to give new documents their topics, as
                               `stages.topic_model` and `stages.assign` do
         And a JSON file of measures, the frequency table as CSV, and a folder of tables: coverage
-        against quality, the model at other numbers of topics, the hierarchy, topics by group.
+        against quality, the model at other numbers of topics, topics by group, and the hierarchy: a
+        row per merge of two nodes, whose numbers go on from the topics'.
 
     python -m stages.topic_fit data/parse/documents.parquet data/embed data/download/embedder
         data/topic_fit
@@ -83,16 +82,7 @@ ASSIGNMENTS = pa.schema(
         ("y", pa.float32()),
     ]
 )
-HIERARCHY = pa.schema(
-    [
-        ("node", pa.int32()),
-        ("left", pa.int32()),
-        ("right", pa.int32()),
-        ("distance", pa.float64()),
-        ("count", pa.int64()),
-        ("words", pa.list_(pa.string())),
-    ]
-)
+HIERARCHY = ("node", "left", "right", "distance", "count", "words")
 BY_NUMBER = (
     *("model", "topics_asked", "topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
     *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
@@ -233,33 +223,42 @@ def measure_by_number(
     reference: Reference,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row of `BY_NUMBER` for the tree cut at each number of topics."""
+    divisions = []
     for number in numbers:
         where = np.append(topic_tree.cut(merges, number), OUTLIERS)
         described = describer.describe(where[core])
         words = [
             [word for word, _ in pairs] for topic, pairs in described.items() if topic != OUTLIERS
         ]
+        divisions.append((number, where, words))
+    # All words are counted at once.
+    reference.prepare(word for _, _, topics in divisions for words in topics for word in words)
+    for number, where, words in divisions:
         row = measure(words, where[topics], groups, reference)
         row |= {"model": MODEL, "topics_asked": number}
         yield {column: row[column] for column in BY_NUMBER}
 
 
-def build_hierarchy(merges: np.ndarray, describer: Describer, core: np.ndarray) -> pd.DataFrame:
-    """Return a row per merge, with the words of all documents below it."""
+def build_hierarchy(merges: np.ndarray, described: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per merge: a branch is named by the first words of its largest topics."""
     count = len(merges) + 1
     below = topic_tree.members(merges, count)[count:]
-    rows = [
-        {
-            "node": count + step,
-            "left": int(left),
-            "right": int(right),
-            "distance": round(float(distance), 6),
-            "count": int(size),
-            "words": describer.name(np.isin(core, below[step])),
-        }
-        for step, (left, right, distance, size) in enumerate(merges)
-    ]
-    return pd.DataFrame(rows, columns=HIERARCHY.names)
+    named = described.set_index("topic")
+    rows = []
+    for step, (left, right, distance, _) in enumerate(merges):
+        largest = named.loc[below[step]].sort_values("count", ascending=False, kind="stable")
+        first = dict.fromkeys(words[0] for words in largest["words"] if words)
+        rows.append(
+            {
+                "node": count + step,
+                "left": int(left),
+                "right": int(right),
+                "distance": round(float(distance), 6),
+                "count": int(largest["count"].sum()),
+                "words": ", ".join([*first][:WORDS_IN_TABLES]),
+            }
+        )
+    return pd.DataFrame(rows, columns=HIERARCHY)
 
 
 def count_groups(topics: np.ndarray, groups: pd.Series) -> pd.DataFrame:
@@ -322,10 +321,7 @@ def write_plots(
         ):
             table = [[_cell(row[column]) for column in columns] for row in rows]
             files.write_csv(out / name, columns, table)
-        short = hierarchy.assign(
-            words=[" ".join(words[:WORDS_IN_TABLES]) for words in hierarchy["words"]]
-        )
-        files.write_csv(out / "hierarchy.csv", list(short.columns), short.to_numpy().tolist())
+        files.write_csv(out / "hierarchy.csv", HIERARCHY, hierarchy.to_numpy().tolist())
         files.write_csv(out / "groups.csv", list(groups.columns), groups.to_numpy().tolist())
 
 
@@ -402,7 +398,7 @@ def main() -> None:
         by_number = list(
             measure_by_number(numbers, merges, describer, core, topics, groups, reference)
         )
-        hierarchy = build_hierarchy(merges, describer, core)
+        hierarchy = build_hierarchy(merges, described)
         console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
         console.log(f"topics: {figures}")
         assignments = pd.DataFrame(
@@ -436,7 +432,6 @@ def main() -> None:
         with files.whole_folder(args.out) as out:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
-            files.write_table(out / "hierarchy.parquet", hierarchy, HIERARCHY)
             files.write_json(out / "protocol.json", topic_measures.protocol(reference))
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
             kept.save(out / "fit", args.vectors / "embeddings.npy")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 THRESHOLDS = {
     "embeddings": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6),
     "c-tf-idf": (0.0, 0.05, 0.1, 0.15, 0.2),
-    "distributions": (0.0, 0.1, 0.2, 0.3),
+    "distributions": (0.0, 0.2),
     "probabilities": (0.0, 0.001, 0.01, 0.1),
 }
 COVERAGE = (
@@ -89,31 +89,30 @@ def compare(
     core: the topics of documents as HDBSCAN has them, shape (n,). `words` says whether topics keep
     the words of their core documents, or get those of all documents that they have in the end.
     """
-    points = {("none", 0.0): None}
-    points |= {(name, at): None for name, levels in THRESHOLDS.items() for at in levels}
-    points[chosen.strategy, 0.0 if chosen.strategy == "none" else chosen.threshold] = None
+    points = dict.fromkeys(
+        [("none", 0.0), *((name, at) for name, levels in THRESHOLDS.items() for at in levels)]
+    )
+    picked = (chosen.strategy, 0.0 if chosen.strategy == "none" else chosen.threshold)
+    points[picked] = None
+    described = [name for name in points if name[0] != "probabilities" or probabilities is not None]
+    divisions = []
     kept = _words(describer, core)
-    described = [
-        point for point in points if point[0] != "probabilities" or probabilities is not None
-    ]
     for name, threshold in console.progress(
         described, total=len(described), label="outliers", unit="points"
     ):
         options = Outliers(strategy=name, threshold=threshold)
         topics = reduce_outliers(model, texts, describer.vectors, core, options, probabilities)
-        is_chosen = (
-            name == chosen.strategy
-            and threshold in (chosen.threshold, 0.0)
-            and (name == "none" or threshold == chosen.threshold)
-        )
-        divisions = {"core": kept}
+        head = {"strategy": name, "threshold": threshold}
+        of_core = {"words": "core", "chosen": int((name, threshold) == picked)}
+        divisions.append((head | of_core, topics, kept))
         if name != "none":
-            divisions["recomputed"] = _words(describer, topics)
-        for which, words in divisions.items():
-            row = {"strategy": name, "threshold": threshold, "words": which}
-            row["chosen"] = int(is_chosen and which == "core")
-            row |= measure(words, topics, groups, reference)
-            yield {column: row[column] for column in COVERAGE}
+            recomputed = {"words": "recomputed", "chosen": 0}
+            divisions.append((head | recomputed, topics, _words(describer, topics)))
+    # All words are counted at once.
+    reference.prepare(word for _, _, topics in divisions for words in topics for word in words)
+    for head, topics, words in divisions:
+        row = head | measure(words, topics, groups, reference)
+        yield {column: row[column] for column in COVERAGE}
 
 
 def _words(describer: Describer, topics: np.ndarray) -> list[list[str]]:

@@ -15,7 +15,6 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from stages.params import Section
-from stages.topic_measures import OUTLIERS
 from stages.vocabulary import Corpus
 
 # Power iterations from the mean document: the words of 66 topics stay the same from 15 on.
@@ -64,10 +63,7 @@ class Describer:
         kind, most = self.options.representation, self.corpus.options.top_words
         labels = sorted({int(topic) for topic in topics})
         if kind == "principal":
-            return {
-                label: self._heaviest(sp.csr_matrix(principal(self.present[topics == label])), most)
-                for label in labels
-            }
+            return {label: self._principal(topics == label) for label in labels}
         weights = self._ctfidf(topics, labels)
         if kind == "c-tf-idf":
             return {
@@ -81,10 +77,9 @@ class Describer:
             for label, words in zip(labels, found, strict=True)
         }
 
-    def name(self, members: np.ndarray) -> list[str]:
-        """Return the words of one set of documents, a mask of shape (n,), outliers or not."""
-        inside = np.where(members, 0, OUTLIERS)
-        return [word for word, _ in self.describe(inside).get(0, [])]
+    def _principal(self, members: np.ndarray) -> Weighted:
+        weights = sp.csr_matrix(principal(self.present[members]))
+        return self._heaviest(weights, self.corpus.options.top_words)
 
     def _ctfidf(self, topics: np.ndarray, labels: list[int]) -> sp.csr_matrix:
         from bertopic.vectorizers import ClassTfidfTransformer

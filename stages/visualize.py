@@ -23,10 +23,13 @@ from stages.figures import (
     mcc_per_batch,
     scores,
     style,
+    topic_coverage,
     topic_frequencies,
+    topic_groups,
     topic_map,
     topic_peers,
     topic_stability,
+    topic_tree,
 )
 from stages.figures.results import Acceptability, Topics, load_acceptability, load_topics
 from stages.params import Section
@@ -42,7 +45,7 @@ READ = (
     "evaluate.json",
     "evaluate",
     "topic_fit.json",
-    "topic_fit/by_number.csv",
+    "topic_fit",
     "topic_stability.json",
     "topic_stability.csv",
     "topic_peers.csv",
@@ -83,6 +86,10 @@ def draw(
         ),
     )
     yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
+    yield "topic_tree", topic_tree.draw(documents, coloured=options.top_topics)
+    yield "topic_coverage", topic_coverage.draw(documents)
+    if len(documents.groups):
+        yield "topic_groups", topic_groups.draw(documents)
     yield "topic_stability", topic_stability.draw(documents)
     yield "topic_peers", topic_peers.draw(documents)
 
@@ -121,7 +128,7 @@ def main() -> None:
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 6 + 2 * len(sentences.test_sets)
+            total = 8 + bool(len(documents.groups)) + 2 * len(sentences.test_sets)
             drawn = draw(sentences, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)

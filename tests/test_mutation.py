@@ -45,6 +45,10 @@ DOWNLOADS = {f"download@{role}" for role in ROLES}
 UNUSED_FILES = {
     # the words of the generated corpus
     "stages/corpora/minimal_pairs_lexicon.yaml": DOWNLOADS - {"download@sentences"},
+    # topic_fit encodes words for two of the representations only
+    "stages/embed.py": {"topic-fit"},
+    "stages/encoders.py": {"topic-fit"},
+    "stages/checkpoint.py": {"topic-fit"},
 }
 # A person's own files: read for a source of kind `path` only. That they are a dep at all is so that
 # a changed file is told of; what is laid down is decided by the hashes in sources.yaml.
@@ -74,8 +78,8 @@ UNDECIDING = {
     # The shared module of files imports pandas, and sentence-transformers the others, for images
     # and evaluations; embed reads with pyarrow, encodes with torch and writes with numpy.
     "embed": {"pandas", "pillow", "scikit-learn", "scipy"},
-    # BERTopic imports them for its own encoders; it is given vectors and told that it has none.
-    "topic_fit": {"torch", "transformers", "tokenizers", "sentence-transformers", "pillow"},
+    # BERTopic imports it for images.
+    "topic_fit": {"pillow"},
     # BERTopic imports them for its own encoders, and the fit's modules for files; refits are given
     # vectors.
     "topic_stability": {
@@ -111,6 +115,11 @@ OTHER_VALUES = {
     "topic_fit.umap.metric": "euclidean",
     "topic_fit.hdbscan.cluster_selection_method": "leaf",
     "vocabulary.stop_words": None,
+    "vocabulary.more_stop_words": ["don"],
+    "vocabulary.passages": 0.8,
+    "topic_fit.outliers.strategy": "c-tf-idf",
+    "topic_fit.outliers.threshold": 0.1,
+    "topic_fit.words.representation": "mmr",
     "vocabulary.ngram_range": [1, 2],
     "visualize.font": "DejaVu Serif",
     "visualize.figure_size": [12.0, 8.0],

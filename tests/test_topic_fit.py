@@ -233,7 +233,6 @@ def test_output_holds_tables_and_a_model_without_pickle(run, without_umap):
         "fit/arrays.safetensors",
         "fit/embeddings.npy",
         "fit/settings.json",
-        "hierarchy.parquet",
         "model/config.json",
         "model/ctfidf.safetensors",
         "model/ctfidf_config.json",

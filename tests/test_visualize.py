@@ -58,6 +58,7 @@ def test_figures_and_report_are_written(tmp_path):
     )  # fmt: skip
 
     names = ["learning_curves", "scores", "topic_frequencies", "topic_map"]
+    names += ["topic_tree", "topic_coverage", "topic_groups"]
     names += ["topic_peers", "topic_stability"]
     for test_set in ("in_domain_dev", "out_of_domain_dev"):
         names += [f"confusion/{test_set}", f"mcc_per_batch/{test_set}"]

@@ -46,6 +46,24 @@ BATCHES = {
     "mcc": "float64",
 }
 CONFUSION = {"seed": "int64", "actual": "str", "predicted": "str"}
+COVERAGE = {
+    "strategy": "str",
+    "threshold": "float64",
+    "words": "str",
+    "chosen": "int64",
+    "coverage": "float64",
+    "npmi": "float64",
+    "ami": "float64",
+}
+BY_NUMBER = {
+    "model": "str",
+    "topics_asked": "int64",
+    "topics": "int64",
+    "npmi": "float64",
+    "diversity": "float64",
+    "ami": "float64",
+    "npmi_times_coverage": "float64",
+}
 # As `topic_stability` and `topic_peers` write them, and `topic_fit` the model's own rows.
 STABILITY = {"topic": "int64", "stability": "float64", "verdict": "str"}
 PEERS = {
@@ -60,6 +78,14 @@ PEERS = {
     "npmi_times_coverage": "float64",
 }
 OWN = "Bertline"  # the model's own name in tables beside its peers
+GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
+MERGES = {
+    "node": "int64",
+    "left": "int64",
+    "right": "int64",
+    "distance": "float64",
+    "words": "str",
+}
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -122,6 +148,10 @@ class Topics:
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
+    coverage: pd.DataFrame  # strategies for outliers, with the columns of COVERAGE
+    by_number: pd.DataFrame  # the model at other numbers of topics, columns of BY_NUMBER
+    merges: pd.DataFrame  # of topics, in turn, columns of MERGES
+    groups: pd.DataFrame  # documents by topic and known group, columns of GROUPS; may be empty
     # Of the stages that compare; empty where nothing was compared.
     stability: pd.DataFrame = field(  # topic, stability and verdict, by `topic`
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
@@ -211,6 +241,7 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
             f"`dvc repro topic-fit`."
         )
     named = table[table["topic"] != OUTLIERS]
+    plots = metrics / "topic_fit"
     return Topics(
         title=_named(metrics / "parse" / "documents.json", "title"),
         embedder=_named(metrics / "download" / "embedder.json", "source"),
@@ -218,6 +249,10 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
+        coverage=read_csv(plots / "coverage.csv", COVERAGE, stage="topic-fit"),
+        by_number=read_csv(plots / "by_number.csv", BY_NUMBER, stage="topic-fit"),
+        merges=_split_words(read_csv(plots / "hierarchy.csv", MERGES, stage="topic-fit")),
+        groups=read_csv(plots / "groups.csv", GROUPS, stage="topic-fit"),
         stability=read_csv(
             metrics / "topic_stability.csv", STABILITY, stage="topic-stability"
         ).set_index("topic"),
@@ -268,6 +303,12 @@ def topic_name(words: list[str], number: int, *, longest: int = 24) -> str:
     shown = [plain(word) for word in words[:number]]
     cut = [word if len(word) <= longest else word[: longest - 1] + "…" for word in shown if word]
     return ", ".join(cut) or "(no words)"
+
+
+def _split_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lists of words in place of words with commas between them."""
+    words = [text.split(", ") for text in table["words"].fillna("")]
+    return table.assign(words=pd.Series(words, index=table.index, dtype=object))
 
 
 def _named(path: Path, key: str) -> str:
