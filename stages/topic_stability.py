@@ -261,6 +261,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Return the measures of all topics together; None where there is no topic.
 
+    stability_of_all_documents is the mean over documents, outliers too, which count as 0.
     ARI is of the documents that are in a topic in both fits: among outliers nothing is grouped.
     """
     agreements, counts = [], []
@@ -277,6 +278,10 @@ def summarise(
         "refits": len(fits),
         "mean_stability": _mean(scores),
         "mean_stability_by_documents": _mean(scores, weights),
+        "stability_of_all_documents": round(float((weights * scores).sum() / len(core)), DIGITS),
+        "documents_in_stable_topics": round(
+            float(weights[table["verdict"] == "stable"].sum() / len(core)), DIGITS
+        ),
         "of_seeds": _mean(table["of_seeds"].to_numpy(dtype=float)),
         "of_resamples": _mean(table["of_resamples"].to_numpy(dtype=float)),
         "words": _mean(table["words"].to_numpy(dtype=float)),

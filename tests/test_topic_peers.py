@@ -107,6 +107,7 @@ def run(folder: Path, encoder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_one_command_measures_all_models_alike(tmp_path, tiny_bert, without_umap, capfd):
     write_inputs(tmp_path)
 

@@ -126,7 +126,9 @@ def test_topics_of_structureless_vectors_are_near_zero(run):
 
     figures = json.loads((folder / "metrics.json").read_text())
     assert figures["mean_stability"] < 0.05, figures
+    assert figures["stability_of_all_documents"] < 0.05
     assert figures["unstable_topics"] == GROUPS
+    assert figures["documents_in_stable_topics"] == 0
 
 
 def test_same_inputs_give_the_same_bytes(run):

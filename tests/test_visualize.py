@@ -187,7 +187,7 @@ def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
 
 def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
     inputs = [path for name in ("metrics", "topics") for path in (finished / name).rglob("*.*")]
-    assert len(inputs) == 18
+    assert len(inputs) == 21
     earlier = hashes(finished / "out")
 
     for path in inputs:
@@ -248,7 +248,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
     written = hashes(strange / "out")
 
     assert "confusion/older.png" not in written
-    assert len(written) == 2 * 8 + 1
+    assert len(written) == 2 * 11 + 1
     assert "the earlier report" not in (strange / "out" / "index.html").read_text(encoding="utf-8")
     assert {path.name for path in strange.iterdir()} == {
         *("metrics", "topics", "out", "params.yaml", "receipt.json")
@@ -258,7 +258,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
 def test_svg_files_are_well_formed_and_refer_to_nothing_outside(strange):
     drawn = sorted((strange / "out").rglob("*.svg"))
 
-    assert len(drawn) == 8
+    assert len(drawn) == 11
     for path in drawn:
         for element in ElementTree.parse(path).iter():
             assert element.tag.rpartition("}")[2] != "script"

@@ -42,8 +42,8 @@ def draw(results: Topics) -> Figure:
         axes.barh(place, value, color=COLOURS[said], height=0.7)
         axes.annotate(
             f"{style.number(value, 2)}  {said}",
-            (value, place),
-            xytext=(4, 0),
+            (1, place),
+            xytext=(6, 0),
             textcoords="offset points",
             va="center",
         )

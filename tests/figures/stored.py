@@ -156,7 +156,14 @@ def write_metrics(
     counted = {"stable_topics": 20, "partly_stable_topics": 20, "unstable_topics": 20}
     files.write_json(
         folder / "topic_stability.json",
-        {"topics": 60, "refits": 10, "fewest_topics": 55, "most_topics": 68} | counted,
+        {
+            "topics": 60,
+            "refits": 10,
+            "documents_in_stable_topics": 0.4,
+            "fewest_topics": 55,
+            "most_topics": 68,
+        }
+        | counted,
     )
     write_topic_tables(folder / "topic_fit", groups=groups)
 
