@@ -162,8 +162,13 @@ def fit_topics(
 
 
 def take_over(model: "BERTopic", topics: np.ndarray) -> None:
-    """Make these the topics of BERTopic's documents, its words left as they are."""
-    model._update_topic_size(pd.DataFrame({"Topic": topics}))
+    """Make these the topics of BERTopic's documents, its words left as they are.
+
+    A topic that has no document left, as outliers may, keeps its row in what BERTopic stores.
+    """
+    model.topic_sizes_ = {
+        topic: int(np.sum(topics == topic)) for topic in sorted(model.topic_sizes_)
+    }
     model.topics_ = topics.tolist()
 
 
