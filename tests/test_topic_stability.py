@@ -49,6 +49,7 @@ def run(tmp_path: Path, without_umap: None) -> Callable[..., Path]:
 
     def run(name: str, vectors: np.ndarray, core: np.ndarray, **changes: object) -> Path:
         folder = tmp_path / name
+        folder.mkdir()
         count = len(vectors)
         table = tiny.documents(count)
         table.insert(0, "id", [f"d{number}" for number in range(count)])
@@ -66,11 +67,7 @@ def run(tmp_path: Path, without_umap: None) -> Callable[..., Path]:
         )
         return folder
 
-    (tmp_path / "x").mkdir()
-    return lambda name, *values, **changes: (
-        (tmp_path / name).mkdir(),
-        run(name, *values, **changes),
-    )[1]
+    return run
 
 
 def write_fitted(folder: Path, table: pd.DataFrame, core: np.ndarray) -> None:
