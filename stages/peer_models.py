@@ -177,7 +177,8 @@ def take_words(model: "BERTopic", words: Sequence[str], most: int) -> Outcome:
     here, and not before, keeps its weights and can only help it.
     """
     names = model.vectorizer_model.get_feature_names_out()
-    known = np.isin(names, list(words))
+    wanted = set(words)  # numpy's isin would compare every name with every word
+    known = np.array([name in wanted for name in names])
     first = model._outliers  # the first row is the outliers', if there are any
     weights = sp.csr_matrix(model.c_tf_idf_)[first:, np.flatnonzero(known)]
     return Outcome(

@@ -141,6 +141,7 @@ def fit_by_vectors(
         reduced = reduce_vectors(vectors, seed, umap)
         model = peer_models.fit_bertopic(texts, vectors, reduced)
         for number in (None, *numbers):
+            console.log(f"{BERTOPIC}: {number or 'its own number of'} topics")
             merged = peer_models.merge_topics(model, texts, number)
             outcome = peer_models.take_words(merged, corpus.words, corpus.options.top_words)
             yield Fit(BERTOPIC, number, seed, outcome)
