@@ -215,8 +215,17 @@ def test_vectors_of_another_encoder_are_refused(tmp_path, without_umap, monkeypa
         (lambda fit: np.save(fit / "embeddings.npy", np.zeros((3, 16))), "different runs"),
         (lambda fit: change(fit, "labels", lambda labels: labels * 0), "its version is another"),
         (lambda fit: change(fit, "topic_of", None), "see its `topic_of`"),
+        (
+            lambda fit: (fit.parent / "model" / "ctfidf.safetensors").rename(
+                fit.parent / "model" / "ctfidf.bin"
+            ),
+            "ctfidf.safetensors does not exist",
+        ),
     ],
-    ids=["no-settings", "empty", "no-safetensors", "other-vectors", "other-clusters", "no-array"],
+    ids=[
+        *("no-settings", "empty", "no-safetensors", "other-vectors", "other-clusters", "no-array"),
+        "pickle-beside",
+    ],
 )
 def test_a_damaged_model_is_refused_in_a_sentence(
     tmp_path, without_umap, monkeypatch, spoil, message
