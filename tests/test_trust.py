@@ -29,8 +29,8 @@ MODULES = sorted(
     for folder in ("stages", "benchmarks", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
-# Tests that write a pickle, to show that it is refused, recognised or never read; and BERTopic.load,
-# which reads pickles where there is no safetensors: topic_model asks for those first.
+# Tests that write a pickle, to show that it is refused, recognised or never read. BERTopic.load
+# would read pickles where there is no safetensors: topic_model asks for those first.
 MAKE_PICKLES = {
     "tests/test_train.py": {"torch.save"},
     "tests/test_encoders.py": {"torch.save"},
