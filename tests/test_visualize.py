@@ -186,7 +186,7 @@ def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
 
 def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
     inputs = [path for name in ("metrics", "topics") for path in (finished / name).rglob("*.*")]
-    assert len(inputs) == 14
+    assert len(inputs) == 18
     earlier = hashes(finished / "out")
 
     for path in inputs:
