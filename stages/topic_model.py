@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from umap import UMAP
 
 HASH_BYTES = 16  # two of a billion documents share a hash with a chance of 1 in 10^20
+# Without them BERTopic would look for pickles, or take the folder for one.
+BERTOPIC = ("topic_embeddings.safetensors", "ctfidf.safetensors", "topics.json", "config.json")
 VECTORS, ARRAYS, SETTINGS = "embeddings.npy", "arrays.safetensors", "settings.json"
 
 
@@ -257,6 +259,8 @@ def load(folder: Path) -> TopicModel:
     kept = folder / "fit"
     content = files.read_json(kept / SETTINGS)
     settings = params.validate(content, Settings, where=str(kept / SETTINGS))
+    for name in BERTOPIC:
+        files.require(folder / "model" / name)
     vectors = load_vectors(kept / VECTORS)
     arrays = _arrays(kept / ARRAYS, len(vectors))
     clusters = cluster(arrays["reduced"], settings.hdbscan)

@@ -57,9 +57,16 @@ def reduce_outliers(
     """
     outside = topics == OUTLIERS
     found = len([topic for topic in model.topic_sizes_ if topic != OUTLIERS])
-    if options.strategy == "none" or not outside.any() or not found or not model._outliers:
+    if options.strategy == "none" or not outside.any() or not found:
         return topics
     rows = np.flatnonzero(outside)
+    result = topics.copy()
+    if options.strategy == "probabilities":  # as BERTopic does, which wants outliers in the fit
+        likely = probabilities[rows].max(axis=1) >= options.threshold
+        result[rows] = np.where(likely, probabilities[rows].argmax(axis=1), OUTLIERS)
+        return result
+    if not model._outliers:  # BERTopic refuses where the fit had none
+        return topics
     with threadpool_limits(1, user_api="blas"):
         reduced = model.reduce_outliers(
             [texts[row] for row in rows] if len(texts) else [""] * len(rows),
@@ -67,9 +74,7 @@ def reduce_outliers(
             strategy=options.strategy,
             threshold=options.threshold,
             embeddings=np.asarray(vectors[rows]),
-            probabilities=None if probabilities is None else probabilities[rows],
         )
-    result = topics.copy()
     result[rows] = reduced
     return result
 

@@ -129,11 +129,11 @@ CASES = [
         all_alike,
         holds=have_no_topic,
     ),
-    Case("no-words", "topic_fit", "no word is left to name topics by .*min_df", without_words),
+    Case("no-words", "topic_fit", "no word is left to name topics by: .*min_df", without_words),
     Case(
         "words-too-rare",
         "topic_fit",
-        "no word is left to name topics by .*min_df",
+        "no word is left to name topics by: .*min_df",
         lambda desk: (without_umap(desk), desk.parameters({"vocabulary.min_df": 61})),
     ),
     Case(
