@@ -85,8 +85,8 @@ UNDECIDING = {
     "topic_stability": {
         *("torch", "transformers", "tokenizers", "sentence-transformers", "safetensors", "pillow"),
     },
-    # transformers and turftopic import it for images.
-    "topic_peers": {"pillow"},
+    # transformers and turftopic import them for images and figures.
+    "topic_peers": {"pillow", "matplotlib", "kiwisolver"},
 }
 
 # Packages that the project's own code imports and packages.yaml does not name: none decides a
