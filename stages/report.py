@@ -7,10 +7,13 @@ It needs no network and no script, and reads well on a phone and on paper. All t
 from collections.abc import Sequence
 from html import escape
 
-from stages import report_acceptability, report_analysis, report_topics
+from stages import report_acceptability, report_analysis, report_peers, report_topics
 from stages.figures.analysis import Analysis
 from stages.figures.results import Acceptability, Topics
 from stages.page import STYLE, Shown, figure_element
+
+# Figures of topics that stand in sections of their own.
+LATER = ("topic_stability", "topic_peers")
 
 
 def build(
@@ -49,9 +52,17 @@ def build(
         f"<p>Sentence vectors of <code>{escape(documents.embedder)}</code>, clustered and named by "
         "BERTopic.</p>",
         report_topics.key_topics(documents),
-        *map(figure_element, of_topics),
+        *(figure_element(figure) for figure in of_topics if figure.name not in LATER),
         "<h3>Largest topics</h3>",
         report_topics.topic_table(documents),
+        "<h3>Fewer topics</h3>",
+        report_topics.number_table(documents),
+        "<h3>Which topics come again</h3>",
+        report_peers.stability(documents),
+        *(figure_element(figure) for figure in of_topics if figure.name == "topic_stability"),
+        "<h3>Other topic models on the same documents</h3>",
+        report_peers.peers(documents),
+        *(figure_element(figure) for figure in of_topics if figure.name == "topic_peers"),
     ]
     return "\n".join(
         [

@@ -1,59 +1,71 @@
 """Find topics with BERTopic, name them, measure them, and place every document on a 2-D map.
 
-Reads   data/parse/documents.parquet, data/embed/embeddings.npy and `topic_fit` of params.yaml.
+Reads   data/parse/documents.parquet, data/embed/embeddings.npy, the encoder in
+        data/download/embedder where words need vectors, and `topic_fit`, `vocabulary` and
+        `topic_numbers` of params.yaml.
 Writes  data/topic_fit:
-        topics.parquet        a row per topic: topic (-1 holds the outliers), count, name, words,
-                              weights, representative_documents
-        assignments.parquet   a row per document: id, topic, probability, x, y
-        model/                the BERTopic model as safetensors; `BERTopic.load` reads it, and
-                              assigns by nearest topic vector, not as the fit did
-        And a JSON file of measures, and the frequency table as CSV.
+        topics.parquet        a row per topic: topic (-1 holds the outliers), count, core (the
+                              documents that HDBSCAN has in it), name, words, weights,
+                              representative_documents
+        assignments.parquet   a row per document: id, topic, core_topic, probability, x, y
+        protocol.json         how everything is measured, in words
+        model/                the BERTopic model as safetensors, which `BERTopic.load` reads
+        fit/                  what UMAP and HDBSCAN need to give new documents their topics, as
+                              `stages.topic_model` and `stages.assign` do
+        And a JSON file of measures, the frequency table as CSV, and a folder of tables: coverage
+        against quality, the model at other numbers of topics, topics by group, and the hierarchy: a
+        row per merge of two nodes, whose numbers go on from the topics'.
 
-    python -m stages.topic_fit data/parse/documents.parquet data/embed data/topic_fit
+    python -m stages.topic_fit data/parse/documents.parquet data/embed data/download/embedder
+        data/topic_fit
 
-BERTopic (Grootendorst 2022): UMAP reduces the vectors, HDBSCAN clusters them, class-based TF-IDF
-finds each cluster's words. UMAP is seeded, so that topics are the same on every run.
+BERTopic (Grootendorst 2022): UMAP reduces the vectors, HDBSCAN clusters them. Documents that it
+leaves out are then given the topic that they are nearest to, if the parameters say so; words are
+those of the core, the documents that HDBSCAN has in a topic. UMAP is seeded, so that topics are the
+same on every run.
 """
 
-import os
-import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from gensim.corpora import Dictionary
-from gensim.models.coherencemodel import CoherenceModel
-from pydantic import Field, model_validator
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-)
 from threadpoolctl import threadpool_limits
 
-from stages import console, files, params
+from stages import console, files, params, topic_measures, topic_tree
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
+from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.topic_model import Settings, TopicModel, by_topic, first_alike, hash_texts
+from stages.topic_outliers import COVERAGE, MOST_PROBABILITIES, Outliers, compare, reduce_outliers
+from stages.topic_reduce import (
+    Hdbscan,
+    Map,
+    Umap,
+    check_size,
+    check_vectors,
+    cluster,
+    load_vectors,
+    reduce_vectors,
+)
+from stages.topic_words import Describer, Words
+from stages.vocabulary import Corpus, Vocabulary
 
-# BERTopic, UMAP and HDBSCAN are imported where they are called: numba, beneath them, takes its
-# number of threads from the environment once, when it is imported (`allow_threads`).
+# BERTopic, UMAP and HDBSCAN are imported where they are called: see topic_reduce.
 if TYPE_CHECKING:
     from bertopic import BERTopic
-    from umap import UMAP
+    from hdbscan import HDBSCAN
 
-OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
-# Words that may lie between two that occur together, for NPMI: gensim's and OCTIS' default.
-NPMI_WINDOW = 10
-CHUNK = 65_536  # vectors checked at once
+MODEL = "Bertline"  # in tables beside other models
 
 TOPICS = pa.schema(
     [
         ("topic", pa.int32()),
         ("count", pa.int64()),
+        ("core", pa.int64()),
         ("name", pa.string()),
         ("words", pa.list_(pa.string())),
         ("weights", pa.list_(pa.float64())),
@@ -64,58 +76,18 @@ ASSIGNMENTS = pa.schema(
     [
         ("id", pa.string()),
         ("topic", pa.int32()),
+        ("core_topic", pa.int32()),
         ("probability", pa.float32()),
         ("x", pa.float32()),
         ("y", pa.float32()),
     ]
 )
-
-
-class Umap(Section):
-    """`topic_fit.umap`."""
-
-    n_neighbors: Annotated[int, Field(ge=2)]
-    n_components: Annotated[int, Field(ge=2)]
-    min_dist: Annotated[float, Field(ge=0, le=1)]
-    metric: Literal["cosine", "euclidean"]
-    threads: params.Threads
-
-
-class Map(Section):
-    """`topic_fit.map`."""
-
-    min_dist: Annotated[float, Field(ge=0, le=1)]
-
-
-class Hdbscan(Section):
-    """`topic_fit.hdbscan`."""
-
-    min_cluster_size: Annotated[int, Field(ge=2)]
-    min_samples: Annotated[int, Field(ge=1)]
-    cluster_selection_method: Literal["eom", "leaf"]
-
-
-class Vectorizer(Section):
-    """`topic_fit.vectorizer`."""
-
-    stop_words: Literal["english"] | list[str] | None
-    min_df: Annotated[int, Field(ge=1)]
-    ngram_range: Annotated[
-        list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
-    ]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Vectorizer":
-        if self.ngram_range[0] > self.ngram_range[1]:
-            raise ValueError("ngram_range should be [least, most] words")
-        return self
-
-
-class Ctfidf(Section):
-    """`topic_fit.ctfidf`."""
-
-    bm25_weighting: bool
-    reduce_frequent_words: bool
+HIERARCHY = ("node", "left", "right", "distance", "count", "words")
+BY_NUMBER = (
+    *("model", "topics_asked", "topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
+    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
+)
+WORDS_IN_TABLES = 4
 
 
 class TopicFit(Section):
@@ -125,137 +97,8 @@ class TopicFit(Section):
     umap: Umap
     map: Map
     hdbscan: Hdbscan
-    vectorizer: Vectorizer
-    ctfidf: Ctfidf
-    top_words: Annotated[int, Field(ge=2, le=1_000)]
-
-
-def load_vectors(path: Path) -> np.ndarray:
-    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
-    files.require(path)
-    try:
-        vectors = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError) as error:
-        raise BertlineError(
-            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
-            f"`dvc repro embed`."
-        ) from error
-    if vectors.dtype.kind != "f":
-        raise BertlineError(
-            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
-            f"`dvc repro embed`."
-        )
-    return vectors
-
-
-def check_vectors(vectors: np.ndarray, documents: int) -> None:
-    """Raise BertlineError unless there is one finite vector for each document."""
-    if vectors.ndim != 2 or len(vectors) != documents:
-        raise BertlineError(
-            f"embeddings.npy has the shape {vectors.shape} and there are {documents:,} documents: "
-            f"they belong to different runs. Run `dvc repro embed`."
-        )
-    for start in range(0, len(vectors), CHUNK):
-        finite = np.isfinite(vectors[start : start + CHUNK]).all(axis=1)
-        if not finite.all():
-            row = start + int(np.argmin(finite))
-            raise BertlineError(
-                f"the vector of document {row + 1} has values that are no numbers. The encoder "
-                f"overflowed: set embed.precision to fp32, or choose another inputs.embedder."
-            )
-
-
-def check_size(documents: int, options: TopicFit) -> None:
-    """Raise BertlineError if there are too few documents for the parameters."""
-    least = {
-        "umap.n_neighbors": options.umap.n_neighbors + 1,
-        "umap.n_components": options.umap.n_components + 2,
-        "hdbscan.min_cluster_size": options.hdbscan.min_cluster_size,
-        "hdbscan.min_samples": options.hdbscan.min_samples + 1,
-    }
-    for key, needed in least.items():
-        if documents < needed:
-            raise BertlineError(
-                f"params.yaml: topic_fit.{key} needs {needed} documents at least, and there are "
-                f"{documents}. Lower it, or add documents."
-            )
-
-
-def allow_threads(count: int) -> None:
-    """Let numba, which must not have been imported yet, start `count` threads on any machine.
-
-    Raises BertlineError if it was, and with fewer threads.
-    """
-    os.environ["NUMBA_NUM_THREADS"] = str(count)
-    if "numba" not in sys.modules:
-        return
-    import numba
-
-    if count > numba.config.NUMBA_NUM_THREADS:
-        raise BertlineError(
-            f"topic_fit.umap.threads is {count}, and numba was imported with "
-            f"{numba.config.NUMBA_NUM_THREADS} threads before. Set NUMBA_NUM_THREADS to {count} "
-            f"before Python starts."
-        )
-
-
-def reduce_vectors(vectors: np.ndarray, options: TopicFit) -> tuple["UMAP", np.ndarray, np.ndarray]:
-    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
-
-    Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
-    pynndescent does it) divides its random choices among its threads and gives other neighbours
-    with another number of them, so that number is a parameter. UMAP begins with eigenvectors from
-    linear algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
-    """
-    allow_threads(options.umap.threads)
-    from umap import UMAP
-    from umap.umap_ import nearest_neighbors
-
-    shared = {"metric": options.umap.metric, "random_state": options.seed}
-    neighbours = nearest_neighbors(
-        vectors,
-        n_neighbors=options.umap.n_neighbors,
-        metric=options.umap.metric,
-        metric_kwds={},
-        angular=False,
-        random_state=np.random.RandomState(options.seed),
-        n_jobs=options.umap.threads,
-    )
-    shared |= {
-        "n_neighbors": options.umap.n_neighbors,
-        "precomputed_knn": neighbours,
-        "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn
-    }
-    with threadpool_limits(1, user_api="blas"):
-        console.log(f"UMAP: {vectors.shape[1]} to {options.umap.n_components} dimensions")
-        reducer = UMAP(
-            n_components=options.umap.n_components, min_dist=options.umap.min_dist, **shared
-        )
-        reduced = reducer.fit_transform(vectors)
-        console.log("UMAP: to the 2 dimensions of the map")
-        drawn = UMAP(n_components=2, min_dist=options.map.min_dist, **shared).fit_transform(vectors)
-    return reducer, reduced, drawn
-
-
-def build_vectorizer(texts: list[str], options: Vectorizer) -> CountVectorizer:
-    """Return a vectorizer with the words that occur in `min_df` documents.
-
-    BERTopic fits its vectorizer on topics, each joined to one text, so its own `min_df` would
-    count topics and remove the words that only one topic has.
-    """
-    settings = {
-        "stop_words": options.stop_words,
-        "ngram_range": tuple(options.ngram_range),
-    }
-    counted = CountVectorizer(min_df=options.min_df, **settings)
-    try:
-        counted.fit(texts)
-    except ValueError as error:
-        raise BertlineError(
-            f"no word is left to name topics by ({error}). Lower topic_fit.vectorizer.min_df "
-            f"({options.min_df}), or change stop_words."
-        ) from error
-    return CountVectorizer(vocabulary=sorted(counted.vocabulary_), **settings)
+    outliers: Outliers
+    words: Words
 
 
 class Fitted:
@@ -273,130 +116,222 @@ class Fitted:
         return self.reduced
 
 
-def fit_topics(
-    texts: list[str], vectors: np.ndarray, reduced: np.ndarray, options: TopicFit
-) -> "BERTopic":
-    """Return BERTopic fitted on documents, their vectors and their reduced vectors."""
-    from bertopic import BERTopic
-    from bertopic.vectorizers import ClassTfidfTransformer
-    from hdbscan import HDBSCAN
+class Clustered:
+    """A clustering that has been done."""
 
-    clusters = HDBSCAN(
-        min_cluster_size=options.hdbscan.min_cluster_size,
-        min_samples=options.hdbscan.min_samples,
-        cluster_selection_method=options.hdbscan.cluster_selection_method,
-        metric="euclidean",
-        core_dist_n_jobs=1,  # on a few dimensions the trees take a second; processes take more
-    )
+    def __init__(self, labels: np.ndarray, probabilities: np.ndarray) -> None:
+        self.labels_, self.probabilities_ = labels, probabilities
+
+    def fit(self, vectors: np.ndarray, y: Any = None) -> "Clustered":
+        """Do nothing: the clustering is fitted."""
+        return self
+
+
+def fit_topics(
+    texts: list[str],
+    vectors: np.ndarray,
+    reduced: np.ndarray,
+    clustered: Clustered,
+    describer: Describer,
+) -> "BERTopic":
+    """Return BERTopic with topics from a clustering, and their words from `describer`."""
+    from bertopic import BERTopic
+    from bertopic.representation._base import BaseRepresentation
+    from bertopic.vectorizers import ClassTfidfTransformer
+
+    class Described(BaseRepresentation):
+        def extract_topics(
+            self, topic_model: BERTopic, documents: pd.DataFrame, c_tf_idf: Any, topics: Any
+        ) -> dict[int, list[tuple[str, float]]]:
+            return describer.describe(documents.sort_values("ID")["Topic"].to_numpy())
+
     model = BERTopic(
+        # Else BERTopic would take all letters out of words but English ones.
+        language="multilingual",
         embedding_model=None,
         umap_model=Fitted(reduced),
-        hdbscan_model=clusters,
-        vectorizer_model=build_vectorizer(texts, options.vectorizer),
-        ctfidf_model=ClassTfidfTransformer(
-            bm25_weighting=options.ctfidf.bm25_weighting,
-            reduce_frequent_words=options.ctfidf.reduce_frequent_words,
-        ),
-        top_n_words=options.top_words,
+        hdbscan_model=clustered,
+        vectorizer_model=describer.corpus.vectorizer(),
+        ctfidf_model=ClassTfidfTransformer(**describer.options.ctfidf.model_dump()),
+        representation_model=Described(),
+        top_n_words=describer.corpus.options.top_words,
     )
     with threadpool_limits(1, user_api="blas"):
         model.fit(texts, embeddings=np.asarray(vectors))
     return model
 
 
-def describe_topics(model: "BERTopic") -> pd.DataFrame:
-    """Return the information table: a row per topic, outliers first, then by falling size."""
-    information = model.get_topic_info()
+def take_over(model: "BERTopic", topics: np.ndarray) -> None:
+    """Make these the topics of BERTopic's documents, its words left as they are.
+
+    A topic that has no document left, as outliers may, keeps its row in what BERTopic stores.
+    """
+    model.topic_sizes_ = {
+        topic: int(np.sum(topics == topic)) for topic in sorted(model.topic_sizes_)
+    }
+    model.topics_ = topics.tolist()
+
+
+def describe_topics(model: "BERTopic", core: np.ndarray, topics: np.ndarray) -> pd.DataFrame:
+    """Return the information table: a row per topic, outliers first, then by falling size.
+
+    core, topics: of each document, before and after outliers were given a topic, shape (n,).
+    """
     rows = []
-    for topic, count, name in information[["Topic", "Count", "Name"]].itertuples(index=False):
+    for topic in sorted({*core.tolist(), *topics.tolist()}):
         pairs = [(word, weight) for word, weight in model.get_topic(topic) if word]
+        words = [word for word, _ in pairs]
         rows.append(
             {
                 "topic": topic,
-                "count": count,
-                "name": name,
-                "words": [word for word, _ in pairs],
+                "count": int(np.sum(topics == topic)),
+                "core": int(np.sum(core == topic)),
+                "name": "_".join([str(topic), *words[:WORDS_IN_TABLES]]),
+                "words": words,
                 "weights": [float(weight) for _, weight in pairs],
                 "representative_documents": model.representative_docs_.get(topic, []),
             }
         )
-    return pd.DataFrame(rows)
-
-
-def diversity(topics: list[list[str]]) -> float:
-    """Return the share of distinct words among the topics' words (Dieng et al. 2020, TACL 8)."""
-    words = [word for topic in topics for word in topic]
-    return len(set(words)) / len(words)
-
-
-def npmi(topics: list[list[str]], texts: list[str], vectorizer: CountVectorizer) -> float:
-    """Return the mean NPMI of the topics' word pairs (Lau, Newman and Baldwin 2014, EACL).
-
-    Words occur together within `NPMI_WINDOW` words of the vocabulary, stop words and rare ones
-    left out before; with n-grams, which have no such order, within a document.
-    """
-    analyze = vectorizer.build_analyzer()
-    known = set(vectorizer.vocabulary)
-    tokens = [[word for word in analyze(text) if word in known] for text in texts]
-    has_ngrams = vectorizer.ngram_range != (1, 1)
-    window = max(map(len, tokens)) if has_ngrams else NPMI_WINDOW
-    model = CoherenceModel(
-        topics=topics,
-        texts=tokens,
-        dictionary=Dictionary(tokens),
-        coherence="c_npmi",
-        topn=max(map(len, topics)),
-        window_size=window,
-        processes=1,
-    )
-    return float(model.get_coherence())
-
-
-def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Return NMI, AMI and ARI of topics with known groups, both of shape (n,).
-
-    With all documents the outliers count as one more topic; without them they are left out.
-    """
-    measures = {
-        "nmi": normalized_mutual_info_score,
-        "ami": adjusted_mutual_info_score,
-        "ari": adjusted_rand_score,
-    }
-    inside = topics != OUTLIERS
-    figures = {}
-    for name, measure in measures.items():
-        figures[name] = round(float(measure(groups, topics)), 4)
-        figures[f"{name}_without_outliers"] = (
-            round(float(measure(groups[inside], topics[inside])), 4) if inside.any() else None
-        )
-    return figures
+    described = pd.DataFrame(rows)
+    described["_last"] = described["topic"] != OUTLIERS
+    return described.sort_values(
+        ["_last", "count", "topic"], ascending=[True, False, True], ignore_index=True
+    ).drop(columns="_last")
 
 
 def measure_topics(
     described: pd.DataFrame,
+    core: np.ndarray,
     topics: np.ndarray,
     groups: pd.Series,
-    texts: list[str],
-    vectorizer: CountVectorizer,
+    reference: Reference,
 ) -> dict[str, Any]:
-    """Return the number of topics, outlier share, diversity, NPMI and agreement with groups."""
+    """Return the number and the sizes of topics, and what `topic_measures` measures."""
     named = described[described["topic"] != OUTLIERS]
-    words = [row for row in named["words"] if len(row) > 1]
-    figures: dict[str, Any] = {
+    return {
         "documents": len(topics),
-        "topics": len(named),
-        "outlier_share": round(float(np.mean(topics == OUTLIERS)), 4),
+        "core_share": round(float(np.mean(core != OUTLIERS)), 4),
         "largest_topic": int(named["count"].max()) if len(named) else 0,
         "median_topic": float(named["count"].median()) if len(named) else 0.0,
-        "vocabulary": len(vectorizer.vocabulary),
-        "diversity": round(diversity(words), 4) if words else None,
-        "npmi": round(npmi(words, texts, vectorizer), 4) if words else None,
+        "vocabulary": len(reference.corpus.words),
+        **measure(named["words"].tolist(), topics, groups, reference),
     }
-    if groups.notna().all():
-        return figures | agreement(topics, groups.to_numpy())
-    return figures | dict.fromkeys(
-        f"{name}{suffix}" for name in ("nmi", "ami", "ari") for suffix in ("", "_without_outliers")
-    )
+
+
+def measure_by_number(
+    numbers: Sequence[int],
+    merges: np.ndarray,
+    describer: Describer,
+    core: np.ndarray,
+    topics: np.ndarray,
+    groups: pd.Series,
+    reference: Reference,
+) -> Iterator[dict[str, Any]]:
+    """Yield a row of `BY_NUMBER` for the tree cut at each number of topics."""
+    divisions = []
+    for number in numbers:
+        where = np.append(topic_tree.cut(merges, number), OUTLIERS)
+        described = describer.describe(where[core])
+        words = [
+            [word for word, _ in pairs] for topic, pairs in described.items() if topic != OUTLIERS
+        ]
+        divisions.append((number, where, words))
+    # All words are counted at once.
+    reference.prepare(word for _, _, topics in divisions for words in topics for word in words)
+    for number, where, words in divisions:
+        row = measure(words, where[topics], groups, reference)
+        row |= {"model": MODEL, "topics_asked": number}
+        yield {column: row[column] for column in BY_NUMBER}
+
+
+def build_hierarchy(merges: np.ndarray, described: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per merge: a branch is named by the first words of its largest topics."""
+    count = len(merges) + 1
+    below = topic_tree.members(merges, count)[count:]
+    named = described.set_index("topic")
+    rows = []
+    for step, (left, right, distance, _) in enumerate(merges):
+        largest = named.loc[below[step]].sort_values("count", ascending=False, kind="stable")
+        first = dict.fromkeys(words[0] for words in largest["words"] if words)
+        rows.append(
+            {
+                "node": count + step,
+                "left": int(left),
+                "right": int(right),
+                "distance": round(float(distance), 6),
+                "count": int(largest["count"].sum()),
+                "words": ", ".join([*first][:WORDS_IN_TABLES]),
+            }
+        )
+    return pd.DataFrame(rows, columns=HIERARCHY)
+
+
+def count_groups(topics: np.ndarray, groups: pd.Series) -> pd.DataFrame:
+    """Return how many documents of each group are in each topic: topic, group, documents."""
+    table = pd.DataFrame({"topic": topics, "group": groups.to_numpy()}).dropna()
+    return table.groupby(["topic", "group"], sort=True).size().reset_index(name="documents")
+
+
+def find_probabilities(
+    clusters: "HDBSCAN", topic_of: np.ndarray, options: Outliers
+) -> np.ndarray | None:
+    """Return HDBSCAN's membership of each document in each topic, (n, topics), if it fits."""
+    from hdbscan import all_points_membership_vectors
+
+    needed = len(clusters.labels_) * len(topic_of)
+    if not needed:
+        return None
+    if needed > MOST_PROBABILITIES and options.strategy != "probabilities":
+        console.log(
+            f"probabilities of {len(clusters.labels_):,} documents in {len(topic_of):,} topics "
+            f"would need {8 * needed / 1e9:.0f} GB: the table of coverage leaves that strategy out"
+        )
+        return None
+    return by_topic(all_points_membership_vectors(clusters), topic_of)
+
+
+def encoder_of(folder: Path) -> Any:
+    """Return a function that gives words vectors by the encoder in `folder`, in fp32.
+
+    torch is loaded when it is first called: most representations ask for no vector of a word.
+    """
+
+    def encode(words: list[str]) -> np.ndarray:
+        from stages import embed, encoders
+
+        device, precision = encoders.set_up("fp32", key="fp32")
+        encoder = embed.load_encoder(folder, device)
+        vectors = np.zeros((len(words), encoder.get_embedding_dimension()), np.float32)
+        for rows, values, _ in embed.embed_window(
+            encoder, words, precision=precision, tokens_per_batch=4096
+        ):
+            vectors[rows] = values
+        return vectors
+
+    return encode
+
+
+def write_plots(
+    folder: Path,
+    coverage: Sequence[dict[str, Any]],
+    by_number: Sequence[dict[str, Any]],
+    hierarchy: pd.DataFrame,
+    groups: pd.DataFrame,
+) -> None:
+    """Write the tables that figures and people read, whole."""
+    with files.whole_folder(folder) as out:
+        for name, columns, rows in (
+            ("coverage.csv", COVERAGE, coverage),
+            ("by_number.csv", BY_NUMBER, by_number),
+        ):
+            table = [[_cell(row[column]) for column in columns] for row in rows]
+            files.write_csv(out / name, columns, table)
+        files.write_csv(out / "hierarchy.csv", HIERARCHY, hierarchy.to_numpy().tolist())
+        files.write_csv(out / "groups.csv", list(groups.columns), groups.to_numpy().tolist())
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else value
 
 
 def main() -> None:
@@ -404,67 +339,130 @@ def main() -> None:
     arguments = console.parser(__doc__)
     arguments.add_argument("documents", type=Path, help="Parquet table of documents")
     arguments.add_argument("vectors", type=Path, help="folder that embed wrote")
+    arguments.add_argument("embedder", type=Path, help="folder of the encoder that embed applied")
     arguments.add_argument("out", type=Path, help="folder to write")
     arguments.add_argument("--metrics", type=Path, help="write the measures to this JSON file")
     arguments.add_argument("--table", type=Path, help="write the frequency table to this CSV file")
+    arguments.add_argument("--plots", type=Path, help="write the other tables to this folder")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
+    vocabulary = params.load(args.params, "vocabulary", Vocabulary)
+    numbers = topic_measures.load_numbers(args.params)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
-    check_size(len(documents), options)
+    check_size(len(documents), options.umap, options.hdbscan)
 
     with receipt(
         args.receipt,
         "topic_fit",
-        parameters={"topic_fit": options},
-        inputs=[args.documents, args.vectors],
-        outputs=[args.out, args.table, args.metrics],
+        parameters={"topic_fit": options, "vocabulary": vocabulary, "topic_numbers": numbers},
+        inputs=[args.documents, args.vectors, args.embedder],
+        outputs=[args.out, args.table, args.metrics, args.plots],
     ):
-        texts = documents["text"].tolist()
-        _, reduced, drawn = reduce_vectors(vectors, options)
-        console.log("HDBSCAN and class-based TF-IDF")
-        model = fit_topics(texts, vectors, reduced, options)
-        topics = np.asarray(model.topics_)
-        described = describe_topics(model)
+        texts, groups = documents["text"].tolist(), documents["group"]
+        corpus = Corpus(texts, vocabulary)
+        _, reduced, drawn = reduce_vectors(vectors, options.seed, options.umap, options.map)
+        console.log("HDBSCAN")
+        clusters = cluster(reduced, options.hdbscan)
+        alike = first_alike(vectors, texts)
+        labels = clusters.labels_[alike]
+        describer = Describer(corpus, vectors, options.words, encoder_of(args.embedder))
+        console.log("words of topics")
+        clustered = Clustered(labels, clusters.probabilities_[alike])
+        model = fit_topics(texts, vectors, reduced, clustered, describer)
+        core = np.asarray(model.topics_)
+        topic_of = number_clusters(labels, core, int(clusters.labels_.max()) + 1)
+        probabilities = find_probabilities(clusters, topic_of, options.outliers)
+        topics = reduce_outliers(model, texts, vectors, core, options.outliers, probabilities)
+        topics = topics[alike]
+        described = describe_topics(model, core, topics)
         if len(topics) != len(documents) or described["count"].sum() != len(documents):
             raise BertlineError(
                 f"BERTopic assigned {len(topics):,} of {len(documents):,} documents. This is a "
                 f"defect; please report it with your params.yaml."
             )
-        if (topics == OUTLIERS).all():
+        if (core == OUTLIERS).all():
             console.log(
                 f"warning: no topic was found: all {len(topics):,} documents are outliers. Lower "
                 f"topic_fit.hdbscan.min_cluster_size or min_samples in {args.params}, or add "
                 f"documents; documents that are all alike have no topics."
             )
-        console.log("coherence")
-        figures = measure_topics(
-            described, topics, documents["group"], texts, model.vectorizer_model
+        console.log("measures")
+        reference = Reference(corpus)
+        figures = measure_topics(described, core, topics, groups, reference)
+        coverage = list(
+            compare(
+                *(model, describer, texts, core, probabilities, groups, reference),
+                options.outliers,
+            )
         )
+        middles, sizes = topic_tree.means(vectors, core, int(core.max()) + 1)
+        merges = topic_tree.merge(middles, sizes)
+        by_number = list(
+            measure_by_number(numbers, merges, describer, core, topics, groups, reference)
+        )
+        hierarchy = build_hierarchy(merges, described)
         console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
         console.log(f"topics: {figures}")
         assignments = pd.DataFrame(
             {
                 "id": documents["id"],
                 "topic": topics,
-                "probability": model.probabilities_,
+                "core_topic": core,
+                "probability": clustered.probabilities_,
                 "x": drawn[:, 0],
                 "y": drawn[:, 1],
             }
         )
+        take_over(model, topics)
+        kept = TopicModel(
+            settings=Settings(
+                seed=options.seed,
+                umap=options.umap,
+                hdbscan=options.hdbscan,
+                outliers=options.outliers,
+            ),
+            vectors=vectors,
+            reduced=reduced,
+            labels=clusters.labels_,
+            topic_of=topic_of,
+            topics=topics,
+            probabilities=clustered.probabilities_,
+            text_hashes=hash_texts(texts),
+            clusters=clusters,
+            bertopic=model,
+        )
         with files.whole_folder(args.out) as out:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
+            files.write_json(out / "protocol.json", topic_measures.protocol(reference))
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
+            kept.save(out / "fit", args.vectors / "embeddings.npy")
             # Within, so that a failure leaves the earlier topics.
             if args.table:
                 table = described[["topic", "count", "name"]].copy()
                 table.insert(2, "share", (table["count"] / len(documents)).round(4))
                 files.write_csv(args.table, list(table.columns), table.to_numpy().tolist())
+            if args.plots:
+                write_plots(
+                    args.plots, coverage, by_number, hierarchy, count_groups(topics, groups)
+                )
             if args.metrics:
                 files.write_json(args.metrics, figures)
+
+
+def number_clusters(labels: np.ndarray, core: np.ndarray, clusters: int) -> np.ndarray:
+    """Return the topic that BERTopic makes of each of HDBSCAN's clusters, shape (clusters,).
+
+    It numbers them by size. A cluster that lost all its documents to those that they equal, which
+    takes a cluster of copies, keeps none, and gets the outliers' number.
+    """
+    topic_of = np.full(clusters, OUTLIERS, np.int64)
+    inside = labels != OUTLIERS
+    topic_of[labels[inside]] = core[inside]
+    return topic_of
 
 
 if __name__ == "__main__":

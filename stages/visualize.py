@@ -1,10 +1,11 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
-Reads   the figures in metrics/ that download, parse, split, evaluate, analyze and topic_fit wrote,
-        the errors in data/analyze, the topics and the map in data/topic_fit, and `visualize` of
-        params.yaml.
+Reads   the figures in metrics/ that download, parse, split, evaluate, analyze and the stages of
+        topics wrote, the errors in data/analyze, the topics and the map in data/topic_fit, and
+        `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
         each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies, topic_map,
+        topic_tree, topic_coverage, topic_groups, topic_stability, topic_peers,
         breakdown/<grouping>, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
     python -m stages.visualize metrics data/analyze data/topic_fit data/visualize
@@ -26,8 +27,13 @@ from stages.figures import (
     reliability,
     scores,
     style,
+    topic_coverage,
     topic_frequencies,
+    topic_groups,
     topic_map,
+    topic_peers,
+    topic_stability,
+    topic_tree,
 )
 from stages.figures.analysis import Analysis, load_analysis
 from stages.figures.results import (
@@ -53,6 +59,10 @@ READ = (
     "analyze.json",
     "analyze",
     "topic_fit.json",
+    "topic_fit",
+    "topic_stability.json",
+    "topic_stability.csv",
+    "topic_peers.csv",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -93,6 +103,12 @@ def draw(
         ),
     )
     yield "topic_frequencies", topic_frequencies.draw(documents, coloured=options.top_topics)
+    yield "topic_tree", topic_tree.draw(documents, coloured=options.top_topics)
+    yield "topic_coverage", topic_coverage.draw(documents)
+    if len(documents.groups):
+        yield "topic_groups", topic_groups.draw(documents)
+    yield "topic_stability", topic_stability.draw(documents)
+    yield "topic_peers", topic_peers.draw(documents)
 
 
 def warn_of_missing_letters(
@@ -134,7 +150,8 @@ def main() -> None:
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 5 + 2 * len(sentences.test_sets) + len(analysis.groupings)
+            total = 9 + bool(len(documents.groups)) + 2 * len(sentences.test_sets)
+            total += len(analysis.groupings)
             drawn = draw(sentences, analysis, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)

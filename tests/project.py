@@ -31,7 +31,13 @@ MINIATURE = {
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
-    "topic_fit.vectorizer.min_df": 1,
+    "vocabulary.min_df": 1,
+    "vocabulary.passages": None,
+    "topic_numbers": [2, 3],
+    "topic_stability.seeds": 1,
+    "topic_stability.resamples": 1,
+    "topic_peers.seeds": [1],
+    "topic_peers.lda_passes": 3,
     "visualize.top_topics": 4,
 }
 

@@ -45,6 +45,10 @@ DOWNLOADS = {f"download@{role}" for role in ROLES}
 UNUSED_FILES = {
     # the words of the generated corpus
     "stages/corpora/minimal_pairs_lexicon.yaml": DOWNLOADS - {"download@sentences"},
+    # topic_fit encodes words for two of the representations only
+    "stages/embed.py": {"topic-fit"},
+    "stages/encoders.py": {"topic-fit"},
+    "stages/checkpoint.py": {"topic-fit"},
 }
 # A person's own files: read for a source of kind `path` only. That they are a dep at all is so that
 # a changed file is told of; what is laid down is decided by the hashes in sources.yaml.
@@ -74,8 +78,15 @@ UNDECIDING = {
     # The shared module of files imports pandas, and sentence-transformers the others, for images
     # and evaluations; embed reads with pyarrow, encodes with torch and writes with numpy.
     "embed": {"pandas", "pillow", "scikit-learn", "scipy"},
-    # BERTopic imports them for its own encoders; it is given vectors and told that it has none.
-    "topic_fit": {"torch", "transformers", "tokenizers", "sentence-transformers", "pillow"},
+    # BERTopic imports it for images.
+    "topic_fit": {"pillow"},
+    # BERTopic imports them for its own encoders, and the fit's modules for files; refits are given
+    # vectors.
+    "topic_stability": {
+        *("torch", "transformers", "tokenizers", "sentence-transformers", "safetensors", "pillow"),
+    },
+    # transformers and turftopic import them for images and figures.
+    "topic_peers": {"pillow", "matplotlib", "kiwisolver"},
 }
 
 # Packages that the project's own code imports and packages.yaml does not name: none decides a
@@ -103,8 +114,13 @@ OTHER_VALUES = {
     "embed.precision": "fp32",
     "topic_fit.umap.metric": "euclidean",
     "topic_fit.hdbscan.cluster_selection_method": "leaf",
-    "topic_fit.vectorizer.stop_words": None,
-    "topic_fit.vectorizer.ngram_range": [1, 2],
+    "vocabulary.stop_words": None,
+    "vocabulary.more_stop_words": ["don"],
+    "vocabulary.passages": 0.8,
+    "topic_fit.outliers.strategy": "c-tf-idf",
+    "topic_fit.outliers.threshold": 0.1,
+    "topic_fit.words.representation": "mmr",
+    "vocabulary.ngram_range": [1, 2],
     "visualize.font": "DejaVu Serif",
     "visualize.figure_size": [12.0, 8.0],
 }
@@ -138,7 +154,7 @@ def evidence(made_project: Project) -> dict[str, Evidence]:
     """Return by stage what its process used."""
     found = {}
     for stage, used in projects.used_files(made_project).items():
-        name = stage.replace("topic-fit", "topic_fit")
+        name = stage.replace("-", "_")
         receipt = files.read_json(made_project.folder / "metrics" / "receipts" / f"{name}.json")
         found[stage] = Evidence(
             used["modules"], used["opened"], receipt["parameters"], set(receipt["packages"])
@@ -310,7 +326,11 @@ def _lies_in(name: str, places: set[str]) -> bool:
 # --- parameters ---------------------------------------------------------------------------------
 
 PARAMETERS = {".".join(keys): value for keys, value in leaves(read(ROOT / "params.yaml"))}
-ORDINARY = [name for name in PARAMETERS if name != "seeds" and not name.startswith("inputs.")]
+ORDINARY = [
+    name
+    for name in PARAMETERS
+    if name not in {"seeds", "topic_numbers"} and not name.startswith("inputs.")
+]
 
 
 @pytest.mark.parametrize("name", ORDINARY)
@@ -344,6 +364,7 @@ def _moved(value: Any) -> Any:
 def test_the_other_values_are_valid(mutable: Project) -> None:
     """Nobody would ask what a value makes stale that the stage refuses."""
     sections = {"parse": "Parse", "topic_fit": "TopicFit"}
+    sections |= {"topic_stability": "TopicStability", "topic_peers": "TopicPeers"}
     path = mutable.folder / "params.yaml"
     values = {name: OTHER_VALUES.get(name, _moved(PARAMETERS[name])) for name in ORDINARY}
     with changed_values(path, values):
@@ -535,7 +556,8 @@ def test_after_an_upgrade_dvc_status_says_which_stages_are_stale_and_why(
         sentence = f"packages.yaml: scipy was {PACKAGES['scipy']} and is 99.0\n"
         assert finished.stderr.count(sentence) == 1
         expected = {stage for stage, used in evidence.items() if "scipy" in deciding(stage, used)}
-        assert expected == {"split", "evaluate", "analyze", "topic-fit"}
+        topics = {"topic-fit", "topic-stability", "topic-peers"}
+        assert expected == {"split", "evaluate", "analyze"} | topics
         assert told(finished.stdout) == {
             stage: ["packages.yaml:", "modified: scipy"] for stage in expected
         }

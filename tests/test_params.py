@@ -19,6 +19,7 @@ SECTIONS = {
     "analyze": "Analyze",
     "embed": "Embed",
     "topic_fit": "TopicFit",
+    "vocabulary": "Vocabulary",
     "visualize": "Visualize",
 }
 

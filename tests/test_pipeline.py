@@ -60,6 +60,8 @@ def params_read(script: Path) -> tuple[set[str], set[str]]:
             sections.add(ast.literal_eval(node.args[1]))
         elif called == "params.load_seeds":
             sections.add("seeds")
+        elif called == "topic_measures.load_numbers":
+            sections.add("topic_numbers")
         elif called.startswith("sources."):
             keys |= SOURCE_READERS.get(node.func.attr, set())
     return sections, keys
@@ -121,7 +123,7 @@ def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> 
     sections = set(YAML(typ="safe", pure=True).load(ROOT / "params.yaml"))
     names = {stage.name.partition("@")[0].replace("-", "_") for stage in STAGES}
     assert names == {script_of(stage).stem for stage in STAGES}
-    assert sections - names == {"inputs", "seeds"}
+    assert sections - names == {"inputs", "seeds", "vocabulary", "topic_numbers"}
     for stage in STAGES:
         name = stage.name.partition("@")[0].replace("-", "_")
         folders = {out.def_path.split("/")[1] for out in stage.outs if "data/" in out.def_path}
@@ -132,13 +134,16 @@ def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> 
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
     of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
     compared = {"metrics/evaluate.json", "metrics/analyze.json", "metrics/topic_fit.json"}
+    compared |= {"metrics/topic_stability.json", "metrics/topic_peers.json"}
     assert metrics == compared | of_seeds | {"metrics/embed.json"}
 
 
 @BY_NAME
 def test_dvc_can_bring_back_every_result_that_takes_long(stage: PipelineStage) -> None:
     """Its run cache takes no stage with an output that is neither cached nor metric nor plot."""
-    if stage.name.partition("@")[0] in {"train", "embed", "topic-fit", "visualize"}:
+    if stage.name.partition("@")[0] in {
+        *("train", "embed", "topic-fit", "topic-stability", "topic-peers", "visualize")
+    }:
         for out in stage.outs:
             assert out.use_cache or out.metric or out.plot, out.def_path
 
@@ -206,7 +211,7 @@ def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Pro
 @pytest.mark.slow
 def test_a_changed_topic_parameter_leaves_acceptability_alone(project: Project) -> None:
     project.set(topic_fit__hdbscan__min_cluster_size=6)
-    assert set(project.repro()) <= {"topic-fit", "visualize"}
+    assert set(project.repro()) <= {"topic-fit", "topic-stability", "visualize"}
     project.run("git", "restore", "params.yaml")
     assert project.repro() == []  # the run cache has the results of the earlier value
     project.run("git", "restore", ".")

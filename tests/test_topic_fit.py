@@ -13,16 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from bertopic import BERTopic
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import normalized_mutual_info_score
 
-from stages import files, params, parse, topic_fit
+from stages import files, params, parse, topic_fit, topic_reduce
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import call, write_params
 
 DIMENSION = 16
-SMALL = {"topic_fit.hdbscan.min_cluster_size": 10, "topic_fit.hdbscan.min_samples": 5}
+SMALL = {
+    "topic_fit.hdbscan.min_cluster_size": 10,
+    "topic_fit.hdbscan.min_samples": 5,
+    "topic_fit.outliers.strategy": "none",
+    "topic_numbers": [2, 3],
+    "vocabulary.passages": None,
+}
 
 
 def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray]:
@@ -36,7 +41,7 @@ def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray
 
 
 def load_options(folder: Path, **changes: object) -> topic_fit.TopicFit:
-    changed = {f"topic_fit.{key.replace('__', '.')}": value for key, value in changes.items()}
+    changed = {key.replace("__", "."): value for key, value in changes.items()}
     path = write_params(folder / "params.yaml", SMALL | changed)
     return params.load(path, "topic_fit", topic_fit.TopicFit)
 
@@ -45,7 +50,7 @@ def load_options(folder: Path, **changes: object) -> topic_fit.TopicFit:
 def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the first dimensions of the vectors for the reduced ones, and two for the map."""
     monkeypatch.setattr(
-        topic_fit, "reduce_vectors", lambda vectors, _: (None, vectors[:, :5], vectors[:, :2])
+        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
     )
 
 
@@ -61,9 +66,9 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         np.save(folder / "embeddings.npy", vectors)
         call(
             topic_fit,
-            *(folder / "documents.parquet", folder, folder / "out"),
+            *(folder / "documents.parquet", folder, folder, folder / "out"),
             *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
-            *("--table", folder / "table.csv"),
+            *("--table", folder / "table.csv", "--plots", folder / "plots"),
         )
         return folder
 
@@ -128,7 +133,7 @@ def test_planted_topics_are_found_through_umap_the_same_twice(run):
 def test_another_seed_draws_another_map_of_the_same_topics(run):
     table, vectors = planted(120)
 
-    folder = run("other", table, vectors, seed=7)
+    folder = run("other", table, vectors, topic_fit__seed=7)
     check_planted(folder, table)
     placed = files.read_table(folder / "out" / "assignments.parquet")
     before = files.read_table(run("first", table, vectors) / "out" / "assignments.parquet")
@@ -208,7 +213,7 @@ def test_documents_without_groups_have_no_agreement(run, without_umap):
 @pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
 def test_saved_model_loads_and_assigns_by_the_nearest_topic(run, without_umap, weighting):
     table, vectors = planted(80)
-    folder = run("model", table, vectors, ctfidf__bm25_weighting=weighting)
+    folder = run("model", table, vectors, topic_fit__words__ctfidf__bm25_weighting=weighting)
 
     model = BERTopic.load(folder / "out" / "model")
 
@@ -225,11 +230,15 @@ def test_output_holds_tables_and_a_model_without_pickle(run, without_umap):
 
     assert list(contents(folder)) == [
         "assignments.parquet",
+        "fit/arrays.safetensors",
+        "fit/embeddings.npy",
+        "fit/settings.json",
         "model/config.json",
         "model/ctfidf.safetensors",
         "model/ctfidf_config.json",
         "model/topic_embeddings.safetensors",
         "model/topics.json",
+        "protocol.json",
         "topics.parquet",
     ]
 
@@ -242,7 +251,7 @@ def test_failed_run_leaves_the_earlier_output(run, without_umap, monkeypatch, tm
     with pytest.raises(OSError, match="full"):
         call(
             topic_fit,
-            *(folder / "documents.parquet", folder, folder / "out"),
+            *(folder / "documents.parquet", folder, folder, folder / "out"),
             *("--params", folder / "params.yaml"),
         )
 
@@ -254,18 +263,18 @@ def test_failed_run_leaves_the_earlier_output(run, without_umap, monkeypatch, tm
 )
 def test_vectors_of_another_run_are_refused(shape, documents):
     with pytest.raises(BertlineError, match=r"shape \(.*there are 10 documents.*dvc repro embed"):
-        topic_fit.check_vectors(np.zeros(shape, dtype=np.float32), documents)
+        topic_reduce.check_vectors(np.zeros(shape, dtype=np.float32), documents)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("chunk", [3, 100], ids=["in-a-later-chunk", "in-the-first-chunk"])
 def test_vector_that_is_no_number_is_named(monkeypatch, value, chunk):
-    monkeypatch.setattr(topic_fit, "CHUNK", chunk)
+    monkeypatch.setattr(topic_reduce, "CHUNK", chunk)
     vectors = np.zeros((10, 4), dtype=np.float32)
     vectors[7, 2] = value
 
     with pytest.raises(BertlineError, match=r"vector of document 8 .*embed\.precision to fp32"):
-        topic_fit.check_vectors(vectors, 10)
+        topic_reduce.check_vectors(vectors, 10)
 
 
 @pytest.mark.parametrize(
@@ -278,11 +287,11 @@ def test_vector_that_is_no_number_is_named(monkeypatch, value, chunk):
     ],
 )
 def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, value, enough):
-    options = load_options(tmp_path, **{key.replace(".", "__"): value})
+    options = load_options(tmp_path, **{f"topic_fit__{key}".replace(".", "__"): value})
 
-    topic_fit.check_size(enough, options)
+    topic_reduce.check_size(enough, options.umap, options.hdbscan)
     with pytest.raises(BertlineError, match=rf"topic_fit\.{key} needs {enough} .*are {enough - 1}"):
-        topic_fit.check_size(enough - 1, options)
+        topic_reduce.check_size(enough - 1, options.umap, options.hdbscan)
 
 
 @pytest.mark.parametrize(
@@ -291,132 +300,29 @@ def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, value, eno
         pytest.param("the and of", {}, id="stop-words-only"),
         pytest.param("", {}, id="no-word"),
         pytest.param("! ? .", {}, id="punctuation-only"),
-        pytest.param("orbit", {"vectorizer__min_df": 41}, id="min-df-too-high"),
+        pytest.param("orbit", {"vocabulary__min_df": 41}, id="min-df-too-high"),
     ],
 )
 def test_empty_vocabulary_is_a_sentence(run, without_umap, text, changes):
     table, vectors = planted(40)
 
-    with pytest.raises(BertlineError, match=r"no word is left.*topic_fit\.vectorizer\.min_df"):
+    with pytest.raises(BertlineError, match=r"no word is left.*vocabulary\.min_df"):
         run("empty", table.assign(text=text), vectors, **changes)
-
-
-def test_min_df_counts_documents_and_not_topics(tmp_path):
-    # "often" is in 3 documents, "twice" in 2, and "again" 4 times in one.
-    texts = ["often twice", "often twice", "often", "again again again again"]
-    options = load_options(tmp_path, vectorizer__min_df=3, vectorizer__stop_words=None)
-
-    assert topic_fit.build_vectorizer(texts, options.vectorizer).vocabulary == ["often"]
 
 
 def test_word_that_one_topic_alone_has_names_it(run, without_umap):
     """Were documents of a topic joined before they are counted, min_df 5 would leave no word."""
-    folder = run("words", *planted(80), vectorizer__min_df=5)
+    folder = run("words", *planted(80))
 
     topics = files.read_table(folder / "out" / "topics.parquet")
     assert topics["words"].map(len).tolist() == [10] * 4
 
 
-def test_stop_words_of_one_s_own_and_word_pairs(tmp_path):
-    texts = ["red moon rises", "red moon sets"]
-    options = load_options(
-        tmp_path,
-        vectorizer__min_df=2,
-        vectorizer__stop_words=["rises"],
-        vectorizer__ngram_range=[1, 2],
-    )
-
-    found = topic_fit.build_vectorizer(texts, options.vectorizer).vocabulary
-
-    assert found == ["moon", "red", "red moon"]
-
-
-@pytest.mark.parametrize(
-    ("topics", "expected"),
-    [
-        # 5 distinct words of 6
-        ([["orbit", "planet", "moon"], ["flour", "oven", "moon"]], 5 / 6),
-        ([["orbit", "planet"], ["flour", "oven"]], 1.0),
-        ([["orbit", "planet"], ["orbit", "planet"]], 1 / 2),
-    ],
-)
-def test_diversity_is_the_share_of_distinct_words(topics, expected):
-    assert topic_fit.diversity(topics) == pytest.approx(expected)
-
-
-def test_npmi_by_hand_where_a_document_is_one_window():
-    texts = ["orbit planet", "planet orbit", "orbit oven", "flour oven"]
-    vectorizer = CountVectorizer(vocabulary=["flour", "orbit", "oven", "planet"])
-
-    found = topic_fit.npmi([["orbit", "planet"], ["flour", "oven"]], texts, vectorizer)
-
-    # Of 4 windows "orbit" is in 3, "planet" in 2, both in 2:
-    # log((2/4) / (3/4 * 2/4)) / -log(2/4) = log(4/3) / log(2) = 0.4150
-    # "flour" is in 1, "oven" in 2, both in 1: log((1/4) / (1/4 * 2/4)) / -log(1/4) = 1/2
-    assert found == pytest.approx((math.log(4 / 3) / math.log(2) + 1 / 2) / 2, abs=1e-6)
-
-
-def test_npmi_counts_words_within_ten_of_the_vocabulary():
-    # Stop words and unknown words stand between, and do not count.
-    near = "orbit " + "the zebra " * 20 + "planet"
-    # 9 words of the vocabulary between: in one window of 10, no; in 2 windows, one each.
-    far = "orbit " + "oven " * 9 + "planet"
-    vectorizer = CountVectorizer(vocabulary=["orbit", "oven", "planet"], stop_words="english")
-    topics = [["orbit", "planet"]]
-
-    together = topic_fit.npmi(topics, [near, "oven oven"], vectorizer)
-    apart = topic_fit.npmi(topics, [far], vectorizer)
-
-    # Both in 1 of 2 windows: log((1/2) / (1/2 * 1/2)) / -log(1/2) = 1
-    assert together == pytest.approx(1)
-    # Each in 1 of 2 windows and never together; gensim adds 1e-12 to the joint probability:
-    # log(1e-12 / (1/2 * 1/2)) / -log(1e-12) = -1 + log(4) / log(1e12) = -0.9498
-    assert apart == pytest.approx(-1 + math.log(4) / math.log(1e12), abs=1e-6)
-
-
-def test_npmi_of_word_pairs_takes_whole_documents():
-    far = "red moon " + "oven " * 30 + "planet"
-    vectorizer = CountVectorizer(
-        vocabulary=["moon", "oven", "planet", "red", "red moon"], ngram_range=(1, 2)
-    )
-
-    found = topic_fit.npmi([["red moon", "planet"]], [far, "oven"], vectorizer)
-
-    # Both in the first of 2 documents and in no other: log((1/2) / (1/4)) / -log(1/2) = 1
-    assert found == pytest.approx(1)
-
-
-def test_npmi_of_topics_with_unequal_numbers_of_words():
-    texts = ["orbit planet moon", "flour oven", "orbit planet moon"]
-    vectorizer = CountVectorizer(vocabulary=["flour", "moon", "orbit", "oven", "planet"])
-
-    found = topic_fit.npmi([["orbit", "planet", "moon"], ["flour", "oven"]], texts, vectorizer)
-
-    assert found == pytest.approx(1)  # words of a topic are always together
-
-
-def test_agreement_by_hand():
-    groups = np.array(["a", "a", "b", "b", "b", "a"])
-    topics = np.array([0, 0, 1, 1, -1, -1])
-
-    found = topic_fit.agreement(topics, groups)
-
-    without = {name: value for name, value in found.items() if name.endswith("_without_outliers")}
-    assert set(without.values()) == {1.0}
-    # Groups have entropy log 2, topics log 3; two of three topics tell the group, so the mutual
-    # information is 2/3 log 2. NMI: 2/3 log 2 / ((log 2 + log 3) / 2)
-    nmi = 2 / 3 * math.log(2) / ((math.log(2) + math.log(3)) / 2)
-    assert found["nmi"] == pytest.approx(nmi, abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vectorizer__ngram_range": [2, 1]}, r"ngram_range should be \[least, most\]"),
-        ({"vectorizer__ngram_range": [1]}, "at least 2 items"),
-        ({"umap__metric": "manhattan"}, "'cosine' or 'euclidean'"),
-        ({"top_words": 1}, "greater than or equal to 2"),
-        ({"hdbscan__min_cluster_size": 1}, "greater than or equal to 2"),
+        ({"topic_fit__umap__metric": "manhattan"}, "'cosine' or 'euclidean'"),
+        ({"topic_fit__hdbscan__min_cluster_size": 1}, "greater than or equal to 2"),
     ],
 )
 def test_impossible_parameters_are_refused(tmp_path, changes, message):

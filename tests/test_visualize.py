@@ -60,6 +60,8 @@ def test_figures_and_report_are_written(tmp_path):
 
     names = ["learning_curves", "scores", "reliability", "topic_frequencies", "topic_map"]
     names += [f"breakdown/{grouping}" for grouping in ("major", "minor", "source", "length")]
+    names += ["topic_tree", "topic_coverage", "topic_groups"]
+    names += ["topic_peers", "topic_stability"]
     for test_set in ("in_domain_dev", "out_of_domain_dev"):
         names += [f"confusion/{test_set}", f"mcc_per_batch/{test_set}"]
     expected = {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
@@ -188,7 +190,7 @@ def test_unknown_parameter_is_a_sentence_and_the_earlier_output_stays(finished):
 def test_each_missing_input_is_named_and_the_earlier_output_stays(finished):
     folders = ("metrics", "analysis", "topics")
     inputs = [path for name in folders for path in (finished / name).rglob("*.*")]
-    assert len(inputs) == 23
+    assert len(inputs) == 30
     earlier = hashes(finished / "out")
 
     for path in inputs:

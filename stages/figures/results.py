@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ BOTH = "both_dev"  # CoLA's dev sets together, which others quote as the GLUE de
 TFIDF = "TF-IDF + logistic regression"
 MAJORITY = "majority class"
 LABELS = ("acceptable", "unacceptable")
+STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # words for topics
 
 SCORES = {
     "set": "str",
@@ -48,6 +49,46 @@ BATCHES = {
 }
 CONFUSION = {"seed": "int64", "id": "str", "pair": "str", "actual": "str", "predicted": "str"}
 DECISIONS = {"model": "str", "threshold": "float64", "temperature": "float64"}
+COVERAGE = {
+    "strategy": "str",
+    "threshold": "float64",
+    "words": "str",
+    "chosen": "int64",
+    "coverage": "float64",
+    "npmi": "float64",
+    "ami": "float64",
+}
+BY_NUMBER = {
+    "model": "str",
+    "topics_asked": "int64",
+    "topics": "int64",
+    "npmi": "float64",
+    "diversity": "float64",
+    "ami": "float64",
+    "npmi_times_coverage": "float64",
+}
+# As `topic_stability` and `topic_peers` write them, and `topic_fit` the model's own rows.
+STABILITY = {"topic": "int64", "stability": "float64", "verdict": "str"}
+PEERS = {
+    "model": "str",
+    "topics_asked": "float64",  # empty where a model chooses the number
+    "topics": "float64",
+    "coverage": "float64",
+    "npmi": "float64",
+    "c_v": "float64",
+    "diversity": "float64",
+    "ami": "float64",
+    "npmi_times_coverage": "float64",
+}
+OWN = "Bertline"  # the model's own name in tables beside its peers
+GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
+MERGES = {
+    "node": "int64",
+    "left": "int64",
+    "right": "int64",
+    "distance": "float64",
+    "words": "str",
+}
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -113,6 +154,30 @@ class Topics:
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
+    coverage: pd.DataFrame  # strategies for outliers, with the columns of COVERAGE
+    by_number: pd.DataFrame  # the model at other numbers of topics, columns of BY_NUMBER
+    merges: pd.DataFrame  # of topics, in turn, columns of MERGES
+    groups: pd.DataFrame  # documents by topic and known group, columns of GROUPS; may be empty
+    # Of the stages that compare; empty where nothing was compared.
+    stability: pd.DataFrame = field(  # topic, stability and verdict, by `topic`
+        default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
+    )
+    refits: dict[str, Any] = field(default_factory=lambda: {"refits": 0})  # topic_stability.json
+    peers: pd.DataFrame = field(  # columns of `PEERS`, the model's own rows first
+        default_factory=lambda: pd.DataFrame(columns=[*PEERS])
+    )
+
+    def stability_of(self, topic: int) -> tuple[float, str] | None:
+        """Return the stability of a topic and the word for it; None where there is none."""
+        if topic not in self.stability.index:
+            return None
+        row = self.stability.loc[topic]
+        return float(row["stability"]), str(row["verdict"])
+
+    @property
+    def unstable(self) -> set[int]:
+        """The topics that hardly come again in other fits."""
+        return set(self.stability.index[self.stability["verdict"] == UNSTABLE])
 
     @property
     def documents(self) -> int:
@@ -173,7 +238,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
 
 
 def load_topics(metrics: Path, fitted: Path) -> Topics:
-    """Read what `download`, `parse` and `topic_fit` measured, and the topics in `fitted`.
+    """Read what `download`, `parse` and the stages of topics measured, and the topics in `fitted`.
 
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
@@ -187,6 +252,7 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
             f"`dvc repro topic-fit`."
         )
     named = table[table["topic"] != OUTLIERS]
+    plots = metrics / "topic_fit"
     return Topics(
         title=_named(metrics / "parse" / "documents.json", "title"),
         embedder=_named(metrics / "download" / "embedder.json", "source"),
@@ -194,7 +260,23 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
+        coverage=read_csv(plots / "coverage.csv", COVERAGE, stage="topic-fit"),
+        by_number=read_csv(plots / "by_number.csv", BY_NUMBER, stage="topic-fit"),
+        merges=_split_words(read_csv(plots / "hierarchy.csv", MERGES, stage="topic-fit")),
+        groups=read_csv(plots / "groups.csv", GROUPS, stage="topic-fit"),
+        stability=read_csv(
+            metrics / "topic_stability.csv", STABILITY, stage="topic-stability"
+        ).set_index("topic"),
+        refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
+        peers=load_peers(metrics),
     )
+
+
+def load_peers(metrics: Path) -> pd.DataFrame:
+    """Read the model's own rows that `topic_fit` wrote, then those of `topic_peers`."""
+    own = read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")
+    others = read_csv(metrics / "topic_peers.csv", PEERS, stage="topic-peers")
+    return pd.concat([own[[*PEERS]], others[[*PEERS]]], ignore_index=True)
 
 
 def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
@@ -232,6 +314,12 @@ def topic_name(words: list[str], number: int, *, longest: int = 24) -> str:
     shown = [plain(word) for word in words[:number]]
     cut = [word if len(word) <= longest else word[: longest - 1] + "…" for word in shown if word]
     return ", ".join(cut) or "(no words)"
+
+
+def _split_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lists of words in place of words with commas between them."""
+    words = [text.split(", ") for text in table["words"].fillna("")]
+    return table.assign(words=pd.Series(words, index=table.index, dtype=object))
 
 
 def _named(path: Path, key: str) -> str:

@@ -37,6 +37,8 @@ PADDING = 0.03  # of the span, between the outermost point and the edge
 AREA_AT_20000 = 2.6
 AREA_LIMITS = (0.15, 14.0)
 
+FADED = 0.3  # opacity of a named topic that is unstable
+
 OUTLIER_LAYER, SMALL_LAYER, NAMED_LAYER, LEADER_LAYER, LABEL_LAYER = 1, 2, 3, 4, 5
 
 
@@ -126,11 +128,13 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
     rank = {topic: place for place, topic in enumerate(named)}
     ranks = np.array([rank.get(topic, -1) for topic in results.topic], dtype=int)
     outliers = results.topic == OUTLIERS
+    unstable = np.isin(results.topic, sorted(results.unstable))
     palette = np.array([style.topic_colour(place) for place in range(len(named))], dtype=object)
     layers = [
         ("outliers", OUTLIER_LAYER, outliers, style.OUTLIER),
         ("small topics", SMALL_LAYER, ~outliers & (ranks < 0), style.SMALL_TOPIC),
-        ("named topics", NAMED_LAYER, ranks >= 0, None),
+        ("unstable topics", NAMED_LAYER, (ranks >= 0) & unstable, None),
+        ("named topics", NAMED_LAYER, (ranks >= 0) & ~unstable, None),
     ]
     for label, layer, chosen, colour in layers:
         if chosen.any():
@@ -139,7 +143,7 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
                 s=area,
                 c=colour or list(palette[ranks[chosen]]),
                 linewidths=0,
-                alpha=0.9,
+                alpha=FADED if label == "unstable topics" else 0.9,
                 zorder=layer,
                 rasterized=True,
                 label=label,
@@ -274,6 +278,8 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
     notes = [
         "Documents that stand near each other are alike; how far apart islands lie means little."
     ]
+    if results.unstable & set(results.table["topic"].head(named)):
+        notes.append("Faded topics hardly come again in other fits.")
     if hidden:
         notes.append(f"{hidden:,} documents lie outside the frame.")
     if unlabelled:

@@ -160,6 +160,34 @@ def write_metrics(
         folder / "topic_fit.json",
         measures | (agreement if groups else dict.fromkeys(agreement)),
     )
+    numbers = (10, 20, 30, 40, 50)
+    header = [
+        *("model", "topics_asked", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
+        "npmi_times_coverage",
+    ]
+    others = [["BERTopic as it comes", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065]]
+    for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
+        others += [
+            [name, n, n, coverage, npmi - n / 1000, 0.6, 0.7, 0.4, (npmi - n / 1000) * coverage]
+            for n in numbers
+        ]
+    files.write_csv(folder / "topic_peers.csv", header, others)
+    verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
+    stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(200)]
+    files.write_csv(folder / "topic_stability.csv", ["topic", "stability", "verdict"], stability)
+    counted = {"stable_topics": 20, "partly_stable_topics": 20, "unstable_topics": 20}
+    files.write_json(
+        folder / "topic_stability.json",
+        {
+            "topics": 60,
+            "refits": 10,
+            "documents_in_stable_topics": 0.4,
+            "fewest_topics": 55,
+            "most_topics": 68,
+        }
+        | counted,
+    )
+    write_topic_tables(folder / "topic_fit", groups=groups)
     write_analysis(folder, folder.with_name("analysis"), sets=sets, seeds=seeds)
 
 
@@ -229,6 +257,43 @@ def write_analysis(
     files.write_json(folder / "errors.json", {"errors": errors})
 
 
+def write_topic_tables(folder: Path, *, groups: bool) -> None:
+    """Write metrics/topic_fit: strategies for outliers, other numbers of topics, merges, groups."""
+    folder.mkdir(parents=True, exist_ok=True)
+    coverage = [["none", 0.0, "core", 0, 0.7, 0.15, 0.5 if groups else ""]]
+    for strategy, step in (("embeddings", 0.02), ("c-tf-idf", 0.04)):
+        for threshold in (0.0, 0.3, 0.5):
+            for words in ("core", "recomputed"):
+                chosen = int((strategy, threshold, words) == ("embeddings", 0.0, "core"))
+                row = [strategy, threshold, words, chosen, 1 - 0.5 * threshold, 0.15 - step]
+                coverage.append([*row, 0.6 - step if groups else ""])
+    header = ["strategy", "threshold", "words", "chosen", "coverage", "npmi", "ami"]
+    files.write_csv(folder / "coverage.csv", header, coverage)
+    header = [
+        *("model", "topics_asked", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
+        "npmi_times_coverage",
+    ]
+    by_number = [["Bertline", n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in (10, 20)]
+    files.write_csv(folder / "by_number.csv", header, by_number)
+    counts = [
+        [topic, f"group {group}", 10 * (1 + (topic == group))]
+        for topic in range(-1, 5)
+        for group in range(3 if groups else 0)
+    ]
+    files.write_csv(folder / "groups.csv", ["topic", "group", "documents"], counts)
+    write_merges(folder, 5)
+
+
+def write_merges(folder: Path, topics: int) -> None:
+    """Write the tree in which each topic in turn is merged with all before."""
+    merges = []
+    for step in range(max(topics - 1, 0)):
+        left = topics + step - 1 if step else 0
+        merges.append([topics + step, left, step + 1, 1 + step / 9, 9, "orbit, moon, oven"])
+    header = ["node", "left", "right", "distance", "count", "words"]
+    files.write_csv(folder / "hierarchy.csv", header, merges)
+
+
 def write_topics(
     folder: Path,
     *,
@@ -288,6 +353,9 @@ def write_topics(
         )
     files.write_table(folder / "topics.parquet", pd.DataFrame(rows), TOPICS)
     files.write_table(folder / "assignments.parquet", assignments, ASSIGNMENTS)
+    tables = folder.parent / "metrics" / "topic_fit"
+    if tables.exists():
+        write_merges(tables, topics)
 
 
 def matthews(actual: np.ndarray, predicted: np.ndarray) -> float:

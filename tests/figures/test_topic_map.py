@@ -226,7 +226,9 @@ def topics_at(groups: dict[int, np.ndarray], words: list[str] | None = None) -> 
         }
     )
     topic = np.repeat(list(groups), [len(places) for places in groups.values()])
-    return Topics("documents", "minilm", {}, table, topic, np.concatenate(list(groups.values())))
+    places = np.concatenate(list(groups.values()))
+    empty = pd.DataFrame()
+    return Topics("documents", "minilm", {}, table, topic, places, empty, empty, empty, empty)
 
 
 def disc(number: int, *, seed: int = 0, middle: tuple[float, float] = (0, 0)) -> np.ndarray:

@@ -47,7 +47,11 @@ COMMANDS = {
     "analyze": "phenomena.parquet tokens predictions curves.csv out --params params.yaml "
     "--tables plots",
     "embed": "documents.parquet encoder out --params params.yaml",
-    "topic_fit": "documents.parquet vectors out --params params.yaml --table table.csv",
+    "topic_fit": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
+    "topic_stability": (
+        "documents.parquet vectors fitted out --params params.yaml --table table.csv"
+    ),
+    "topic_peers": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
     "visualize": "figures analysis topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
@@ -61,6 +65,8 @@ SMALL = {
     "embed.precision": "fp32",
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
+    "topic_numbers": [2, 3],
+    "vocabulary.passages": None,
 }
 # A person's wait is not the test's.
 PATIENCE = fetch.Patience(connect=2, stall=0.3, attempts=2, backoff=0, longest_wait=0)
@@ -280,7 +286,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
     """Put the results of an earlier run where the stage writes."""
     for name in ("metrics.json", "receipt.json"):
         (folder / name).write_bytes(EARLIER)
-    if stage == "topic_fit":
+    if stage in ("topic_fit", "topic_stability", "topic_peers"):
         (folder / "table.csv").write_bytes(EARLIER)
     if stage == "parse":
         (folder / "out").write_bytes(EARLIER)
@@ -338,6 +344,14 @@ def build(folder: Path) -> Path:
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)
     (folder / "vectors").mkdir()
     np.save(folder / "vectors" / "embeddings.npy", vectors.astype(np.float32))
+
+    # As topic_fit would write them: each group is a topic.
+    topic = np.arange(DOCUMENTS) % 4
+    assigned = pd.DataFrame({"id": documents["id"], "topic": topic, "core_topic": topic})
+    (folder / "fitted").mkdir()
+    assigned.to_parquet(folder / "fitted" / "assignments.parquet")
+    named = pd.DataFrame({"topic": range(4), "name": list("abcd"), "count": 15, "core": 15})
+    named.to_parquet(folder / "fitted" / "topics.parquet")
 
     files.write_json(folder / "figures" / "split.json", {"folds": {}, "shared_sentences": {}})
     return folder

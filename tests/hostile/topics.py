@@ -45,7 +45,7 @@ def first(count: int) -> Callable[[Desk], None]:
 def without_umap(desk: Desk) -> None:
     """Take the first dimensions for the reduced ones: UMAP compiles for half a minute."""
     desk.monkeypatch.setattr(
-        topic_fit, "reduce_vectors", lambda vectors, _: (None, vectors[:, :5], vectors[:, :2])
+        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
     )
 
 
@@ -129,12 +129,12 @@ CASES = [
         all_alike,
         holds=have_no_topic,
     ),
-    Case("no-words", "topic_fit", "no word is left to name topics by .*min_df", without_words),
+    Case("no-words", "topic_fit", "no word is left to name topics by: .*min_df", without_words),
     Case(
         "words-too-rare",
         "topic_fit",
-        "no word is left to name topics by .*min_df",
-        lambda desk: (without_umap(desk), desk.parameters({"topic_fit.vectorizer.min_df": 61})),
+        "no word is left to name topics by: .*min_df",
+        lambda desk: (without_umap(desk), desk.parameters({"vocabulary.min_df": 61})),
     ),
     Case(
         "not-a-number",
@@ -206,6 +206,46 @@ CASES = [
         "topic_fit",
         "cannot be read as the Parquet table",
         lambda desk: desk.write("documents.parquet", PAGE),
+    ),
+    Case(
+        "topics-of-another-run",
+        "topic_stability",
+        "list other documents: they belong to different runs. Run `dvc repro topic-fit`",
+        lambda desk: desk.change_table(
+            "fitted/assignments.parquet", lambda rows: rows.assign(id=rows["id"] + "x")
+        ),
+    ),
+    Case(
+        "topics-without-a-core",
+        "topic_stability",
+        "has no column core_topic",
+        lambda desk: desk.change_table(
+            "fitted/assignments.parquet", lambda rows: rows.drop(columns="core_topic")
+        ),
+    ),
+    Case(
+        "topics-are-missing",
+        "topic_stability",
+        "topics.parquet does not exist",
+        lambda desk: desk.remove("fitted/topics.parquet"),
+    ),
+    Case(
+        "not-a-number",
+        "topic_stability",
+        "the vector of document 8 has values that are no numbers",
+        with_value(np.nan),
+    ),
+    Case(
+        "not-a-number",
+        "topic_peers",
+        "the vector of document 8 has values that are no numbers",
+        with_value(np.nan),
+    ),
+    Case(
+        "encoder-is-missing",
+        "topic_peers",
+        "encoder does not exist",
+        lambda desk: desk.remove("encoder"),
     ),
     Case(
         "documents-are-a-page",

@@ -1,0 +1,62 @@
+"""What the report says of other models and of stability is what was measured."""
+
+from dataclasses import replace
+
+import pytest
+
+from stages import report_peers
+from stages.figures import results
+from stages.figures.results import OWN, Topics
+from tests.figures import stored
+
+
+@pytest.fixture
+def topics(tmp_path) -> Topics:
+    stored.write_metrics(tmp_path / "metrics")
+    stored.write_topics(tmp_path / "topics")
+    return results.load_topics(tmp_path / "metrics", tmp_path / "topics")
+
+
+def with_own(topics: Topics, value: float) -> Topics:
+    peers = topics.peers.copy()
+    peers.loc[peers["model"] == OWN, "npmi_times_coverage"] = value
+    return replace(topics, peers=peers)
+
+
+def test_who_leads_is_said_with_both_figures(topics):
+    # KeyNMF has (.15 - n / 1000) * .95 at 10 to 50 topics, in the mean .12 * .95 = .114
+    said = report_peers.peers_sentence(with_own(topics, 0.15))
+
+    assert "Bertline leads: 0.150 against 0.114 of the next best, KeyNMF." in said
+
+
+def test_that_another_leads_is_said_as_plainly(topics):
+    said = report_peers.peers_sentence(with_own(topics, 0.1))
+
+    assert "KeyNMF leads and Bertline is behind by 0.014: 0.100 against 0.114." in said
+
+
+def test_without_other_models_nothing_is_claimed(topics):
+    alone = replace(topics, peers=topics.peers[topics.peers["model"] == OWN])
+
+    assert report_peers.peers_sentence(alone) == "There are no other models to compare with."
+
+
+def test_the_table_has_every_row_and_names_the_number_that_a_model_chose(topics):
+    table = report_peers.peers_table(topics)
+
+    assert table.count("<tr") == 1 + len(topics.peers)
+    assert "its own" in table and "65.0%" in table
+
+
+def test_stability_is_told_in_counts_and_words(topics):
+    said = report_peers.stability(topics)
+
+    assert "grouped again 10 times" in said
+    assert "20 of 60 topics are <b>stable</b>" in said
+    assert "40.0% of all documents are in the core of a stable topic" in said
+    assert "found 55 to 68 topics" in said
+
+
+def test_no_topics_have_no_stability(topics):
+    assert "no topics to find again" in report_peers.stability(replace(topics, refits={}))
