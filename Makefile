@@ -33,8 +33,7 @@ install: $(INSTALLED)  ## make .venv with the locked packages
 
 $(INSTALLED): requirements.lock stages/environment.py
 	$(PYTHON) -m venv $(VENV)
-	# The lock is complete. turftopic asks for rich 13, with which it draws tables; rich 15 draws them too.
-	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m stages.environment --install
 	touch $@
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
-from stages import files, params, parse, sources
+from stages import analyze, files, params, parse, sources
 from stages.corpora import newsgroups
 from stages.errors import BertlineError
 from tests import tiny
@@ -331,6 +331,24 @@ def test_cola_as_published():
         f"{row.source}\t{row.label}\t{row.mark}\t{row.text}" for row in in_training.itertuples()
     ]
     assert "\n".join(rebuilt) + "\n" == content
+
+
+def test_annotations_of_cola_as_published_join_all_but_four_sentences():
+    published("cola_public_1.1.zip")
+    folder = published("CoLA_grammatical_annotations.zip")
+    options = params.load(PROJECT / "params.yaml", "parse", parse.Parse)
+    recipes = [recipe_of("cola-phenomena", "phenomena"), recipe_of("cola", "sentences")]
+
+    phenomena, counted = parse.parse_phenomena(
+        folder, "cola-phenomena", recipes[0], options.phenomena
+    )
+    table, _ = parse.parse_sentences(folder, "cola", recipes[1], options.sentences)
+    tested = table[table["set"] != "in_domain_train"].reset_index(drop=True)
+    _, joined = analyze.annotate(tested, phenomena)
+
+    assert (counted["rows"], counted["major"], counted["minor"]) == (1043, 15, 63)
+    assert (joined["sentences_annotated"], joined["sentences_without"]) == (1039, 4)
+    assert (joined["annotations_without_sentence"], joined["labels_that_differ"]) == (4, 2)
 
 
 def test_newsgroups_as_published():

@@ -251,7 +251,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
     written = hashes(strange / "out")
 
     assert "confusion/older.png" not in written
-    assert len(written) == 2 * 11 + 1
+    assert len(written) == 2 * 16 + 1
     assert "the earlier report" not in (strange / "out" / "index.html").read_text(encoding="utf-8")
     assert {path.name for path in strange.iterdir()} == {
         *("metrics", "analysis", "topics", "out", "params.yaml", "receipt.json")
@@ -261,7 +261,7 @@ def test_new_output_replaces_the_earlier_one_as_a_whole(strange):
 def test_svg_files_are_well_formed_and_refer_to_nothing_outside(strange):
     drawn = sorted((strange / "out").rglob("*.svg"))
 
-    assert len(drawn) == 11
+    assert len(drawn) == 16
     for path in drawn:
         for element in ElementTree.parse(path).iter():
             assert element.tag.rpartition("}")[2] != "script"
