@@ -39,9 +39,9 @@ def failures(analysis: Analysis) -> str:
         f"expected there by chance. Of the {counts['intervals']:,} intervals of this part "
         f"({analysis.coverage}) some {chance:,.0f} miss the true value. A group with a high share "
         f"of errors that is not named may be an accident: do not rank by it.",
-        f"<b>Small groups.</b> {found['too_small']} groups have fewer than "
-        f"{protocol['smallest_group']} sentences. They are shown with hollow dots and wide "
-        f"intervals, and say next to nothing.",
+        f"<b>Small groups.</b> Groups with fewer than {protocol['smallest_group']} sentences, of "
+        f"which there are {found['too_small']}, are shown with hollow dots and wide intervals, and "
+        f"say next to nothing.",
         "<b>Errors and MCC.</b> Models tend to accept, so a group with few acceptable ones "
         "(such as sentences annotated for a violation) has many errors whatever its grammar, and "
         "one with many has few. Look at its share of acceptable sentences and its MCC as well.",
