@@ -28,14 +28,12 @@ from pydantic import AfterValidator, Field
 
 from stages import breakdown, calibration, console, decisions, files, overfitting, params
 from stages.breakdown import Scored
+from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
 
-VALIDATION = "validation"
-DEV_SETS = {"in_domain_dev", "out_of_domain_dev"}
-# What all test sets together are called: as evaluate does, or for a person's own sets.
-BOTH, TOGETHER = "both_dev", "all test sets"
+TOGETHER = "all test sets"  # what they are called together where they are not CoLA's dev sets
 LEVELS = ("major", "minor")
 LISTS = (list, np.ndarray)  # how pandas gives what Parquet holds as a list
 
@@ -182,7 +180,7 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
             f"a set is called {TOGETHER}, which is the name for all of them. Give it another name."
         )
     if len(tests) > 1:
-        name = BOTH if set(tests) == DEV_SETS else TOGETHER
+        name = BOTH if set(tests) == set(DEV_SETS) else TOGETHER
         sets.append(select(name, rows["set"].isin(tests)))
     held_out = rows["set"] == VALIDATION
     return select(VALIDATION, held_out) if held_out.any() else None, sets

@@ -25,12 +25,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from stages import console, files, runs, statistics
+from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
 from stages.errors import BertlineError
 from stages.runs import Run
 from stages.statistics import Difference, Interval
@@ -39,9 +40,6 @@ PLOTS = "metrics/evaluate"
 CONFUSION = f"{PLOTS}/confusion"
 COLUMNS = ("seed", "id", "pair", "actual", "predicted")
 LABELS = ("unacceptable", "acceptable")
-VALIDATION = "validation"
-DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
-BOTH = "both_dev"  # the two together, as evaluate names them
 WIDTH = 100  # columns of what is printed
 
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "same", "cannot tell"
@@ -502,11 +500,7 @@ def as_json(a: Side, b: Side, findings: Sequence[Finding], confidence: float) ->
 def main() -> None:
     """Read the arguments, compare the two runs, and say what can be concluded."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("a", metavar="A", help="a folder, revision or experiment")
-    arguments.add_argument(
-        "b", metavar="B", nargs="?", default=runs.WORKSPACE, help="another (default: %(default)s)"
-    )
-    arguments.add_argument("--json", type=Path, help="write the comparison to this file as well")
+    runs.add_sides(arguments)
     arguments.add_argument(
         "--confidence", type=float, default=0.95, help="of the intervals (default: %(default)s)"
     )

@@ -45,6 +45,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from stages import console, decisions, encoders, files, params, statistics
 from stages.decisions import Decision
+from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
 from stages.encoders import LABELS
 from stages.errors import BertlineError
 from stages.params import Section
@@ -76,11 +77,6 @@ MAJORITY = "majority class"
 TFIDF = "TF-IDF + logistic regression"
 MEAN = "mean of seeds"
 ENSEMBLE = "ensemble of seeds"
-
-VALIDATION = "validation"  # the fold that thresholds and temperatures may be chosen on
-# CoLA's dev sets, and the name of the two together.
-DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
-BOTH = "both_dev"
 
 
 class Evaluate(Section):

@@ -4,19 +4,16 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
 from stages.figures.results import (
-    BOTH,
     ENSEMBLE,
     MAJORITY,
     MEAN,
     TFIDF,
     TRAINING,
-    VALIDATION,
     Acceptability,
 )
 from stages.page import interval, known, number, share, table
-
-DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
 
 
 def key_scores(results: Acceptability) -> str:

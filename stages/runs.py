@@ -4,6 +4,7 @@
 experiment, or `workspace`. Nothing is written, and nothing of the other project is executed.
 """
 
+import argparse
 import hashlib
 import json
 import re
@@ -158,6 +159,15 @@ class Run:
         named = re.search(r"--receipt (\S+)", recorded.command)
         content = self.tree.read(named[1]) if named else None
         return judge_receipt(recorded, content)
+
+
+def add_sides(arguments: argparse.ArgumentParser) -> None:
+    """Let a command take the two runs that it is about, A and B, and a file for its result."""
+    arguments.add_argument("a", metavar="A", help="a folder, revision or experiment")
+    arguments.add_argument(
+        "b", metavar="B", nargs="?", default=WORKSPACE, help="another (default: %(default)s)"
+    )
+    arguments.add_argument("--json", type=Path, help="write the comparison to this file as well")
 
 
 def open_run(name: str) -> Run:

@@ -421,11 +421,7 @@ def exit_code(findings: Sequence[Finding]) -> int:
 def main() -> None:
     """Read the arguments, compare the two runs, and say what was found."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("a", metavar="A", help="a folder, revision or experiment")
-    arguments.add_argument(
-        "b", metavar="B", nargs="?", default=runs.WORKSPACE, help="another (default: %(default)s)"
-    )
-    arguments.add_argument("--json", type=Path, help="write the comparison to this file as well")
+    runs.add_sides(arguments)
     arguments.add_argument(
         "--tolerances",
         type=Path,

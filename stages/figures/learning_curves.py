@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from stages.dev_sets import VALIDATION
 from stages.figures import style
-from stages.figures.results import TFIDF, VALIDATION, Acceptability
+from stages.figures.results import TFIDF, Acceptability
 
 WIDTH = 8.0  # inches
 HEIGHT = 3.2

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from stages import files
+from stages.dev_sets import BOTH, VALIDATION
 from stages.errors import BertlineError
 
 OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
-VALIDATION = "validation"  # the fold that `split` holds out of the training set; no test set
 TRAINING = "train"
 MEAN = "mean of seeds"
 ENSEMBLE = "ensemble of seeds"
-BOTH = "both_dev"  # CoLA's dev sets together, which others quote as the GLUE dev set
 TFIDF = "TF-IDF + logistic regression"
 MAJORITY = "majority class"
 LABELS = ("acceptable", "unacceptable")
