@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from stages import console, files, topic_model
+from stages import console, files, text_vectors, topic_model
 from stages.errors import BertlineError
 from stages.topic_reduce import check_vectors, load_vectors
 
@@ -83,18 +83,10 @@ def _read_lines(path: Path) -> list[str]:
 
 def embed_texts(folder: Path, texts: Sequence[str], precision: str) -> np.ndarray:
     """Return the vectors of texts by the encoder in `folder`, shape (n, d), float32."""
-    from stages import embed, encoders
-
-    device, precision = encoders.set_up(precision, key="--precision")
-    encoder = embed.load_encoder(folder, device)
-    vectors = np.zeros((len(texts), encoder.get_embedding_dimension()), np.float32)
     with console.counter(total=len(texts), label="embed", unit="documents") as advance:
-        for rows, values, _ in embed.embed_window(
-            encoder, list(texts), precision=precision, tokens_per_batch=TOKENS_PER_BATCH
-        ):
-            vectors[rows] = values
-            advance(len(rows))
-    return vectors
+        return text_vectors.encode(
+            folder, texts, precision=precision, tokens_per_batch=TOKENS_PER_BATCH, advance=advance
+        )
 
 
 def main() -> None:

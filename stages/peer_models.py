@@ -9,7 +9,6 @@ import contextlib
 import copy
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from threadpoolctl import threadpool_limits
 
 from stages.topic_measures import OUTLIERS
+from stages.topic_reduce import Reduced
 
 if TYPE_CHECKING:
     from bertopic import BERTopic
@@ -29,7 +29,6 @@ LDA, NMF_NAME, KEYNMF, BERTOPIC = "LDA", "NMF", "KeyNMF", "BERTopic as it comes"
 # scikit-learn's own limits of .001 and 100 take several times longer for the same topics.
 LDA_CHANGE, LDA_LOOKS = 0.01, 20
 NMF_ITERATIONS = 1_000  # it ends well before, where its own tolerance says
-WORDS_PER_BATCH = 4_096  # word pieces of words that get vectors
 
 
 class Outcome(NamedTuple):
@@ -141,21 +140,6 @@ def fit_bertopic(texts: Sequence[str], vectors: np.ndarray, reduced: np.ndarray)
         return model.fit(list(texts), embeddings=np.asarray(vectors))
 
 
-class Reduced:
-    """A dimension reduction that has been done: BERTopic asks it for the result again."""
-
-    def __init__(self, reduced: np.ndarray) -> None:
-        self.reduced = reduced
-
-    def fit(self, vectors: np.ndarray, y: Any = None) -> "Reduced":
-        """Do nothing: the reduction is fitted."""
-        return self
-
-    def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the reduced vectors of the fitted documents."""
-        return self.reduced
-
-
 def merge_topics(model: "BERTopic", texts: Sequence[str], number: int | None) -> "BERTopic":
     """Return a copy with its topics merged to `number`, by BERTopic's own `nr_topics`.
 
@@ -184,23 +168,6 @@ def take_words(model: "BERTopic", words: Sequence[str], most: int) -> Outcome:
     return Outcome(
         _heaviest(weights.toarray(), names[known], most), np.asarray(model.topics_, np.int64)
     )
-
-
-def embed_words(words: Sequence[str], folder: Path) -> np.ndarray:
-    """Return the vectors of words by the encoder in `folder`, computed in fp32, shape (words, d).
-
-    torch is loaded here, as only KeyNMF asks for words' vectors.
-    """
-    from stages import embed, encoders
-
-    device, precision = encoders.set_up("fp32", key="embed.precision")
-    encoder = embed.load_encoder(folder, device)
-    vectors = np.zeros((len(words), encoder.get_embedding_dimension()), np.float32)
-    for rows, values, _ in embed.embed_window(
-        encoder, list(words), precision=precision, tokens_per_batch=WORDS_PER_BATCH
-    ):
-        vectors[rows] = values
-    return vectors
 
 
 def _heaviest(weights: np.ndarray, words: Sequence[str], most: int) -> list[list[str]]:

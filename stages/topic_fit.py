@@ -26,6 +26,7 @@ same on every run.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,24 +35,22 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from stages import console, files, params, topic_measures, topic_tree
+from stages import console, files, params, text_vectors, topic_measures, topic_tree
 from stages.errors import BertlineError
-from stages.params import Section
 from stages.receipt import receipt
-from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.topic_measures import MEASURES, OUTLIERS, Reference, measure, measure_all
 from stages.topic_model import Settings, TopicModel, by_topic, first_alike, hash_texts
+from stages.topic_options import TopicFit
 from stages.topic_outliers import COVERAGE, MOST_PROBABILITIES, Outliers, compare, reduce_outliers
 from stages.topic_reduce import (
-    Hdbscan,
-    Map,
-    Umap,
+    Reduced,
     check_size,
     check_vectors,
     cluster,
     load_vectors,
     reduce_vectors,
 )
-from stages.topic_words import Describer, Words
+from stages.topic_words import Describer
 from stages.vocabulary import Corpus, Vocabulary
 
 # BERTopic, UMAP and HDBSCAN are imported where they are called: see topic_reduce.
@@ -83,37 +82,8 @@ ASSIGNMENTS = pa.schema(
     ]
 )
 HIERARCHY = ("node", "left", "right", "distance", "count", "words")
-BY_NUMBER = (
-    *("model", "topics_asked", "topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
-    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
-)
+BY_NUMBER = ("model", "topics_asked", *MEASURES)
 WORDS_IN_TABLES = 4
-
-
-class TopicFit(Section):
-    """The section `topic_fit` of params.yaml."""
-
-    seed: params.Seed
-    umap: Umap
-    map: Map
-    hdbscan: Hdbscan
-    outliers: Outliers
-    words: Words
-
-
-class Fitted:
-    """A dimension reduction that has been done: BERTopic asks it for the result again."""
-
-    def __init__(self, reduced: np.ndarray) -> None:
-        self.reduced = reduced
-
-    def fit(self, vectors: np.ndarray, y: Any = None) -> "Fitted":
-        """Do nothing: the reduction is fitted."""
-        return self
-
-    def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the reduced vectors of the fitted documents."""
-        return self.reduced
 
 
 class Clustered:
@@ -149,7 +119,7 @@ def fit_topics(
         # Else BERTopic would take all letters out of words but English ones.
         language="multilingual",
         embedding_model=None,
-        umap_model=Fitted(reduced),
+        umap_model=Reduced(reduced),
         hdbscan_model=clustered,
         vectorizer_model=describer.corpus.vectorizer(),
         ctfidf_model=ClassTfidfTransformer(**describer.options.ctfidf.model_dump()),
@@ -228,19 +198,12 @@ def measure_by_number(
     reference: Reference,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row of `BY_NUMBER` for the tree cut at each number of topics."""
-    divisions = []
+    found = []
     for number in numbers:
         where = np.append(topic_tree.cut(merges, number), OUTLIERS)
-        described = describer.describe(where[core])
-        words = [
-            [word for word, _ in pairs] for topic, pairs in described.items() if topic != OUTLIERS
-        ]
-        divisions.append((number, where, words))
-    # All words are counted at once.
-    reference.prepare(word for _, _, topics in divisions for words in topics for word in words)
-    for number, where, words in divisions:
-        row = measure(words, where[topics], groups, reference)
-        row |= {"model": MODEL, "topics_asked": number}
+        found.append((describer.list_words(where[core]), where[topics]))
+    for number, figures in zip(numbers, measure_all(found, groups, reference), strict=True):
+        row = figures | {"model": MODEL, "topics_asked": number}
         yield {column: row[column] for column in BY_NUMBER}
 
 
@@ -288,27 +251,6 @@ def find_probabilities(
         )
         return None
     return by_topic(all_points_membership_vectors(clusters), topic_of)
-
-
-def encoder_of(folder: Path) -> Any:
-    """Return a function that gives words vectors by the encoder in `folder`, in fp32.
-
-    torch is loaded when it is first called: most representations ask for no vector of a word.
-    """
-
-    def encode(words: list[str]) -> np.ndarray:
-        from stages import embed, encoders
-
-        device, precision = encoders.set_up("fp32", key="fp32")
-        encoder = embed.load_encoder(folder, device)
-        vectors = np.zeros((len(words), encoder.get_embedding_dimension()), np.float32)
-        for rows, values, _ in embed.embed_window(
-            encoder, words, precision=precision, tokens_per_batch=4096
-        ):
-            vectors[rows] = values
-        return vectors
-
-    return encode
 
 
 def write_plots(
@@ -368,7 +310,9 @@ def main() -> None:
         clusters = cluster(reduced, options.hdbscan)
         alike = first_alike(vectors, texts)
         labels = clusters.labels_[alike]
-        describer = Describer(corpus, vectors, options.words, encoder_of(args.embedder))
+        describer = Describer(
+            corpus, vectors, options.words, partial(text_vectors.encode, args.embedder)
+        )
         console.log("words of topics")
         clustered = Clustered(labels, clusters.probabilities_[alike])
         model = fit_topics(texts, vectors, reduced, clustered, describer)

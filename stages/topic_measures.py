@@ -32,6 +32,11 @@ DIGITS = 4
 
 QUALITY = ("npmi", "c_v", "diversity")
 AGREEMENT = ("nmi", "ami", "ari", "homogeneity", "completeness", "v")
+# The columns of tables that set one choice of topics beside another.
+MEASURES = (
+    *("topics", "outlier_share", "coverage", *QUALITY),
+    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
+)
 
 PROTOCOL = {
     "vocabulary": (
@@ -293,6 +298,19 @@ def measure(
         **agreements(topics, groups),
         "npmi_times_coverage": None if npmi is None else _rounded(npmi * (1 - outliers)),
     }
+
+
+def measure_all(
+    found: Sequence[tuple[Sequence[Sequence[str]], np.ndarray]],
+    groups: pd.Series | None,
+    reference: Reference,
+) -> list[dict[str, Any]]:
+    """Return the `measure` of each pair of topics' words and documents' topics.
+
+    The words of all are counted at once, which takes hardly longer than those of one.
+    """
+    reference.prepare(word for topics, _ in found for words in topics for word in words)
+    return [measure(words, topics, groups, reference) for words, topics in found]
 
 
 def protocol(reference: Reference) -> dict[str, Any]:

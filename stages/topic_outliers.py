@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from stages import console
 from stages.params import Section
-from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.topic_measures import MEASURES, OUTLIERS, Reference, measure_all
 from stages.topic_words import Describer
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ THRESHOLDS = {
     "distributions": (0.0, 0.2),
     "probabilities": (0.0, 0.001, 0.01, 0.1),
 }
-COVERAGE = (
-    *("strategy", "threshold", "words", "chosen"),
-    *("topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
-    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
-)
+COVERAGE = ("strategy", "threshold", "words", "chosen", *MEASURES)
 # Documents times topics for whose probabilities there is memory: 0.8 GB.
 MOST_PROBABILITIES = 100_000_000
 
@@ -100,8 +96,8 @@ def compare(
     picked = (chosen.strategy, 0.0 if chosen.strategy == "none" else chosen.threshold)
     points[picked] = None
     described = [name for name in points if name[0] != "probabilities" or probabilities is not None]
-    divisions = []
-    kept = _words(describer, core)
+    heads, found = [], []
+    kept = describer.list_words(core)
     for name, threshold in console.progress(
         described, total=len(described), label="outliers", unit="points"
     ):
@@ -109,17 +105,12 @@ def compare(
         topics = reduce_outliers(model, texts, describer.vectors, core, options, probabilities)
         head = {"strategy": name, "threshold": threshold}
         of_core = {"words": "core", "chosen": int((name, threshold) == picked)}
-        divisions.append((head | of_core, topics, kept))
+        heads.append(head | of_core)
+        found.append((kept, topics))
         if name != "none":
             recomputed = {"words": "recomputed", "chosen": 0}
-            divisions.append((head | recomputed, topics, _words(describer, topics)))
-    # All words are counted at once.
-    reference.prepare(word for _, _, topics in divisions for words in topics for word in words)
-    for head, topics, words in divisions:
-        row = head | measure(words, topics, groups, reference)
+            heads.append(head | recomputed)
+            found.append((describer.list_words(topics), topics))
+    for head, figures in zip(heads, measure_all(found, groups, reference), strict=True):
+        row = head | figures
         yield {column: row[column] for column in COVERAGE}
-
-
-def _words(describer: Describer, topics: np.ndarray) -> list[list[str]]:
-    described = describer.describe(topics)
-    return [[word for word, _ in words] for topic, words in described.items() if topic != OUTLIERS]

@@ -15,7 +15,7 @@ each is set and why is in `peer_models`. What counts as coherence or coverage is
 `topic_measures`, the same as for `topic_fit`, whose own figures are in metrics/topic_fit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -27,12 +27,21 @@ import pyarrow as pa
 from pydantic import Field
 from sklearn.utils.parallel import Parallel, delayed
 
-from stages import console, encoders, files, params, peer_models, topic_measures, topic_refit
+from stages import (
+    console,
+    encoders,
+    files,
+    params,
+    peer_models,
+    text_vectors,
+    topic_measures,
+    topic_refit,
+)
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.peer_models import BERTOPIC, KEYNMF, LDA, NMF_NAME, Outcome
 from stages.receipt import receipt
-from stages.topic_measures import OUTLIERS, Reference, measure
+from stages.topic_measures import MEASURES, OUTLIERS, Reference, measure_all
 from stages.topic_reduce import Umap, allow_threads, check_vectors, load_vectors
 from stages.vocabulary import Corpus, Vocabulary
 
@@ -45,10 +54,6 @@ TOPICS = pa.schema(
         ("count", pa.int64()),
         ("words", pa.list_(pa.string())),
     ]
-)
-MEASURES = (
-    *("topics", "outlier_share", "coverage", "npmi", "c_v", "diversity"),
-    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
 )
 SPREAD = ("topics", "npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
 COLUMNS = (
@@ -108,7 +113,7 @@ def fit_by_words(
     counts = corpus.counts()
     most, vectorizer = corpus.options.top_words, corpus.vectorizer()
     console.log("KeyNMF: keywords of documents")
-    encoder = peer_models.WordVectors(corpus.words, peer_models.embed_words(corpus.words, embedder))
+    encoder = peer_models.WordVectors(corpus.words, text_vectors.encode(embedder, corpus.words))
     keywords = peer_models.extract_keywords(texts, vectors, vectorizer, encoder)
     fits: dict[str, Callable[..., Outcome]] = {
         LDA: partial(
@@ -155,10 +160,9 @@ def reduce_vectors(vectors: np.ndarray, seed: int, umap: Umap) -> np.ndarray:
 
 def measure_fits(fits: list[Fit], groups: pd.Series, reference: Reference) -> list[dict[str, Any]]:
     """Return a row of `COLUMNS` for each model and number of topics, in the order of `fits`."""
-    reference.prepare(word for fit in fits for words in fit.outcome.words for word in words)
+    outcomes = [(fit.outcome.words, fit.outcome.topics) for fit in fits]
     measured: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
-    for fit in fits:
-        row = measure(fit.outcome.words, fit.outcome.topics, groups, reference)
+    for fit, row in zip(fits, measure_all(outcomes, groups, reference), strict=True):
         measured.setdefault((fit.model, fit.asked), []).append(row)
     return [
         {"model": model, "topics_asked": asked, "seeds": len(rows)} | summarise(rows)
@@ -175,6 +179,10 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, float | None]:
     means, deviations = table.mean(), table.std(ddof=1)
     figures = {name: means[name] for name in MEASURES}
     figures |= {f"{name}_sd": deviations[name] for name in SPREAD}
+    return _rounded(figures)
+
+
+def _rounded(figures: Mapping[str, float] | pd.Series) -> dict[str, float | None]:
     return {
         name: None if np.isnan(value) else round(float(value), DIGITS)
         for name, value in figures.items()
@@ -191,10 +199,7 @@ def compare_models(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | No
     figures = {}
     for model, of_model in asked.groupby("model", sort=True):
         means = of_model[list(COMPARED)].astype(float).mean(skipna=False)
-        figures[str(model)] = {
-            name: None if np.isnan(value) else round(float(value), DIGITS)
-            for name, value in means.items()
-        }
+        figures[str(model)] = _rounded(means)
     return figures
 
 

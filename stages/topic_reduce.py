@@ -8,7 +8,7 @@ threads from the environment once, when it is imported (`allow_threads`).
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -47,6 +47,21 @@ class Hdbscan(Section):
     min_cluster_size: Annotated[int, Field(ge=2)]
     min_samples: Annotated[int, Field(ge=1)]
     cluster_selection_method: Literal["eom", "leaf"]
+
+
+class Reduced:
+    """A dimension reduction that has been done: BERTopic asks it for the result again."""
+
+    def __init__(self, reduced: np.ndarray) -> None:
+        self.reduced = reduced
+
+    def fit(self, vectors: np.ndarray, y: Any = None) -> "Reduced":
+        """Do nothing: the reduction is fitted."""
+        return self
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the reduced vectors of the fitted documents."""
+        return self.reduced
 
 
 def load_vectors(path: Path) -> np.ndarray:
@@ -118,31 +133,44 @@ def allow_threads(count: int) -> None:
         )
 
 
-def reduce_vectors(
-    vectors: np.ndarray, seed: int, options: Umap, drawing: Map
-) -> tuple["UMAP", np.ndarray, np.ndarray]:
-    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
+def search(
+    vectors: np.ndarray, count: int, seed: int, options: Umap
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return the `count` nearest neighbours of each vector, their distances, and the index.
 
-    Nearest neighbours are searched once and serve both. The search (Dong, Moses and Li 2011, as
-    pynndescent does it) divides its random choices among its threads and gives other neighbours
-    with another number of them, so that number is a parameter. UMAP begins with eigenvectors from
-    linear algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
+    Numbers and distances: shape (n, count), the vector itself first. The search (Dong, Moses and
+    Li 2011, as pynndescent does it) divides its random choices among its threads and gives other
+    neighbours with another number of them, so that number is a parameter. Imports numba, which
+    gets it.
     """
     allow_threads(options.threads)
-    from umap import UMAP
     from umap.umap_ import nearest_neighbors
 
-    shared = {"metric": options.metric, "random_state": seed}
-    neighbours = nearest_neighbors(
+    return nearest_neighbors(
         vectors,
-        n_neighbors=options.n_neighbors,
+        n_neighbors=count,
         metric=options.metric,
         metric_kwds={},
         angular=False,
         random_state=np.random.RandomState(seed),
         n_jobs=options.threads,
     )
-    shared |= {
+
+
+def reduce_vectors(
+    vectors: np.ndarray, seed: int, options: Umap, drawing: Map
+) -> tuple["UMAP", np.ndarray, np.ndarray]:
+    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
+
+    Nearest neighbours are searched once and serve both. UMAP begins with eigenvectors from linear
+    algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
+    """
+    neighbours = search(vectors, options.n_neighbors, seed, options)
+    from umap import UMAP
+
+    shared = {
+        "metric": options.metric,
+        "random_state": seed,
         "n_neighbors": options.n_neighbors,
         "precomputed_knn": neighbours,
         "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from stages import topic_reduce
 from stages.topic_reduce import Umap, allow_threads
 
 
@@ -20,21 +21,12 @@ class Neighbours(NamedTuple):
 
 
 def search(vectors: np.ndarray, count: int, seed: int, options: Umap) -> Neighbours:
-    """Return the `count` nearest neighbours of each vector, as `topic_reduce` searches them.
+    """Return the `count` nearest neighbours of each vector, or as many as there are.
 
     Imports numba, whose number of threads it decides.
     """
-    allow_threads(options.threads)
-    from umap.umap_ import nearest_neighbors
-
-    numbers, distances, _ = nearest_neighbors(
-        vectors,
-        n_neighbors=min(count, len(vectors) - 1),
-        metric=options.metric,
-        metric_kwds={},
-        angular=False,
-        random_state=np.random.RandomState(seed),
-        n_jobs=options.threads,
+    numbers, distances, _ = topic_reduce.search(
+        vectors, min(count, len(vectors) - 1), seed, options
     )
     return Neighbours(numbers, distances)
 

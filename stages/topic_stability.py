@@ -37,8 +37,8 @@ from stages import console, files, params, topic_refit
 from stages.errors import BertlineError
 from stages.params import Section
 from stages.receipt import receipt
-from stages.topic_fit import TopicFit
 from stages.topic_measures import OUTLIERS
+from stages.topic_options import TopicFit
 from stages.topic_reduce import (
     Hdbscan,
     allow_threads,

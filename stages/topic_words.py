@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from stages.params import Section
+from stages.topic_measures import OUTLIERS
 from stages.vocabulary import Corpus
 
 # Power iterations from the mean document: the words of 66 topics stay the same from 15 on.
@@ -76,6 +77,14 @@ class Describer:
             label: choose(words, topics == label, most)
             for label, words in zip(labels, found, strict=True)
         }
+
+    def list_words(self, topics: np.ndarray) -> list[list[str]]:
+        """Return the words of each topic but the outliers, as `describe` gives them."""
+        return [
+            [word for word, _ in words]
+            for topic, words in self.describe(topics).items()
+            if topic != OUTLIERS
+        ]
 
     def _principal(self, members: np.ndarray) -> Weighted:
         weights = sp.csr_matrix(principal(self.present[members]))

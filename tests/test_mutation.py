@@ -45,11 +45,10 @@ DOWNLOADS = {f"download@{role}" for role in ROLES}
 UNUSED_FILES = {
     # the words of the generated corpus
     "stages/corpora/minimal_pairs_lexicon.yaml": DOWNLOADS - {"download@sentences"},
-    # topic_fit encodes words for two of the representations only, and topic_stability, which takes
-    # its parameters from there, never
-    "stages/embed.py": {"topic-fit", "topic-stability"},
-    "stages/encoders.py": {"topic-fit", "topic-stability"},
-    "stages/checkpoint.py": {"topic-fit", "topic-stability"},
+    # topic_fit encodes words for two of the representations only
+    "stages/embed.py": {"topic-fit"},
+    "stages/encoders.py": {"topic-fit"},
+    "stages/checkpoint.py": {"topic-fit"},
 }
 # A person's own files: read for a source of kind `path` only. That they are a dep at all is so that
 # a changed file is told of; what is laid down is decided by the hashes in sources.yaml.
