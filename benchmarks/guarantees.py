@@ -20,7 +20,18 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.train_step import BACKBONE, load_rows, time_steps
-from stages import checkpoint, console, embed, encoders, environment, evaluate, files, params, train
+from stages import (
+    checkpoint,
+    console,
+    embed,
+    encoders,
+    environment,
+    evaluate,
+    files,
+    params,
+    train,
+    training,
+)
 from stages.receipt import receipt
 
 STEPS = 40  # of training, in a round
@@ -150,18 +161,16 @@ def baseline(solver: str) -> Timed:
 def checkpoint_seconds() -> float:
     """Return the seconds that one checkpoint of the default backbone takes."""
     options = params.load(Path("params.yaml"), "train", train.Train)
-    model = train.load_model(BACKBONE)
-    plan = train.Plan(
-        {"train": [], "validation": []}, options, 1, None, torch.device("cpu"), "fp32"
-    )
-    optimizer = train.build_optimizer(model, options)
+    model = training.load_classifier(BACKBONE)
+    plan = train.FineTuning(options, 1, torch.device("cpu"), "fp32", [], [], None)
+    optimizer = training.build_optimizer(model, options)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step()
     with tempfile.TemporaryDirectory(dir="data") as scratch:
-        history = train.History(losses=[torch.tensor(0.5)])
+        history = training.History(losses=[torch.tensor(0.5)])
         write = timed(
-            lambda: train.suspend(Path(scratch) / "state", model, optimizer, history, plan)
+            lambda: training.suspend(Path(scratch) / "state", model, optimizer, history, plan)
         )
         return statistics.median(write() for _ in range(3))
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import DataCollatorWithPadding
 
-from stages import console, encoders, files, params, train
+from stages import console, encoders, files, params, train, training
 from stages.checkpoint import Checkpoint
 
 BACKBONE = Path("data/download/backbone")
@@ -42,19 +42,20 @@ def time_steps(rows: list[dict[str, Any]], options: train.Train, precision: str)
         padding=options.padding,
         max_length=max_length if options.padding == "max_length" else None,
     )
-    plan = train.Plan(
-        {"train": rows, "validation": []},
+    plan = train.FineTuning(
         options.model_copy(update={"epochs": 1}),
         1,
-        collate,
         encoders.choose_device(),
         precision,
+        rows,
+        [],
+        collate,
     )
-    model = train.load_model(BACKBONE)
+    model = training.load_classifier(BACKBONE)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
         started = time.perf_counter()
-        train.fine_tune(model, plan, checkpoint)
+        training.fit(model, plan, checkpoint)
         return (time.perf_counter() - started) / plan.steps
 
 

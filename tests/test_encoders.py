@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages import embed, encoders, evaluate, train
+from stages import embed, encoders, evaluate, training
 from stages.errors import BertlineError
 
 CPU = torch.device("cpu")
@@ -130,7 +130,7 @@ def write_remote_code(folder: Path) -> Path:
     [
         encoders.load_config,
         encoders.load_tokenizer,
-        train.load_model,
+        training.load_classifier,
         lambda folder: embed.load_encoder(folder, CPU),
         lambda folder: evaluate.predict_seed(folder, None, CPU),
     ],
@@ -148,7 +148,7 @@ def test_code_of_an_encoder_is_not_run(folder, load):
 @pytest.mark.parametrize(
     "load",
     [
-        train.load_model,
+        training.load_classifier,
         lambda folder: embed.load_encoder(folder, CPU),
         lambda folder: evaluate.predict_seed(folder, None, CPU),
     ],

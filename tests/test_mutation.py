@@ -108,7 +108,7 @@ UNNAMED = {
 OTHER_VALUES = {
     "parse.documents.remove": ["headers"],
     "parse.documents.empty": "drop",
-    "train.keep": "best",
+    "train.keep": "best_mcc",
     "topic_peers.seeds": [3, 4],
     "evaluate.threshold": "validation",
     "evaluate.temperature": "validation",

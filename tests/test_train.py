@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from transformers import (
     pipeline,
 )
 
-from stages import checkpoint, encoders, files, params, split, tokenize, train
+from stages import checkpoint, encoders, files, params, split, tokenize, train, training
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import PROJECT, call, write_params
@@ -199,7 +200,7 @@ def test_history_describes_the_model_that_is_saved(fit, data):
     )
 
 
-@pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best", 2)])
+@pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best_mcc", 2)])
 def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, kept):
     scripted = iter([0.1, 0.9, 0.9])  # on a tie the earlier epoch is the best
     monkeypatch.setattr(train, "score", lambda *_: {"accuracy": 0.5, "mcc": next(scripted)})
@@ -235,8 +236,8 @@ def test_without_validation_its_columns_stay_empty(fit, whole, tmp_path):
 
 
 def test_without_validation_no_epoch_is_the_best(fit, whole):
-    with pytest.raises(BertlineError, match=r"train\.keep is best.*split\.validation is 0"):
-        fit("out", inputs=whole, keep="best")
+    with pytest.raises(BertlineError, match=r"train\.keep is best_mcc.*split\.validation is 0"):
+        fit("out", inputs=whole, keep="best_mcc")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_without_validation_no_epoch_is_the_best(fit, whole):
 )
 def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
     found = set()
-    load = train.load_model
+    load = training.load_classifier
 
     def watch(model: torch.nn.Module, _: tuple, inputs: dict[str, torch.Tensor]) -> None:
         if model.training:
@@ -259,7 +260,7 @@ def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
         model.register_forward_pre_hook(watch, with_kwargs=True)
         return model
 
-    monkeypatch.setattr(train, "load_model", load_and_watch)
+    monkeypatch.setattr(training, "load_classifier", load_and_watch)
     fit("out", padding=padding, epochs=1, batch_size=4)
 
     assert found <= widths
@@ -299,10 +300,10 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
 
 
 def test_loss_that_is_no_number_stops_training():
-    history = train.History(losses=[torch.tensor(0.7), torch.tensor(math.nan)])
+    history = training.History(losses=[torch.tensor(0.7), torch.tensor(math.nan)])
 
     with pytest.raises(BertlineError, match=r"loss of epoch 1 is nan.*train\.learning_rate"):
-        train.end_epoch(history, None, None, 1.0)
+        training.end_epoch(history, None, SimpleNamespace(section="train"), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_loss_that_is_no_number_stops_training():
     ],
 )
 def test_learning_rate_by_hand(warmup, shares):
-    assert [train.rate_at(step, steps=4, warmup=warmup) for step in range(4)] == shares
+    assert [training.rate_at(step, steps=4, warmup=warmup) for step in range(4)] == shares
 
 
 def test_learning_rate_is_that_of_transformers():
@@ -324,15 +325,15 @@ def test_learning_rate_is_that_of_transformers():
     schedule = get_linear_schedule_with_warmup(optimizer, 20, 200)
 
     for step in range(200):
-        found = train.rate_at(step, steps=200, warmup=0.1)
+        found = training.rate_at(step, steps=200, warmup=0.1)
         assert found == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
         optimizer.step()
         schedule.step()
 
 
 def test_biases_and_normalisation_do_not_decay(tiny_bert):
-    model = train.load_model(tiny_bert)
-    optimizer = train.build_optimizer(model, recipe(weight_decay=0.1, learning_rate=2e-5))
+    model = training.load_classifier(tiny_bert)
+    optimizer = training.build_optimizer(model, recipe(weight_decay=0.1, learning_rate=2e-5))
 
     names = {weight: name for name, weight in model.named_parameters()}
     decays = {
@@ -357,7 +358,7 @@ def test_batches_hold_every_row_once_and_follow_from_seed_and_epoch(grouped):
     lengths = np.random.default_rng(0).integers(3, 40, size=1003)
 
     def draw(seed: int, epoch: int) -> list[list[int]]:
-        drawn = train.batches_of(lengths, 8, grouped=grouped, seed=seed, epoch=epoch)
+        drawn = training.batches_of(lengths, 8, grouped=grouped, seed=seed, epoch=epoch)
         return [batch.tolist() for batch in drawn]
 
     batches = draw(1, 0)
@@ -372,7 +373,7 @@ def test_batches_hold_every_row_once_and_follow_from_seed_and_epoch(grouped):
 def test_grouped_batches_are_of_like_length_and_begin_with_the_longest():
     lengths = np.random.default_rng(0).integers(3, 40, size=1600)
 
-    batches = train.batches_of(lengths, 16, grouped=True, seed=1, epoch=0)
+    batches = training.batches_of(lengths, 16, grouped=True, seed=1, epoch=0)
 
     assert lengths[batches[0]].max() == lengths.max()
     wasted = sum(len(batch) * lengths[batch].max() - lengths[batch].sum() for batch in batches)
@@ -385,13 +386,13 @@ class Killed(BaseException):
     """Stands in for the end of the process."""
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("keep", ["last", "best_mcc"])
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17])
 def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep, killed_at):
     # 96 sentences in batches of 16: 6 steps an epoch
     whole = fit("whole", epochs=3, keep=keep)
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    take_step, taken = train.take_step, []
+    take_step, taken = training.take_step, []
 
     def step_and_die(*arguments: object) -> torch.Tensor:
         if len(taken) == killed_at:
@@ -399,11 +400,11 @@ def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep
         taken.append(1)
         return take_step(*arguments)
 
-    monkeypatch.setattr(train, "take_step", step_and_die)
+    monkeypatch.setattr(training, "take_step", step_and_die)
     with pytest.raises(Killed):
         fit("again", epochs=3, keep=keep)
     torch.manual_seed(99)  # a new process has another random state
-    monkeypatch.setattr(train, "take_step", take_step)
+    monkeypatch.setattr(training, "take_step", take_step)
     again = fit("again", epochs=3, keep=keep)
 
     assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
@@ -416,7 +417,7 @@ def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep
 
 def kill_at_the_end_of_an_epoch(fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(train, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(training, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
         fit("out")
 
 
@@ -435,7 +436,7 @@ def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, cap
 
 
 def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
-    take_step = train.take_step
+    take_step = training.take_step
 
     def spoil(model: torch.nn.Module, *rest: object) -> torch.Tensor:
         loss = take_step(model, *rest)
@@ -443,7 +444,7 @@ def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
             model.classifier.bias.fill_(math.nan)
         return loss.nan_to_num()
 
-    monkeypatch.setattr(train, "take_step", spoil)
+    monkeypatch.setattr(training, "take_step", spoil)
     with pytest.raises(BertlineError, match=r"validation loss of epoch 1 is nan.*diverged"):
         fit("out", epochs=1, batch_size=96)
 
@@ -493,7 +494,7 @@ def published(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
 def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
     folder, weights = published
 
-    loaded = train.load_model(folder).state_dict()
+    loaded = training.load_classifier(folder).state_dict()
 
     kept = {name: tensor for name, tensor in loaded.items() if name.startswith("bert.")}
     assert kept.keys() == weights.keys()
@@ -503,9 +504,9 @@ def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
 
 def test_plain_encoder_gives_every_weight_and_a_head_of_the_seed(tiny_bert):
     torch.manual_seed(1)
-    model = train.load_model(tiny_bert)
+    model = training.load_classifier(tiny_bert)
     torch.manual_seed(1)
-    again = train.load_model(tiny_bert)
+    again = training.load_classifier(tiny_bert)
 
     weights = load_file(tiny_bert / "model.safetensors")
     loaded = model.bert.state_dict()
@@ -521,7 +522,7 @@ def test_encoder_without_a_pooler_gets_a_new_one(tiny_bert, tmp_path):
     assert len(kept) == len(weights) - 2
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
 
-    loaded = train.load_model(tmp_path).bert.state_dict()
+    loaded = training.load_classifier(tmp_path).bert.state_dict()
 
     assert [name for name in kept if not torch.equal(loaded[name], kept[name])] == []
 
@@ -530,7 +531,7 @@ def test_head_for_other_labels_is_replaced(tmp_path, tiny_bert):
     three = AutoModelForSequenceClassification.from_pretrained(tiny_bert, num_labels=3)
     three.save_pretrained(tmp_path)
 
-    model = train.load_model(tmp_path)
+    model = training.load_classifier(tmp_path)
 
     assert model.classifier.weight.shape == (2, 32)
     assert torch.equal(
@@ -566,7 +567,7 @@ def test_weights_that_would_be_drawn_anew_are_refused(tiny_bert, tmp_path, chang
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
 
     with pytest.raises(BertlineError, match=rf"that config\.json describes.*: {lost}"):
-        train.load_model(tmp_path)
+        training.load_classifier(tmp_path)
 
 
 def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
@@ -574,7 +575,7 @@ def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
     torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "pytorch_model.bin")
 
     with pytest.raises(BertlineError, match="holds no model that can be fine-tuned"):
-        train.load_model(tmp_path)
+        training.load_classifier(tmp_path)
 
 
 def test_failed_training_leaves_the_earlier_model(fit, monkeypatch):

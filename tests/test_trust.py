@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save as safetensors
 
-from stages import checkpoint, embed, evaluate, params, train
+from stages import checkpoint, embed, evaluate, params, train, training
 from stages.closure import ROOT
 from stages.errors import BertlineError
 from stages.sources import CODE_ENDINGS
@@ -235,7 +235,7 @@ def test_what_is_kept_of_a_person_and_of_interrupted_stages_is_harmless(
 ) -> None:
     data, settings = made_project.folder / "data", made_project.folder / "params.yaml"
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    suspend, embed_all = train.suspend, embed.embed
+    suspend, embed_all = training.suspend, embed.embed
     (tmp_path / "kept").mkdir()
 
     def keep_training(path: Path, *arguments: object) -> None:
@@ -247,10 +247,10 @@ def test_what_is_kept_of_a_person_and_of_interrupted_stages_is_harmless(
         shutil.copytree(found[0].parent, tmp_path / "kept" / "embed")
         return found
 
-    monkeypatch.setattr(train, "suspend", keep_training)
+    monkeypatch.setattr(training, "suspend", keep_training)
     monkeypatch.setattr(embed, "embed", keep_embedding)
     monkeypatch.chdir(made_project.folder)  # its packages.yaml
-    inputs = [data / "tokenize", data / "split", data / "download" / "backbone"]
+    inputs = [data / "tokenize", data / "split", data / "adapt"]
     call(train, 1, *inputs, tmp_path / "train", "--params", settings)
     inputs = [data / "parse" / "documents.parquet", data / "download" / "embedder"]
     call(embed, *inputs, tmp_path / "embed", "--params", settings)

@@ -299,7 +299,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
 def build(folder: Path) -> Path:
     """Write the desk's project to `folder`: what every stage reads."""
     # Heavy libraries are imported where they are needed first.
-    from stages import encoders, evaluate, parse, split, tokenize, train
+    from stages import encoders, evaluate, parse, split, tokenize, train, training
 
     write_params(folder / "params.yaml", SMALL)
     tiny.write_sentences(folder / "raw", SIZES)
@@ -320,7 +320,7 @@ def build(folder: Path) -> Path:
     (folder / "folds").mkdir()
     files.write_table(folder / "folds" / "folds.parquet", table, split.FOLDS)
 
-    train.load_model(folder / "encoder").save_pretrained(folder / "models" / "1")
+    training.load_classifier(folder / "encoder").save_pretrained(folder / "models" / "1")
     history = [[1, 0.5, 0.5, 0.5, 0.0]]
     files.write_csv(folder / "models" / "1" / "history.csv", train.HISTORY, history)
 

@@ -24,7 +24,7 @@ def plain(stage: str, name: str, key: str, yaml: str, message: str) -> Case:
 
 def without_validation(desk: Desk) -> None:
     """Ask for the best epoch where there is no fold to tell it by."""
-    desk.parameters({"train.keep": "best"})
+    desk.parameters({"train.keep": "best_mcc"})
     desk.change_table("folds/folds.parquet", lambda rows: rows.replace("validation", "train"))
 
 
@@ -67,7 +67,7 @@ VALUES = [
         "choice",
         "train.keep",
         "lats",
-        r"should be 'last' or 'best'; found 'lats' \(did you mean `last`\?\)",
+        r"should be 'last', 'best_mcc' or 'best_loss'; found 'lats' \(did you mean `last`\?\)",
     ),
     value("train", "batch-of-all", "train.batch_size", 2**70, "less than or equal to 65536"),
     value("topic_fit", "all-words", "vocabulary.top_words", 2**70, "less than or equal to 1000"),
@@ -96,7 +96,7 @@ VALUES = [
     Case(
         "best-without-validation",
         "train",
-        "train.keep is best, which needs a validation fold, and split.validation is 0",
+        "train.keep is best_mcc, which needs a validation fold, and split.validation is 0",
         without_validation,
     ),
     value(

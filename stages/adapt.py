@@ -1,0 +1,309 @@
+"""Train the backbone to detect spoiled sentences and wrong words, before it is fine-tuned.
+
+Reads   data/parse/documents.parquet, data/parse/sentences.parquet, the encoder in
+        data/download/backbone, and `adapt` of params.yaml.
+Writes  data/adapt, the encoder that `train` starts from: safetensors and tokenizer. And a JSON file
+        of the epochs' figures. With `adapt.epochs: 0` it is the backbone, file by file.
+
+    python -m stages.adapt data/parse/documents.parquet data/parse/sentences.parquet \\
+        data/download/backbone data/adapt
+
+This is intermediate training (Phang, Févry and Bowman 2018, arXiv:1811.01088; Pruksachatkun et al.
+2020, ACL) on a task that needs no labels: half of the documents' sentences are spoiled
+(`stages.corruptions`), and the encoder learns which, and which of their words are wrong. Its head
+for sentences goes on into `train`, as a real sentence counts as acceptable. No sentence of the
+sentences' corpus, training or test, is trained on here.
+
+A run that was killed goes on from its last checkpoint and ends with the same bytes as one that was
+not (`stages.training`).
+"""
+
+import hashlib
+import heapq
+import random
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from sklearn.metrics import matthews_corrcoef
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from stages import console, corruptions, encoders, files, params, training
+from stages.checkpoint import Checkpoint
+from stages.corruptions import Corruptor, Words
+from stages.errors import BertlineError
+from stages.receipt import receipt
+from stages.training import Plan, Recipe
+
+IGNORED = -100.0  # target of a word piece that no word is judged by
+
+
+class Adapt(Recipe):
+    """The section `adapt` of params.yaml."""
+
+    epochs: Annotated[int, Field(ge=0)]
+    sentences: Annotated[int, Field(ge=100)]
+    held_out: Annotated[int, Field(ge=50)]
+    most_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]
+    spoiled: Annotated[float, Field(gt=0, lt=1)]
+    word_weight: Annotated[float, Field(ge=0)]
+    seed: params.Seed
+
+
+class Detector(nn.Module):
+    """A classifier of sentences with a second head that judges each word piece."""
+
+    def __init__(self, classifier: PreTrainedModel) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.words = nn.Linear(classifier.config.hidden_size, 1)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits of sentences, shape (n, 2), and of word pieces being wrong, (n, length)."""
+        output = self.classifier(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        )
+        return output.logits, self.words(output.hidden_states[-1]).squeeze(-1)
+
+
+@dataclass(frozen=True)
+class Detection(Plan):
+    """A training to detect: the sentences, spoiled anew in every epoch, and those held out.
+
+    A row is {"input_ids": [...], "wrong": [1.0, 0.0 or IGNORED for each], "labels": 0 if spoiled}.
+    """
+
+    section = "adapt"
+
+    options: Adapt
+    sentences: Sequence[str]
+    held_out: Sequence[Mapping[str, Any]]
+    corruptor: Corruptor
+    tokenizer: PreTrainedTokenizerBase
+
+    def rows(self, epoch: int) -> Sequence[Mapping[str, Any]]:
+        """Return all sentences, other ones of them spoiled than in another epoch."""
+        draw = random.Random(f"{self.seed}, epoch {epoch}")
+        return spoil(self.sentences, self.corruptor, self.tokenizer, self.options.spoiled, draw)
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Return the number of sentences."""
+        return len(self.sentences)
+
+    def collate(self, rows: list[Mapping[str, Any]]) -> Mapping[str, torch.Tensor]:
+        """Return rows padded to one length: input_ids, attention_mask, wrong and labels."""
+
+        def padded(key: str, filler: float, kind: torch.dtype) -> torch.Tensor:
+            columns = [torch.tensor(row[key], dtype=kind) for row in rows]
+            return nn.utils.rnn.pad_sequence(columns, batch_first=True, padding_value=filler)
+
+        ids = padded("input_ids", self.tokenizer.pad_token_id, torch.long)
+        lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+        return {
+            "input_ids": ids,
+            "attention_mask": (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long(),
+            "wrong": padded("wrong", IGNORED, torch.float32),
+            "labels": torch.tensor([row["labels"] for row in rows]),
+        }
+
+    def loss(self, model: Detector, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the sentences' cross-entropy plus the weighted one of the word pieces."""
+        sentences, words = model(batch["input_ids"], batch["attention_mask"])
+        judged = (batch["wrong"] != IGNORED).float()
+        of_words = nn.functional.binary_cross_entropy_with_logits(
+            words.float(), batch["wrong"].clamp(min=0), weight=judged, reduction="sum"
+        )
+        of_sentences = nn.functional.cross_entropy(sentences.float(), batch["labels"])
+        return of_sentences + self.options.word_weight * of_words / judged.sum()
+
+    def validate(self, model: Detector) -> dict[str, float]:
+        """Return the loss and the MCC of telling spoiled sentences held out, in fp32."""
+        labels = np.array([row["labels"] for row in self.held_out])
+        ids = [np.asarray(row["input_ids"]) for row in self.held_out]
+        model.eval()
+        logits = encoders.classify(model.classifier, ids, self.tokenizer.pad_token_id, self.device)
+        loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+        return {
+            "loss": loss.item(),
+            "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1))),
+        }
+
+
+def spoil(
+    sentences: Iterable[str],
+    corruptor: Corruptor,
+    tokenizer: PreTrainedTokenizerBase,
+    share: float,
+    draw: random.Random,
+) -> list[dict[str, Any]]:
+    """Return a row for each sentence, a `share` of them spoiled by draws of `draw`."""
+    chosen: list[Words] = [
+        corruptor.spoil(sentence, draw) if draw.random() < share else corruptions.intact(sentence)
+        for sentence in sentences
+    ]
+    encoded = tokenizer(
+        [of_sentence.words for of_sentence in chosen],
+        is_split_into_words=True,
+        truncation=True,
+        max_length=min(512, tokenizer.model_max_length),
+    )
+    rows = []
+    for number, of_sentence in enumerate(chosen):
+        wrong = [
+            IGNORED if word is None else float(of_sentence.wrong[word])
+            for word in encoded.word_ids(number)
+        ]
+        label = 0 if any(of_sentence.wrong) else 1
+        rows.append({"input_ids": encoded["input_ids"][number], "wrong": wrong, "labels": label})
+    return rows
+
+
+def collect(
+    texts: Iterable[str], *, known: set[str], most: int, most_words: int
+) -> tuple[list[str], int, int]:
+    """Return at most `most` different plain sentences of the texts, in order of their hashes.
+
+    Those with the lowest hashes are kept, which is a random sample that no order of documents
+    decides, in memory for `most` sentences. Also returns how many of the sentences that were found
+    are in `known` (see `normalize`) and so left out, and how many there were in all.
+    """
+    lowest: list[tuple[int, str]] = []  # a heap of negated hashes: the highest is at its top
+    kept: set[str] = set()
+    in_corpus = found = 0
+    for text in texts:
+        for sentence in corruptions.sentences(text, most_words=most_words):
+            found += 1
+            if sentence in kept:
+                continue
+            if normalize(sentence) in known:
+                in_corpus += 1
+                continue
+            digest = hashlib.blake2b(sentence.encode(), digest_size=8).digest()
+            entry = (-int.from_bytes(digest, "big"), sentence)
+            if len(lowest) < most:
+                heapq.heappush(lowest, entry)
+            elif entry > lowest[0]:
+                kept.discard(heapq.heapreplace(lowest, entry)[1])
+            else:
+                continue
+            kept.add(sentence)
+    return [sentence for _, sentence in sorted(lowest, reverse=True)], in_corpus, found
+
+
+def normalize(sentence: str) -> str:
+    """Return the words of a sentence in lower case: what an uncased encoder sees of it."""
+    return " ".join(corruptions.WORD.findall(sentence.lower()))
+
+
+def copy(backbone: Path, out: Path) -> None:
+    """Lay the backbone's files down in `out` as they are."""
+    for path in sorted(backbone.rglob("*")):
+        if path.is_file():
+            target = out / path.relative_to(backbone)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def main() -> None:
+    """Read the arguments and the parameters, train to detect, and write encoder and figures."""
+    arguments = console.parser(__doc__)
+    arguments.add_argument("documents", type=Path, help="Parquet table of documents")
+    arguments.add_argument(
+        "sentences", type=Path, help="Parquet table of sentences, not trained on"
+    )
+    arguments.add_argument("backbone", type=Path, help="folder of the encoder")
+    arguments.add_argument("out", type=Path, help="folder to write")
+    arguments.add_argument("--metrics", type=Path, help="write the epochs' figures to this file")
+    console.add_receipt_arguments(arguments)
+    args = arguments.parse_args()
+    options = params.load(args.params, "adapt", Adapt)
+    files.require(args.backbone)
+
+    work = receipt(
+        args.receipt,
+        "adapt",
+        parameters={"adapt": options},
+        inputs=[args.documents, args.sentences, args.backbone],
+        outputs=[args.out, args.metrics],
+    )
+    with work as run:
+        if options.epochs == 0:
+            with files.whole_folder(args.out) as out:
+                copy(args.backbone, out)
+                if args.metrics:
+                    files.write_json(args.metrics, {"sentences": 0, "epochs": []})
+            console.log("adapt.epochs is 0: the backbone stays as it is")
+            return
+        texts = files.read_table(args.documents, columns=["text"])["text"]
+        corpus: pd.Series = files.read_table(args.sentences, columns=["text"])["text"]
+        chosen, in_corpus, found = collect(
+            texts,
+            known={normalize(sentence) for sentence in corpus},
+            most=options.sentences + options.held_out,
+            most_words=options.most_words,
+        )
+        least = options.held_out + options.batch_size
+        if len(chosen) < least:
+            raise BertlineError(
+                f"{args.documents} has {len(chosen):,} different plain sentences of at most "
+                f"{options.most_words} words, and adapt needs {least:,}. A plain sentence begins "
+                f"with a capital and ends with a full stop, ! or ?: choose documents as they were "
+                f"written under inputs.documents, or set adapt.epochs to 0."
+            )
+        with files.whole_folder(args.out) as out:
+            device, precision = encoders.set_up(options.precision, key="adapt.precision")
+            torch.set_num_threads(options.threads)
+            tokenizer = encoders.load_tokenizer(args.backbone)
+            torch.manual_seed(options.seed)  # before the heads are drawn
+            model = Detector(training.load_classifier(args.backbone))
+            held_out, sentences = chosen[: options.held_out], chosen[options.held_out :]
+            corruptor = Corruptor(sentences)
+            draw = random.Random(f"{options.seed}, held out")
+            judged = spoil(held_out, corruptor, tokenizer, options.spoiled, draw)
+            plan = Detection(
+                options, options.seed, device, precision, sentences, judged, corruptor, tokenizer
+            )
+            console.log(
+                f"{len(sentences):,} of {found:,} plain sentences, {in_corpus:,} left out as they "
+                f"are in the sentences' corpus; {plan.steps:,} steps on {device.type} in "
+                f"{precision}"
+            )
+            checkpoint = Checkpoint(
+                args.out, run.key(device=encoders.describe(device), precision=precision)
+            )
+            started = time.monotonic()
+            history = training.fit(model, plan, checkpoint)
+            elapsed = time.monotonic() - started
+            model.classifier.save_pretrained(out)
+            tokenizer.save_pretrained(out)
+            run |= {
+                "device": encoders.describe(device),
+                "precision": precision,
+                "threads": torch.get_num_threads(),
+                "resumed_at_step": history.resumed_at,
+                "epochs": history.times,
+                "steps_per_second": round((plan.steps - history.resumed_at) / elapsed, 2),
+            }
+            if args.metrics:
+                figures = {
+                    "sentences": len(sentences),
+                    "in_corpus": in_corpus,
+                    "epochs": history.rows,
+                }
+                files.write_json(args.metrics, figures)
+        checkpoint.clear()
+
+
+if __name__ == "__main__":
+    console.run(main)
