@@ -142,8 +142,8 @@ class Corruptor:
                     break
         return state
 
-    # Each edit changes `state` in place, or returns False if it finds no place for itself. The
-    # last word and the mark behind it stay what they are.
+    # Each edit changes `state` in place, or returns False if it finds no place for itself. The mark
+    # at the end stays there.
 
     def _swap(self, state: Words, draw: random.Random) -> bool:
         words = state.words
