@@ -242,7 +242,7 @@ def main() -> None:
             with files.whole_folder(args.out) as out:
                 copy(args.backbone, out)
                 if args.metrics:
-                    files.write_json(args.metrics, {"sentences": 0, "epochs": []})
+                    files.write_json(args.metrics, {"sentences": 0, "in_corpus": 0, "epochs": []})
             console.log("adapt.epochs is 0: the backbone stays as it is")
             return
         texts = files.read_table(args.documents, columns=["text"])["text"]

@@ -91,6 +91,8 @@ def protocol(results: Acceptability) -> str:
             "nothing about the spread between runs: give <code>seeds</code> in "
             "<code>params.yaml</code> three or more before comparing."
         )
+    if results.adapted["epochs"]:
+        items.append(f"<b>Before that.</b> {_adaptation(results)}")
     tests = [name for name in results.sets if name not in (VALIDATION, BOTH)]
     if tests:
         items.append(
@@ -123,6 +125,19 @@ def protocol(results: Acceptability) -> str:
     elif results.shared:
         items.append("<b>Sentences in two folds.</b> None.")
     return "<ul>\n" + "\n".join(f"<li>{item}</li>" for item in items) + "\n</ul>"
+
+
+def _adaptation(results: Acceptability) -> str:
+    """Return in plain words what the encoder learned before it was fine-tuned."""
+    epochs = results.adapted["epochs"]
+    last = epochs[-1]
+    return (
+        f"The encoder was first trained to detect spoiled sentences and wrong words in "
+        f"{results.adapted['sentences']:,} sentences of the documents, without labels, in "
+        f"{len(epochs)} epoch{'s' * (len(epochs) > 1)}. Of sentences held out it then told the "
+        f"spoiled ones with an MCC of {number(last['validation_mcc'])}. No sentence of the data "
+        f"set was among them."
+    )
 
 
 def _what_intervals_cover(results: Acceptability) -> str:
@@ -214,6 +229,6 @@ def inputs(results: Acceptability) -> str:
     """Return a sentence on the backbone and the seeds."""
     number_of_seeds = len(results.seeds)
     return (
-        f"Backbone <code>{escape(results.backbone)}</code>, fine-tuned with {number_of_seeds} "
+        f"Backbone <code>{escape(results.encoder)}</code>, fine-tuned with {number_of_seeds} "
         f"seed{'s' * (number_of_seeds > 1)}."
     )

@@ -141,6 +141,17 @@ def test_what_was_chosen_on_validation_is_said_with_its_values(tmp_path):
     assert "by which logits are divided, of least loss on validation. For the seeds: 1.700" in text
 
 
+def test_training_before_fine_tuning_is_said_wherever_the_encoder_is_named(tmp_path):
+    plain = Page(build(tmp_path / "plain", seeds=(1, 2))).text
+    adapted = Page(build(tmp_path / "adapted", seeds=(1, 2), adapted=3)).text
+
+    assert "adapted" not in plain
+    assert "spoiled" not in plain
+    assert "Backbone minilm, adapted, fine-tuned with 2 seeds." in adapted
+    assert "in 65,000 sentences of the documents, without labels, in 3 epochs" in adapted
+    assert "told the spoiled ones with an MCC of 0.610" in adapted
+
+
 def test_table_of_topics_has_outliers_apart_and_the_rest_summed(tmp_path):
     text = Page(build(tmp_path, topics={"topics": 40, "documents": 2000})).text
     table = results.load_topics(tmp_path / "metrics", tmp_path / "topics").table

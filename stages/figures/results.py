@@ -109,6 +109,12 @@ class Acceptability:
     batches: pd.DataFrame
     decisions: pd.DataFrame
     confusion: dict[str, pd.DataFrame]
+    adapted: dict[str, Any] = field(default_factory=lambda: {"epochs": []})  # adapt.json
+
+    @property
+    def encoder(self) -> str:
+        """The backbone's name, and whether it was adapted before it was fine-tuned."""
+        return f"{self.backbone}, adapted" if self.adapted["epochs"] else self.backbone
 
     @property
     def sets(self) -> list[str]:
@@ -130,7 +136,7 @@ class Acceptability:
         """Data set, backbone and number of seeds: what every figure of scores must say."""
         number = len(self.seeds)
         seeds = f"{number}\N{NO-BREAK SPACE}seed{'s' * (number > 1)}"
-        return f"{self.title} · backbone\N{NO-BREAK SPACE}{self.backbone} · {seeds}"
+        return f"{self.title} · backbone\N{NO-BREAK SPACE}{self.encoder} · {seeds}"
 
     @property
     def coverage(self) -> str:
@@ -199,7 +205,7 @@ class Topics:
 
 
 def load_acceptability(metrics: Path) -> Acceptability:
-    """Read what `download`, `parse`, `split` and `evaluate` measured.
+    """Read what `download`, `parse`, `split`, `adapt` and `evaluate` measured.
 
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
@@ -233,6 +239,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
             for name in names
             if name != BOTH
         },
+        adapted=files.read_json(metrics / "adapt.json", keys=["sentences", "epochs"]),
     )
 
 

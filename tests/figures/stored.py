@@ -61,11 +61,13 @@ def write_metrics(
     groups: bool = True,
     batch: int = 32,
     chosen: str = "half",
+    adapted: int = 0,
 ) -> None:
     """Write metrics/ as the stages but train and embed do; no fold of chance.
 
     What analyze writes to data/ is in the folder `analysis` beside it.
 
+    adapted: epochs of training before fine-tuning.
     chosen: half, or validation for thresholds and temperatures that were chosen on it.
     """
     several = len(seeds) > 1
@@ -154,6 +156,13 @@ def write_metrics(
         plots / "mcc_per_batch.csv", ["set", "seed", "batch", "sentences", "mcc"], batches
     )
     files.write_json(folder / "evaluate.json", summary)
+    rows = [
+        {"epoch": epoch, "training_loss": 1 / epoch, "validation_loss": 0.5, "validation_mcc": 0.61}
+        for epoch in range(1, adapted + 1)
+    ]
+    files.write_json(
+        folder / "adapt.json", {"sentences": 65_000 if rows else 0, "in_corpus": 0, "epochs": rows}
+    )
     agreement = {"nmi": 0.41, "nmi_without_outliers": 0.55}
     measures = {"documents": 1, "topics": 1, "outlier_share": 0.3, "diversity": 0.7, "npmi": 0.1}
     files.write_json(
