@@ -427,9 +427,9 @@ def test_loss_of_a_batch_of_one_label_is_finite(plan, tiny_bert, share):
 
 
 def test_spoiled_sentences_are_learnt_to_be_told(fit):
-    out = fit("out", epochs=15, sentences=250, batch_size=16, learning_rate=3.0e-3)
+    out = fit("out", epochs=8, sentences=250, batch_size=16, learning_rate=3.0e-3)
 
-    rows = figures_of(out)["epochs"]
-    best = max(row["validation_mcc"] for row in rows)
-    assert rows[-1]["training_loss"] < rows[0]["training_loss"]
-    assert best > 0.35, f"held-out MCC {best:.3f} of telling spoiled sentences"
+    first, *_, last = figures_of(out)["epochs"]
+    mcc = last["validation_mcc"]
+    assert last["training_loss"] < first["training_loss"]
+    assert mcc > 0.5, f"held-out MCC {mcc:.3f} of telling spoiled sentences"
