@@ -139,7 +139,7 @@ def test_wrong_words_are_those_that_changed(sentence, seed):
     after = CORRUPTOR.spoil(sentence, random.Random(seed))
 
     assert len(after.words) == len(after.wrong)
-    assert any(after.wrong) or after == before
+    assert any(after.wrong) == (after.words != before.words)
     right = [word for word, wrong in zip(after.words, after.wrong, strict=True) if not wrong]
     assert is_subsequence(right, before.words)
     assert after.words[-1] == before.words[-1] == sentence[-1]
@@ -163,8 +163,19 @@ def test_other_draws_spoil_a_sentence_in_other_ways():
     assert len(spoiled) > 40
 
 
-def test_every_sentence_of_some_length_is_spoiled():
-    assert all(any(CORRUPTOR.spoil(SENTENCE, random.Random(seed)).wrong) for seed in range(200))
+def test_nearly_every_sentence_of_some_length_is_spoiled():
+    spoiled = [any(CORRUPTOR.spoil(SENTENCE, random.Random(seed)).wrong) for seed in range(200)]
+
+    assert sum(spoiled) >= 195
+
+
+def test_sentence_whose_edits_undo_each_other_is_intact(monkeypatch):
+    monkeypatch.setattr(corruptions, "EDITS", (2,))
+    monkeypatch.setattr(corruptions, "EDIT_SHARES", (1.0,))
+    monkeypatch.setattr(CORRUPTOR, "_edits", [CORRUPTOR._swap])
+    monkeypatch.setattr(CORRUPTOR, "_edit_weights", [1.0])
+
+    assert CORRUPTOR.spoil("Lamps glow.", random.Random(0)) == intact("Lamps glow.")
 
 
 def test_rare_words_are_not_put_in_and_those_often_met_are():
