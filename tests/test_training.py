@@ -1,6 +1,10 @@
 """The training that stages share: its schedule, its batches, and no weight lost on the way in."""
 
+import errno
 import math
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +19,7 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
-from stages import params, train, training
+from stages import encoders, params, train, training
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import PROJECT
@@ -218,3 +222,30 @@ def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
 
     with pytest.raises(BertlineError, match="holds no model that can be fine-tuned"):
         training.load_classifier(tmp_path)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a file system of 16 kB, which no model fits into."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_full_disk_is_an_error_of_the_disk_and_not_of_the_format(tiny_bert, full_disk):
+    model = training.load_classifier(tiny_bert)
+    optimizer = training.build_optimizer(model, recipe())
+    plan = SimpleNamespace(device=torch.device("cpu"))
+
+    with pytest.raises(OSError) as of_model:
+        training.save(model, encoders.load_tokenizer(tiny_bert), full_disk)
+    (full_disk / "model.safetensors").unlink(missing_ok=True)
+    with pytest.raises(OSError) as of_state:
+        training.suspend(full_disk / "state", model, optimizer, training.History(), plan)
+
+    assert of_model.value.errno == of_state.value.errno == errno.ENOSPC
+    assert Path(of_state.value.filename) == full_disk / "state"
