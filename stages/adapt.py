@@ -285,8 +285,7 @@ def main() -> None:
             started = time.monotonic()
             history = training.fit(model, plan, checkpoint)
             elapsed = time.monotonic() - started
-            model.classifier.save_pretrained(out)
-            tokenizer.save_pretrained(out)
+            training.save(model.classifier, tokenizer, out)
             run |= {
                 "device": encoders.describe(device),
                 "precision": precision,

@@ -140,10 +140,11 @@ class Corruptor:
             for _ in range(TRIALS):
                 if draw.choices(self._edits, self._edit_weights)[0](state, draw):
                     break
-        return state
+        before = intact(sentence)
+        return before if state.words == before.words else state  # an edit may undo another one
 
-    # Each edit changes `state` in place, or returns False if it finds no place for itself. The
-    # last word and the mark behind it stay what they are.
+    # Each edit changes `state` in place, or returns False if it finds no place for itself. The mark
+    # at the end stays there.
 
     def _swap(self, state: Words, draw: random.Random) -> bool:
         words = state.words

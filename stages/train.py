@@ -221,8 +221,7 @@ def main() -> None:
             history = training.fit(model, plan, checkpoint)
             elapsed = time.monotonic() - started
             console.log(table_of(history))
-            model.save_pretrained(out)
-            tokenizer.save_pretrained(out)
+            training.save(model, tokenizer, out)
             files.write_csv(
                 out / "history.csv",
                 HISTORY,

@@ -8,9 +8,12 @@ not repeat the order of batches when it goes on within an epoch.
 
 import json
 import math
+import os
+import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -21,7 +24,11 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from stages import console, encoders, files, params
 from stages.checkpoint import Checkpoint
@@ -312,6 +319,26 @@ def _tell(history: History, plan: Plan, step: int, elapsed: float) -> None:
     )
 
 
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    """Write the model, as safetensors, and its tokenizer to the folder `out`."""
+    with _naming_disk_errors(out):
+        model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+@contextmanager
+def _naming_disk_errors(place: Path) -> Iterator[None]:
+    """Raise what safetensors says of a full disk and the like as the OSError that it was."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if not number:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(place)) from error
+
+
 def suspend(
     path: Path,
     model: nn.Module,
@@ -343,7 +370,8 @@ def suspend(
             plain = tensor.detach().contiguous()
             own[name] = plain.clone() if plain.data_ptr() in seen else plain
             seen.add(plain.data_ptr())
-        save_file(own, partial, metadata={"history": json.dumps(kept)})
+        with _naming_disk_errors(path):
+            save_file(own, partial, metadata={"history": json.dumps(kept)})
 
 
 def resume(

@@ -72,6 +72,7 @@ UNDECIDING = {
     "tokenize": {"torch", "safetensors", "scipy", "pillow"},
     # transformers imports pillow for images, and scikit-learn scipy: it counts predictions with it,
     # in whole numbers, for figures; no weight depends on them.
+    "adapt": {"pillow", "scipy"},
     "train": {"pillow", "scipy"},
     # transformers imports them for images and texts; evaluate gets sentences as ids.
     "evaluate": {"pillow", "tokenizers"},
@@ -108,6 +109,7 @@ UNNAMED = {
 OTHER_VALUES = {
     "parse.documents.remove": ["headers"],
     "parse.documents.empty": "drop",
+    "adapt.precision": "fp32",
     "train.keep": "best_mcc",
     "topic_peers.seeds": [3, 4],
     "evaluate.threshold": "validation",

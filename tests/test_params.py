@@ -14,6 +14,7 @@ SECTIONS = {
     "parse": "Parse",
     "tokenize": "Tokenize",
     "split": "Split",
+    "adapt": "Adapt",
     "train": "Train",
     "evaluate": "Evaluate",
     "analyze": "Analyze",

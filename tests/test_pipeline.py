@@ -135,14 +135,14 @@ def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> 
     of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
     compared = {"metrics/evaluate.json", "metrics/analyze.json", "metrics/topic_fit.json"}
     compared |= {"metrics/topic_stability.json", "metrics/topic_peers.json"}
-    assert metrics == compared | of_seeds | {"metrics/embed.json"}
+    assert metrics == compared | of_seeds | {"metrics/adapt.json", "metrics/embed.json"}
 
 
 @BY_NAME
 def test_dvc_can_bring_back_every_result_that_takes_long(stage: PipelineStage) -> None:
     """Its run cache takes no stage with an output that is neither cached nor metric nor plot."""
     if stage.name.partition("@")[0] in {
-        *("train", "embed", "topic-fit", "topic-stability", "topic-peers", "visualize")
+        *("adapt", "train", "embed", "topic-fit", "topic-stability", "topic-peers", "visualize")
     }:
         for out in stage.outs:
             assert out.use_cache or out.metric or out.plot, out.def_path

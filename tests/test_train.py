@@ -1,4 +1,4 @@
-"""Fine-tuning: the same seed gives the same weights, and no weight is lost on the way in."""
+"""Fine-tuning: the same seed gives the same weights, also after a run that was killed."""
 
 import json
 import math
@@ -8,23 +8,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, matthews_corrcoef
-from transformers import (
-    AutoModelForSequenceClassification,
-    BertConfig,
-    BertForPreTraining,
-    get_linear_schedule_with_warmup,
-    pipeline,
-)
+from transformers import AutoModelForSequenceClassification, pipeline
 
-from stages import checkpoint, encoders, files, params, split, tokenize, train, training
+from stages import checkpoint, encoders, files, split, tokenize, train, training
 from stages.errors import BertlineError
 from tests import tiny
 from tests.command import PROJECT, call, write_params
@@ -72,15 +65,19 @@ def fit(data: Path, tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return a function that trains with a seed and changed parameters; it returns the folder."""
 
     def fit(name: str, *, seed: int = 1, inputs: Path = data, **changes: object) -> Path:
-        changed = {f"train.{key}": value for key, value in changes.items()}
-        settings = write_params(tmp_path / f"{name}.yaml", QUICK | changed)
-        out = tmp_path / name
-        places = (inputs / "tokens", inputs / "folds", tiny_bert, out)
-        metrics = tmp_path / f"{name}.json"
-        call(train, seed, *places, "--params", settings, "--metrics", metrics)
-        return out
+        return run(tmp_path / name, inputs, tiny_bert, seed, changes)
 
     return fit
+
+
+def run(out: Path, inputs: Path, backbone: Path, seed: int, changes: dict[str, object]) -> Path:
+    """Train into `out`, parameters and figures beside it, and return it."""
+    changed = {f"train.{key}": value for key, value in changes.items()}
+    settings = write_params(out.with_suffix(".yaml"), QUICK | changed)
+    places = (inputs / "tokens", inputs / "folds", backbone, out)
+    metrics = out.with_suffix(".json")
+    call(train, seed, *places, "--params", settings, "--metrics", metrics)
+    return out
 
 
 def validation_rows(data: Path) -> list[dict]:
@@ -200,18 +197,26 @@ def test_history_describes_the_model_that_is_saved(fit, data):
     )
 
 
-@pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best_mcc", 2)])
-def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, kept):
-    scripted = iter([0.1, 0.9, 0.9])  # on a tie the earlier epoch is the best
-    monkeypatch.setattr(train, "score", lambda *_: {"accuracy": 0.5, "mcc": next(scripted)})
+@pytest.mark.parametrize(
+    ("keep", "best", "kept"), [("last", 2, 3), ("best_mcc", 2, 2), ("best_loss", 1, 1)]
+)
+def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, best, kept):
+    # on a tie the earlier epoch is the best
+    scripted = zip([0.3, 0.5, 0.3], [0.1, 0.9, 0.9], strict=True)
+    validate, losses = train.FineTuning.validate, []
 
+    def validate_and_tell_others(plan: train.FineTuning, model: torch.nn.Module) -> dict:
+        losses.append(validate(plan, model)["loss"])
+        loss, mcc = next(scripted)
+        return {"loss": loss, "accuracy": 0.5, "mcc": mcc}
+
+    monkeypatch.setattr(train.FineTuning, "validate", validate_and_tell_others)
     out = fit("out", epochs=3, keep=keep)
 
-    losses = pd.read_csv(out / "history.csv")["validation_loss"]
-    assert losses.nunique() == 3
+    assert len(set(losses)) == 3
     assert loss_of(out, validation_rows(data)) == pytest.approx(losses[kept - 1], abs=1e-5)
     figures = json.loads((tmp_path / "out.json").read_text())
-    assert (figures["best_epoch"], figures["kept_epoch"]) == (2, kept)
+    assert (figures["best_epoch"], figures["kept_epoch"]) == (best, kept)
 
 
 @pytest.fixture
@@ -299,98 +304,29 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
         fit("out", inputs=inputs)
 
 
-def test_loss_that_is_no_number_stops_training():
-    history = training.History(losses=[torch.tensor(0.7), torch.tensor(math.nan)])
-
-    with pytest.raises(BertlineError, match=r"loss of epoch 1 is nan.*train\.learning_rate"):
-        training.end_epoch(history, None, SimpleNamespace(section="train"), 1.0)
-
-
-@pytest.mark.parametrize(
-    ("warmup", "shares"),
-    [
-        # four steps: 4/4, 3/4, 2/4, 1/4 of the peak
-        pytest.param(0.0, [1.0, 0.75, 0.5, 0.25], id="falls-from-the-start"),
-        # two steps up (0/2, 1/2), then two down (2/2, 1/2)
-        pytest.param(0.5, [0.0, 0.5, 1.0, 0.5], id="rises-over-half"),
-    ],
-)
-def test_learning_rate_by_hand(warmup, shares):
-    assert [training.rate_at(step, steps=4, warmup=warmup) for step in range(4)] == shares
-
-
-def test_learning_rate_is_that_of_transformers():
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=1.0)
-    schedule = get_linear_schedule_with_warmup(optimizer, 20, 200)
-
-    for step in range(200):
-        found = training.rate_at(step, steps=200, warmup=0.1)
-        assert found == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
-        optimizer.step()
-        schedule.step()
-
-
-def test_biases_and_normalisation_do_not_decay(tiny_bert):
-    model = training.load_classifier(tiny_bert)
-    optimizer = training.build_optimizer(model, recipe(weight_decay=0.1, learning_rate=2e-5))
-
-    names = {weight: name for name, weight in model.named_parameters()}
-    decays = {
-        names[weight]: group["weight_decay"]
-        for group in optimizer.param_groups
-        for weight in group["params"]
-    }
-    assert set(decays) == set(names.values())
-    for name, decay in decays.items():
-        assert decay == (0.0 if name.endswith("bias") or "LayerNorm" in name else 0.1), name
-    assert {(group["lr"], group["eps"]) for group in optimizer.param_groups} == {(2e-5, 1e-8)}
-
-
-def recipe(**changes: object) -> train.Train:
-    """Return the section `train` of the project's parameters with changes."""
-    settings = params.load(PROJECT / "params.yaml", "train", train.Train)
-    return settings.model_copy(update=changes)
-
-
-@pytest.mark.parametrize("grouped", [True, False])
-def test_batches_hold_every_row_once_and_follow_from_seed_and_epoch(grouped):
-    lengths = np.random.default_rng(0).integers(3, 40, size=1003)
-
-    def draw(seed: int, epoch: int) -> list[list[int]]:
-        drawn = training.batches_of(lengths, 8, grouped=grouped, seed=seed, epoch=epoch)
-        return [batch.tolist() for batch in drawn]
-
-    batches = draw(1, 0)
-
-    assert sorted(row for batch in batches for row in batch) == list(range(1003))
-    assert len(batches) == 126  # 125 of 8 and one of 3
-    assert batches == draw(1, 0)
-    assert batches != draw(1, 1)
-    assert batches != draw(2, 0)
-
-
-def test_grouped_batches_are_of_like_length_and_begin_with_the_longest():
-    lengths = np.random.default_rng(0).integers(3, 40, size=1600)
-
-    batches = training.batches_of(lengths, 16, grouped=True, seed=1, epoch=0)
-
-    assert lengths[batches[0]].max() == lengths.max()
-    wasted = sum(len(batch) * lengths[batch].max() - lengths[batch].sum() for batch in batches)
-    assert wasted < 0.05 * lengths.sum()
-    longest = [lengths[batch].max() for batch in batches]
-    assert longest != sorted(longest, reverse=True)  # no trend over the epoch
-
-
 class Killed(BaseException):
     """Stands in for the end of the process."""
 
 
+@pytest.fixture(scope="module")
+def unbroken(
+    data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Return by `keep` what three epochs give that nobody kills."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    return {
+        keep: run(folder / keep, data, tiny_bert, 1, {"epochs": 3, "keep": keep})
+        for keep in ("last", "best_mcc")
+    }
+
+
 @pytest.mark.parametrize("keep", ["last", "best_mcc"])
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17])
-def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep, killed_at):
+def test_killed_training_goes_on_to_the_same_bytes(
+    fit, unbroken, monkeypatch, capfd, keep, killed_at
+):
     # 96 sentences in batches of 16: 6 steps an epoch
-    whole = fit("whole", epochs=3, keep=keep)
+    whole = unbroken[keep]
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
     take_step, taken = training.take_step, []
 
@@ -411,14 +347,17 @@ def test_killed_training_goes_on_to_the_same_bytes(fit, monkeypatch, capfd, keep
     assert {path.name: files.sha256(path) for path in again.iterdir()} == {
         path.name: files.sha256(path) for path in whole.iterdir()
     }
-    assert (again.parent / "again.json").read_text() == (again.parent / "whole.json").read_text()
+    told, expected = (folder.with_suffix(".json").read_text() for folder in (again, whole))
+    assert told == expected
     assert not (again.parent / ".again.checkpoint").exists()
 
 
-def kill_at_the_end_of_an_epoch(fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def kill_at_the_end_of_an_epoch(
+    fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, **changes: object
+) -> None:
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(training, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
-        fit("out")
+        fit("out", **changes)
 
 
 @pytest.mark.parametrize(
@@ -426,12 +365,12 @@ def kill_at_the_end_of_an_epoch(fit: Callable[..., Path], monkeypatch: pytest.Mo
 )
 def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, capfd, change):
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    kill_at_the_end_of_an_epoch(fit, monkeypatch)
+    kill_at_the_end_of_an_epoch(fit, monkeypatch, epochs=1)
 
-    out = fit("out", **change)
+    out = fit("out", epochs=1, **change)
 
     assert "going on" not in capfd.readouterr().err
-    expected = fit("elsewhere", **change)
+    expected = fit("elsewhere", epochs=1, **change)
     assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
 
 
@@ -460,122 +399,6 @@ def test_damaged_checkpoint_is_told_and_not_used(fit, monkeypatch, capfd, tmp_pa
 
     assert "is damaged" in capfd.readouterr().err
     assert files.sha256(out / "model.safetensors") == files.sha256(whole / "model.safetensors")
-
-
-@pytest.fixture
-def published(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-    """Return a checkpoint laid out as Google's bert-base-uncased, and its encoder's tensors.
-
-    The keys have the prefix `bert.`, heads of the pre-training are among them, and the parameters
-    of a LayerNorm are called gamma and beta.
-    """
-    folder = tmp_path / "published"
-    config = BertConfig(**tiny.CONFIG, architectures=["BertForMaskedLM"])
-    torch.manual_seed(11)
-    model = BertForPreTraining(config)
-    # Biases and norms of a new model are all 0 and 1: re-initialised ones would look the same.
-    weights = {name: torch.randn_like(tensor) for name, tensor in model.state_dict().items()}
-    config.save_pretrained(folder)
-    tiny.write_tokenizer(folder)
-    tied = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
-    renamed = {
-        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
-            "LayerNorm.bias", "LayerNorm.beta"
-        ): tensor
-        for name, tensor in weights.items()
-        if name not in tied and "position_ids" not in name
-    }
-    assert {"bert.embeddings.LayerNorm.gamma", "cls.seq_relationship.weight"} <= set(renamed)
-    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
-    encoder = {name: tensor for name, tensor in weights.items() if name.startswith("bert.")}
-    return folder, encoder
-
-
-def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
-    folder, weights = published
-
-    loaded = training.load_classifier(folder).state_dict()
-
-    kept = {name: tensor for name, tensor in loaded.items() if name.startswith("bert.")}
-    assert kept.keys() == weights.keys()
-    assert [name for name in kept if not torch.equal(kept[name], weights[name])] == []
-    assert loaded["classifier.weight"].shape == (2, 32)
-
-
-def test_plain_encoder_gives_every_weight_and_a_head_of_the_seed(tiny_bert):
-    torch.manual_seed(1)
-    model = training.load_classifier(tiny_bert)
-    torch.manual_seed(1)
-    again = training.load_classifier(tiny_bert)
-
-    weights = load_file(tiny_bert / "model.safetensors")
-    loaded = model.bert.state_dict()
-    assert [name for name in weights if not torch.equal(loaded[name], weights[name])] == []
-    assert torch.equal(model.classifier.weight, again.classifier.weight)
-
-
-def test_encoder_without_a_pooler_gets_a_new_one(tiny_bert, tmp_path):
-    """Weights saved from a masked language model have none; it belongs to the head."""
-    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
-    weights = load_file(tiny_bert / "model.safetensors")
-    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}
-    assert len(kept) == len(weights) - 2
-    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
-
-    loaded = training.load_classifier(tmp_path).bert.state_dict()
-
-    assert [name for name in kept if not torch.equal(loaded[name], kept[name])] == []
-
-
-def test_head_for_other_labels_is_replaced(tmp_path, tiny_bert):
-    three = AutoModelForSequenceClassification.from_pretrained(tiny_bert, num_labels=3)
-    three.save_pretrained(tmp_path)
-
-    model = training.load_classifier(tmp_path)
-
-    assert model.classifier.weight.shape == (2, 32)
-    assert torch.equal(
-        model.bert.embeddings.word_embeddings.weight, three.bert.embeddings.word_embeddings.weight
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "lost"),
-    [
-        pytest.param(
-            lambda weights: {f"other.{name}": tensor for name, tensor in weights.items()},
-            "bert.embeddings",
-            id="names-of-another-model",
-        ),
-        pytest.param(
-            lambda weights: {
-                name: tensor for name, tensor in weights.items() if ".layer.1.output." not in name
-            },
-            r"bert\.encoder\.layer\.1\.output\.LayerNorm\.bias",
-            id="layer-incomplete",
-        ),
-        pytest.param(
-            lambda weights: weights | {"embeddings.word_embeddings.weight": torch.zeros(7, 32)},
-            r"bert\.embeddings\.word_embeddings\.weight",
-            id="another-vocabulary",
-        ),
-    ],
-)
-def test_weights_that_would_be_drawn_anew_are_refused(tiny_bert, tmp_path, change, lost):
-    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
-    weights = change(load_file(tiny_bert / "model.safetensors"))
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(BertlineError, match=rf"that config\.json describes.*: {lost}"):
-        training.load_classifier(tmp_path)
-
-
-def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
-    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
-    torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "pytorch_model.bin")
-
-    with pytest.raises(BertlineError, match="holds no model that can be fine-tuned"):
-        training.load_classifier(tmp_path)
 
 
 def test_failed_training_leaves_the_earlier_model(fit, monkeypatch):

@@ -32,7 +32,7 @@ MODULES = sorted(
 # Tests that write a pickle, to show that it is refused, recognised or never read. BERTopic.load
 # would read pickles where there is no safetensors: topic_model asks for those first.
 MAKE_PICKLES = {
-    "tests/test_train.py": {"torch.save"},
+    "tests/test_training.py": {"torch.save"},
     "tests/test_encoders.py": {"torch.save"},
     "tests/test_topic_fit.py": {"BERTopic.load"},  # of a folder: safetensors, which it holds
     "stages/topic_model.py": {"BERTopic.load"},

@@ -134,10 +134,26 @@ def documents(count: int, seed: int = 0, *, words: int = 30) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["text", "group"])
 
 
+def prose(count: int, seed: int = 0, *, words: int = 30) -> pd.DataFrame:
+    """Return `documents(count, seed, words=words)` with their words in plain sentences of six."""
+    table = documents(count, seed, words=words)
+    return table.assign(text=[_in_sentences(text.split()) for text in table["text"]])
+
+
+def _in_sentences(words: list[str]) -> str:
+    """Return the words as sentences: `Comet orbit the moon nebula the crater planet.`"""
+    parts = []
+    for start in range(0, len(words), 6):
+        first, *rest = words[start : start + 6]
+        spaced = [first.capitalize(), *rest[:1], "the", *rest[1:3], "the", *rest[3:]]
+        parts.append(" ".join(spaced) + ".")
+    return " ".join(parts)
+
+
 def write_documents(path: Path, count: int, seed: int = 0) -> Path:
-    """Write `documents(count, seed)` to the CSV file `path`, and return the path."""
+    """Write `prose(count, seed)` to the CSV file `path`, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    documents(count, seed).to_csv(path, index=False, lineterminator="\n")
+    prose(count, seed).to_csv(path, index=False, lineterminator="\n")
     return path
 
 

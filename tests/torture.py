@@ -31,8 +31,8 @@ from tests import project
 from tests.project import Project
 from tests.twice import outputs_of
 
-# Long enough in the loops of train and embed to be killed there, with a checkpoint at every step.
-LONGER = {"train.epochs": 30, "embed.tokens_per_batch": 64}
+# Long enough in the loops of these stages to be killed there, with a checkpoint at every step.
+LONGER = {"adapt.epochs": 60, "train.epochs": 30, "embed.tokens_per_batch": 64}
 CHECKPOINT_SECONDS = "0"
 
 VICTIMS = ("dvc", "stage", "both", "Ctrl-C", "full disk")

@@ -42,6 +42,7 @@ COMMANDS = {
     "parse": "sentences mine raw out --params params.yaml",
     "tokenize": "sentences.parquet encoder out --params params.yaml",
     "split": "tokens out --params params.yaml",
+    "adapt": "prose.parquet sentences.parquet encoder out --params params.yaml",
     "train": "1 tokens folds encoder out --params params.yaml",
     "evaluate": "tokens folds models out --params params.yaml --plots plots",
     "analyze": "phenomena.parquet tokens predictions curves.csv out --params params.yaml "
@@ -57,6 +58,12 @@ COMMANDS = {
 # Parameters that suit the few rows at the desk.
 SMALL = {
     "seeds": [1],
+    "adapt.epochs": 1,
+    "adapt.sentences": 100,
+    "adapt.held_out": 50,
+    "adapt.batch_size": 32,
+    "adapt.precision": "fp32",
+    "adapt.threads": 1,
     "train.epochs": 1,
     "train.precision": "fp32",
     "train.threads": 1,
@@ -340,6 +347,8 @@ def build(folder: Path) -> Path:
     documents.insert(0, "id", [f"d{number}" for number in range(DOCUMENTS)])
     documents.insert(1, "part", "all")
     files.write_table(folder / "documents.parquet", documents, parse.DOCUMENTS)
+    prose = documents.assign(text=tiny.prose(DOCUMENTS)["text"])
+    files.write_table(folder / "prose.parquet", prose, parse.DOCUMENTS)
     vectors = 3 * np.eye(4, 16)[np.arange(DOCUMENTS) % 4]
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)
     (folder / "vectors").mkdir()

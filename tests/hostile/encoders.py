@@ -78,6 +78,7 @@ CASES = [
     Case("without-a-vocabulary", "tokenize", "there is no vocabulary", lacks(*NO_VOCABULARY)),
     Case("without-a-vocabulary", "embed", "there is no vocabulary", lacks(*NO_VOCABULARY)),
     Case("without-a-vocabulary", "train", "there is no vocabulary", lacks(*NO_VOCABULARY)),
+    Case("without-a-vocabulary", "adapt", "there is no vocabulary", lacks(*NO_VOCABULARY)),
     Case(
         "empty-vocabulary",
         "tokenize",
@@ -147,12 +148,22 @@ CASES = [
         configured(num_attention_heads=0),
     ),
     Case("pickle", "train", PICKLED, pickled, holds=is_not_run),
+    Case("pickle", "adapt", PICKLED, pickled, holds=is_not_run),
     Case("pickle", "embed", PICKLED, pickled, holds=is_not_run),
     Case("remote-code", "tokenize", REMOTE, remote, holds=is_not_run),
     Case("remote-code", "train", REMOTE, remote, holds=is_not_run),
+    Case("remote-code", "adapt", REMOTE, remote, holds=is_not_run),
     Case("remote-code", "embed", REMOTE, remote, holds=is_not_run),
     Case("remote-module", "embed", REMOTE, remote_module, holds=is_not_run),
     Case("weights-truncated", "train", "holds no model that can be fine-tuned", truncated),
+    Case("weights-truncated", "adapt", "holds no model that can be fine-tuned", truncated),
+    Case("missing", "adapt", "encoder does not exist", lambda desk: desk.remove("encoder")),
+    Case(
+        "missing-and-no-epochs",
+        "adapt",
+        "encoder does not exist",
+        lambda desk: (desk.parameters({"adapt.epochs": 0}), desk.remove("encoder")),
+    ),
     Case("weights-truncated", "embed", "holds no encoder that sentence-transformers", truncated),
     Case(
         "weights-are-a-page",
@@ -167,6 +178,7 @@ CASES = [
         wrote("model.safetensors", b""),
     ),
     Case("weights-of-fewer-layers", "train", r"model\.safetensors lacks \d+ tensors", emptied),
+    Case("weights-of-fewer-layers", "adapt", r"model\.safetensors lacks \d+ tensors", emptied),
     Case(
         "weights-of-another-size",
         "train",

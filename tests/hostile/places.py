@@ -71,7 +71,8 @@ def moved(desk: Desk) -> None:
     """Let the inputs lie at awkward paths."""
     place = desk.folder / AWKWARD
     place.mkdir(parents=True)
-    for name in ("encoder", "raw", "params.yaml", "sentences.parquet", "tokens"):
+    names = ("encoder", "raw", "params.yaml", "sentences.parquet", "prose.parquet", "tokens")
+    for name in names:
         (desk.folder / name).rename(place / name)
 
 
@@ -111,6 +112,21 @@ CASES = [
         "the disk is full: free some space",
         full_of_vectors,
         arguments="documents.parquet encoder small/out --params params.yaml",
+    ),
+    Case(
+        "full",
+        "adapt",
+        "the disk is full: free some space",
+        lambda desk: (desk.parameters({"adapt.epochs": 0}), desk.mount("small", "size=16k")),
+        arguments="prose.parquet sentences.parquet encoder small/out --params params.yaml",
+    ),
+    Case(
+        "metrics-read-only",
+        "adapt",
+        "the file system is read-only",
+        lambda desk: (desk.parameters({"adapt.epochs": 0}), read_only_metrics(desk)),
+        arguments="prose.parquet sentences.parquet encoder out --params params.yaml "
+        "--metrics small/metrics.json",
     ),
     Case(
         "metrics-read-only",
@@ -226,6 +242,16 @@ CASES = [
         arguments=f"{QUOTED}/sentences.parquet {QUOTED}/encoder {OUT} --params "
         f"{QUOTED}/params.yaml",
         holds=has("tokens.parquet"),
+        writes=WRITES,
+    ),
+    accepted(
+        "awkward-path",
+        "adapt",
+        "100 of 300 plain sentences",
+        moved,
+        arguments=f"{QUOTED}/prose.parquet {QUOTED}/sentences.parquet {QUOTED}/encoder {OUT} "
+        f"--params {QUOTED}/params.yaml",
+        holds=has("model.safetensors"),
         writes=WRITES,
     ),
     accepted(

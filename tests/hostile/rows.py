@@ -36,6 +36,14 @@ def table(
     return make(name, "parse", message, lambda desk: desk.table(file, content, **recipe), **rest)
 
 
+NOISE = "A. " * 20_000 + "(" * 20_000 + "Ab \0\ud7ff\u2028" + ">" * 5000 + "The x-" * 20_000
+
+
+def sentences_of(documents: pd.DataFrame) -> list[str]:
+    """Return all sentences of documents that have a full stop after each."""
+    return [f"{part}." for text in documents["text"] for part in text.split(".") if part]
+
+
 def tab(name: str, message: str, content: str, *, header: str = TAB_HEADER) -> Case:
     """Return a case of Orange's tab file."""
 
@@ -502,4 +510,71 @@ FOLDS = [
     Case("figures-are-missing", "visualize", "protocol.json does not exist"),
 ]
 
-CASES = [*COLA, *TABLES, *FOLDS]
+PROSE = "prose.parquet"
+FEW = r"{} has {} different plain sentences of at most 18 words, and adapt needs 82\. A plain"
+
+DOCUMENT_ROWS = [
+    Case(
+        "documents-without-sentences",
+        "adapt",
+        FEW.format(r"documents\.parquet", 0) + ".*inputs.documents, or set adapt.epochs to 0",
+        arguments="documents.parquet sentences.parquet encoder out --params params.yaml",
+    ),
+    Case(
+        "few-sentences",
+        "adapt",
+        FEW.format(r"prose\.parquet", r"\d+"),
+        lambda desk: desk.change_table(PROSE, lambda rows: rows.head(12)),
+    ),
+    Case(
+        "all-sentences-in-the-corpus",
+        "adapt",
+        FEW.format(r"prose\.parquet", 0),
+        lambda desk: desk.change_table(
+            "sentences.parquet",
+            lambda rows: pd.DataFrame({"text": sentences_of(desk.read_table(PROSE))}),
+        ),
+    ),
+    accepted(
+        "documents-without-sentences-and-no-epochs",
+        "adapt",
+        "adapt.epochs is 0: the backbone stays as it is",
+        lambda desk: desk.parameters({"adapt.epochs": 0}),
+        arguments="documents.parquet sentences.parquet encoder out --params params.yaml",
+        holds=lambda desk: (desk.folder / "out" / "1_Pooling" / "config.json").is_file(),
+    ),
+    accepted(
+        "documents-in-one-line-of-noise",
+        "adapt",
+        "100 of 300 plain sentences",
+        lambda desk: desk.change_table(
+            PROSE, lambda rows: pd.concat([rows, rows.head(1).assign(text=NOISE)])
+        ),
+    ),
+    Case(
+        "documents-without-text",
+        "adapt",
+        r"prose\.parquet has no column text",
+        lambda desk: desk.change_table(PROSE, lambda rows: rows.drop(columns="text")),
+    ),
+    Case(
+        "documents-without-rows",
+        "adapt",
+        r"prose\.parquet has no rows",
+        lambda desk: desk.change_table(PROSE, lambda rows: rows.head(0)),
+    ),
+    Case(
+        "documents-are-a-page",
+        "adapt",
+        "cannot be read as the Parquet table",
+        lambda desk: desk.write(PROSE, PAGE),
+    ),
+    Case(
+        "sentences-are-missing",
+        "adapt",
+        "sentences.parquet does not exist",
+        lambda desk: desk.remove("sentences.parquet"),
+    ),
+]
+
+CASES = [*COLA, *TABLES, *FOLDS, *DOCUMENT_ROWS]
