@@ -202,8 +202,9 @@ def collect(
 
 
 def normalize(sentence: str) -> str:
-    """Return the words of a sentence in lower case: what an uncased encoder sees of it."""
-    return " ".join(corruptions.WORD.findall(sentence.lower()))
+    """Return the words of a sentence in lower case, without its marks: what makes it the same."""
+    words = corruptions.WORD.findall(sentence.lower())
+    return " ".join(word for word in words if word[0].isalnum())
 
 
 def copy(backbone: Path, out: Path) -> None:

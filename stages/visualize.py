@@ -1,8 +1,8 @@
 """Draw the figures and the report from what the other stages stored; nothing is computed anew.
 
 Reads   the figures in metrics/ that download, parse, split, adapt, evaluate, analyze and the
-        stages of topics wrote, the errors in data/analyze, the topics and the map in data/topic_fit, and
-        `visualize` of params.yaml.
+        stages of topics wrote, the errors in data/analyze, the topics and the map in
+        data/topic_fit, and `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
         each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies, topic_map,
         topic_tree, topic_coverage, topic_groups, topic_stability, topic_peers,

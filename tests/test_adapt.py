@@ -284,6 +284,7 @@ def test_sample_is_not_the_first_sentences():
         pytest.param("The lamp glows on it.", id="same"),
         pytest.param("the LAMP glows on it.", id="case"),
         pytest.param("The lamp  glows on it .", id="spaces"),
+        pytest.param("The lamp glows on it", id="without-the-full-stop"),
     ],
 )
 def test_sentences_of_the_corpus_are_left_out_and_counted(known):
