@@ -22,7 +22,7 @@ def describer(representation: str, *, top_words: int = 3, **changes: object) -> 
     vocabulary |= {"passages": None, "top_words": top_words}
     options = {"ctfidf": {"bm25_weighting": False, "reduce_frequent_words": False}}
     options |= {"representation": representation, "candidates": 9, "diversity": 0.0}
-    options |= {"contrast": 0.0} | changes
+    options |= {"contrast": 0.0, "independence": 0.0} | changes
     vectors = np.eye(2)[[0, 0, 0, 0, 1, 1, 1, 1]]
     corpus = Corpus(TEXTS, Vocabulary.model_validate(vocabulary))
     return Describer(corpus, vectors, Words.model_validate(options), encode)
@@ -71,6 +71,33 @@ def test_mutual_information_is_the_logarithm_of_a_ratio_of_shares():
     found = topic_words.mutual_information(np.array([0.5, 0.1, 0.2, 0]), np.array([0.1, 0.1, 1, 0]))
 
     assert found == pytest.approx([np.log(5), 0, 0, 0])
+
+
+def test_independent_shares_are_kish_s():
+    alike, other = [1, 0, 0], [0, 0.6, 0.8]
+    documents = sp.csr_matrix([alike, alike, other, other, [0, 1, 0]])
+
+    found = topic_words.independent_shares(documents, np.array([0, 1, 2]))
+
+    # Two equal documents count for one; so do the two with the last word. Those with the second
+    # are three, with cosines of 1, .6 and .6: 9 / (3 + 2 * 2.2), of 3.
+    assert found == pytest.approx([0.5, 3 / 7.4, 0.5])
+
+
+def test_independence_weighs_words_by_the_share_of_documents_that_count():
+    made = describer("principal", top_words=5)
+    plain = dict(made.describe(TOPICS)[0])
+    found = dict(describer("principal", top_words=5, independence=0.5).describe(TOPICS)[0])
+
+    columns = np.array([made.corpus.number[word] for word in plain])
+    shares = topic_words.independent_shares(made.present[TOPICS == 0], columns)
+    expected = {word: plain[word] * share**0.5 for word, share in zip(plain, shares, strict=True)}
+    assert found == pytest.approx(expected)
+    assert shares[[*plain].index("comet")] == pytest.approx(1)  # one document is no other's copy
+
+
+def test_independence_of_documents_without_words_is_nothing():
+    assert topic_words.independent_shares(sp.csr_matrix((3, 5)), np.array([], int)).tolist() == []
 
 
 def test_principal_of_documents_without_words_is_nothing():
