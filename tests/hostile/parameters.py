@@ -267,6 +267,20 @@ VALUES = [
     ),
     value(
         "topic_fit",
+        "contrast-beyond-1",
+        "topic_fit.words.contrast",
+        1.5,
+        "words.contrast: .*less than or equal to 1",
+    ),
+    value(
+        "topic_fit",
+        "independence-below-0",
+        "topic_fit.words.independence",
+        -0.5,
+        "words.independence: .*greater than or equal to 0",
+    ),
+    value(
+        "topic_fit",
         "unlike-beyond-1",
         "topic_fit.words.diversity",
         2.0,
