@@ -4,7 +4,7 @@ from html import escape
 
 import pandas as pd
 
-from stages.figures.results import OWN, Topics
+from stages.figures.results import OWN, SPREAD, Topics
 from stages.page import known, number, share, table
 
 LEADING = "npmi_times_coverage"
@@ -27,11 +27,17 @@ def peers_sentence(results: Topics) -> str:
     own, other = float(means[OWN]), float(others.iloc[0])
     what = "On coherence times coverage, the mean over the numbers of topics,"
     figures = f"{number(own)} against {number(other)}"
+    spread = results.peers.loc[results.peers["model"] == best, SPREAD].max()  # NaN for one seed
+    if known(spread) and abs(own - other) <= spread:
+        return (
+            f"{what} Bertline and {best} cannot be told apart: {figures}, and another seed alone "
+            f"moves {best} by as much (SD up to {number(spread)})."
+        )
+    if own == other:
+        return f"{what} Bertline and {best} are level: {figures}."
     if own > other:
         return f"{what} Bertline leads: {figures} of the next best, {best}."
-    if own < other:
-        return f"{what} {best} leads and Bertline is behind by {number(other - own)}: {figures}."
-    return f"{what} Bertline and {best} are level: {figures}."
+    return f"{what} {best} leads and Bertline is behind by {number(other - own)}: {figures}."
 
 
 def peers_table(results: Topics) -> str:
@@ -66,8 +72,9 @@ def peers(results: Topics) -> str:
             "and C_V ask whether a topic’s words occur together; diversity, whether topics have "
             "words of their own; AMI, whether topics agree with the documents’ known groups. A "
             "model that leaves out what is hard gets coherent topics cheaply, so coherence is "
-            "multiplied by coverage. Other models’ figures are means over their seeds; LDA and "
-            "NMF see words only, the others the same vectors as Bertline.</p>",
+            "multiplied by coverage. Other models’ figures are means over their seeds, Bertline’s "
+            "those of its one fit; LDA and NMF see words only, the others the same vectors as "
+            "Bertline.</p>",
             peers_table(results),
         ]
     )

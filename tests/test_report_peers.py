@@ -36,6 +36,21 @@ def test_that_another_leads_is_said_as_plainly(topics):
     assert "KeyNMF leads and Bertline is behind by 0.014: 0.100 against 0.114." in said
 
 
+def test_a_lead_within_the_spread_of_seeds_is_none(topics):
+    # The SD over seeds is .002 in these tables.
+    assert "leads" in report_peers.peers_sentence(with_own(topics, 0.1165))
+    for value in (0.1155, 0.1125):
+        said = report_peers.peers_sentence(with_own(topics, value))
+        assert "Bertline and KeyNMF cannot be told apart" in said
+        assert "(SD up to 0.002)" in said
+
+
+def test_without_a_spread_equal_figures_are_level(topics):
+    peers = topics.peers.assign(npmi_times_coverage=0.1, npmi_times_coverage_sd=float("nan"))
+
+    assert "are level" in report_peers.peers_sentence(replace(topics, peers=peers))
+
+
 def test_without_other_models_nothing_is_claimed(topics):
     alone = replace(topics, peers=topics.peers[topics.peers["model"] == OWN])
 

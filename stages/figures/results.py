@@ -79,6 +79,7 @@ PEERS = {
     "ami": "float64",
     "npmi_times_coverage": "float64",
 }
+SPREAD = "npmi_times_coverage_sd"  # over seeds, which other models have
 OWN = "Bertline"  # the model's own name in tables beside its peers
 GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
 MERGES = {
@@ -168,8 +169,8 @@ class Topics:
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
     )
     refits: dict[str, Any] = field(default_factory=lambda: {"refits": 0})  # topic_stability.json
-    peers: pd.DataFrame = field(  # columns of `PEERS`, the model's own rows first
-        default_factory=lambda: pd.DataFrame(columns=[*PEERS])
+    peers: pd.DataFrame = field(  # columns of `PEERS` and SPREAD, the model's own rows first
+        default_factory=lambda: pd.DataFrame(columns=[*PEERS, SPREAD])
     )
 
     def stability_of(self, topic: int) -> tuple[float, str] | None:
@@ -281,8 +282,9 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
 def load_peers(metrics: Path) -> pd.DataFrame:
     """Read the model's own rows that `topic_fit` wrote, then those of `topic_peers`."""
     own = read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")
-    others = read_csv(metrics / "topic_peers.csv", PEERS, stage="topic-peers")
-    return pd.concat([own[[*PEERS]], others[[*PEERS]]], ignore_index=True)
+    columns = PEERS | {SPREAD: "float64"}
+    others = read_csv(metrics / "topic_peers.csv", columns, stage="topic-peers")
+    return pd.concat([own[[*PEERS]], others[[*columns]]], ignore_index=True)
 
 
 def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
