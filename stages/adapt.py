@@ -34,7 +34,7 @@ import torch
 from pydantic import Field
 from sklearn.metrics import matthews_corrcoef
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from stages import console, corruptions, encoders, files, params, training
 from stages.checkpoint import Checkpoint
@@ -43,14 +43,15 @@ from stages.errors import BertlineError
 from stages.receipt import receipt
 from stages.training import Plan, Recipe
 
-IGNORED = -100.0  # target of a word piece that no word is judged by
+IGNORED = -100.0  # target of special tokens and padding, which the loss leaves out
+BATCH = 10_000  # sentences that are cut into word pieces at a time
 
 
 class Adapt(Recipe):
     """The section `adapt` of params.yaml."""
 
     epochs: Annotated[int, Field(ge=0)]
-    sentences: Annotated[int, Field(ge=100)]
+    sentences: Annotated[int, Field(ge=100, le=10_000_000)]
     held_out: Annotated[int, Field(ge=50)]
     most_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]
     spoiled: Annotated[float, Field(gt=0, lt=1)]
@@ -147,26 +148,45 @@ def spoil(
     share: float,
     draw: random.Random,
 ) -> list[dict[str, Any]]:
-    """Return a row for each sentence, a `share` of them spoiled by draws of `draw`."""
+    """Return a row for each sentence, a `share` of them spoiled by draws of `draw`.
+
+    tokenizer: as `load_word_tokenizer` loads it.
+    """
     chosen: list[Words] = [
         corruptor.spoil(sentence, draw) if draw.random() < share else corruptions.intact(sentence)
         for sentence in sentences
     ]
-    encoded = tokenizer(
-        [of_sentence.words for of_sentence in chosen],
-        is_split_into_words=True,
-        truncation=True,
-        max_length=min(512, tokenizer.model_max_length),
-    )
     rows = []
-    for number, of_sentence in enumerate(chosen):
-        wrong = [
-            IGNORED if word is None else float(of_sentence.wrong[word])
-            for word in encoded.word_ids(number)
-        ]
-        label = 0 if any(of_sentence.wrong) else 1
-        rows.append({"input_ids": encoded["input_ids"][number], "wrong": wrong, "labels": label})
+    for start in range(0, len(chosen), BATCH):
+        batch = chosen[start : start + BATCH]
+        encoded = tokenizer(
+            [of_sentence.words for of_sentence in batch], is_split_into_words=True, truncation=True
+        )
+        for number, of_sentence in enumerate(batch):
+            wrong = [
+                IGNORED if word is None else float(of_sentence.wrong[word])
+                for word in encoded.word_ids(number)
+            ]
+            label = 0 if any(of_sentence.wrong) else 1
+            ids = encoded["input_ids"][number]
+            rows.append({"input_ids": ids, "wrong": wrong, "labels": label})
     return rows
+
+
+def load_word_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return an encoder's tokenizer for sentences that are given as words.
+
+    Byte-level ones put a space before each word then, as they do in running text; and sentences
+    are cut at what the encoder takes, also where the tokenizer does not say how much that is.
+    """
+    encoders.load_tokenizer(folder)  # refuses what is none
+    return AutoTokenizer.from_pretrained(
+        folder,
+        add_prefix_space=True,
+        model_max_length=encoders.longest_input(folder),
+        local_files_only=True,
+        trust_remote_code=False,
+    )
 
 
 def collect(
@@ -175,8 +195,9 @@ def collect(
     """Return at most `most` different plain sentences of the texts, in order of their hashes.
 
     Those with the lowest hashes are kept, which is a random sample that no order of documents
-    decides, in memory for `most` sentences. Also returns how many of the sentences that were found
-    are in `known` (see `normalize`) and so left out, and how many there were in all.
+    decides, in memory for `most` sentences. Different are those that are not the same to
+    the letter. Also returns how many of the sentences that were found are in `known` (see
+    `normalize`) and so left out, and how many there were in all.
     """
     lowest: list[tuple[int, str]] = []  # a heap of negated hashes: the highest is at its top
     kept: set[str] = set()
@@ -244,12 +265,13 @@ def main() -> None:
                 copy(args.backbone, out)
                 if args.metrics:
                     files.write_json(args.metrics, {"sentences": 0, "in_corpus": 0, "epochs": []})
+            Checkpoint(args.out, "").clear()  # of a run with epochs that was killed
             console.log("adapt.epochs is 0: the backbone stays as it is")
             return
         texts = files.read_table(args.documents, columns=["text"])["text"]
         corpus: pd.Series = files.read_table(args.sentences, columns=["text"])["text"]
         chosen, in_corpus, found = collect(
-            texts,
+            console.progress(texts, total=len(texts), label="collect", unit="documents"),
             known={normalize(sentence) for sentence in corpus},
             most=options.sentences + options.held_out,
             most_words=options.most_words,
@@ -265,7 +287,7 @@ def main() -> None:
         with files.whole_folder(args.out) as out:
             device, precision = encoders.set_up(options.precision, key="adapt.precision")
             torch.set_num_threads(options.threads)
-            tokenizer = encoders.load_tokenizer(args.backbone)
+            tokenizer = load_word_tokenizer(args.backbone)
             torch.manual_seed(options.seed)  # before the heads are drawn
             model = Detector(training.load_classifier(args.backbone))
             held_out, sentences = chosen[: options.held_out], chosen[options.held_out :]
@@ -286,7 +308,7 @@ def main() -> None:
             started = time.monotonic()
             history = training.fit(model, plan, checkpoint)
             elapsed = time.monotonic() - started
-            training.save(model.classifier, tokenizer, out)
+            training.save(model.classifier, encoders.load_tokenizer(args.backbone), out)
             run |= {
                 "device": encoders.describe(device),
                 "precision": precision,

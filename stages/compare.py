@@ -121,7 +121,7 @@ def read_side(run: Run) -> Side:
     return Side(
         run,
         _named(run, "metrics/parse/sentences.json", "title"),
-        _named(run, "metrics/download/backbone.json", "source"),
+        _encoder(run),
         str(protocol.get("threshold", "half")),
         sets,
     )
@@ -211,6 +211,13 @@ def _named(run: Run, path: str, key: str) -> str:
         return str(_read_json(run, path).get(key, "unknown"))
     except BertlineError:
         return "unknown"
+
+
+def _encoder(run: Run) -> str:
+    """Return the backbone's name, and whether it was adapted before it was fine-tuned."""
+    backbone = _named(run, "metrics/download/backbone.json", "source")
+    adapted = _named(run, "metrics/adapt.json", "epochs") not in ("unknown", "[]")
+    return f"{backbone}, adapted" if adapted else backbone
 
 
 # --- what is compared -----------------------------------------------------------------------------

@@ -101,7 +101,10 @@ def intact(sentence: str) -> Words:
 
 
 class Corruptor:
-    """Spoils sentences; the words that it puts in are the function words and those of `texts`."""
+    """Spoils sentences.
+
+    The words that it puts in are the function words and those that `texts` have LEAST_COUNT times.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         counts = Counter(

@@ -78,10 +78,11 @@ def protocol(results: Acceptability) -> str:
     training = results.folds.get(TRAINING, {}).get("sentences")
     seeds = ", ".join(map(str, results.seeds))
     trained = f"on {training:,} sentences" if training else "on the training fold"
+    drawn = "" if results.adapted["epochs"] else "the new classification head, "
     if len(results.seeds) > 1:
         items.append(
             f"<b>Seeds.</b> {len(results.seeds)} models were trained {trained}, one for each of "
-            f"the seeds {seeds}. A seed fixes the new classification head, the order of batches "
+            f"the seeds {seeds}. A seed fixes {drawn}the order of batches "
             "and dropout; the folds are the same for all. SD is the spread over seeds. Their "
             "ensemble is one model more, which answers with the mean of their probabilities."
         )
@@ -136,7 +137,8 @@ def _adaptation(results: Acceptability) -> str:
         f"{results.adapted['sentences']:,} sentences of the documents, without labels, in "
         f"{len(epochs)} epoch{'s' * (len(epochs) > 1)}. Of sentences held out it then told the "
         f"spoiled ones with an MCC of {number(last['validation_mcc'])}. No sentence of the data "
-        f"set was among them."
+        f"set was among them. All seeds begin with this one encoder and its head, so that what "
+        f"another seed of this training would give is in no SD and no interval."
     )
 
 

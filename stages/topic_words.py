@@ -98,7 +98,7 @@ class Describer:
         weights = principal(documents)
         if self.options.contrast:
             inside = np.bincount(documents.indices, minlength=len(weights)) / documents.shape[0]
-            information = mutual_information(inside, self.holding / len(members))
+            information = positive_pmi(inside, self.holding / len(members))
             contrasted = weights * information**self.options.contrast
             # A topic of all documents, or of very short ones, has too few such words.
             if np.count_nonzero(contrasted) >= most:
@@ -171,8 +171,8 @@ def principal(documents: sp.csr_matrix) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def mutual_information(inside: np.ndarray, everywhere: np.ndarray) -> np.ndarray:
-    """Return the positive pointwise mutual information of words with a topic, shape (words,).
+def positive_pmi(inside: np.ndarray, everywhere: np.ndarray) -> np.ndarray:
+    """Return the positive pointwise mutual information (PPMI) of words with a topic, (words,).
 
     inside, everywhere: the share of the topic's and of all documents that hold each word. It is the
     logarithm of their ratio, and 0 where a topic's documents hold a word no more often than others

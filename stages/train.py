@@ -8,8 +8,8 @@ Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.p
     python -m stages.train 1 data/tokenize data/split data/adapt data/train/1
 
 The recipe is Devlin et al. (2019, appendix A.3) as BERT tutorials apply it to CoLA: AdamW with a
-linear decay of the learning rate, a fresh classification head, two to four epochs. Everything is
-seeded before the head is drawn.
+linear decay of the learning rate, a fresh classification head, two to four epochs; with an encoder
+that `adapt` trained, the head is the one that it learned. Everything is seeded before that.
 
 A run that was killed goes on from its last checkpoint and ends with the same bytes as one that was
 not (`stages.training`).

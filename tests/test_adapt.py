@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import matthews_corrcoef
-from transformers import AutoModelForSequenceClassification
+from tokenizers import ByteLevelBPETokenizer
+from transformers import AutoModelForSequenceClassification, RobertaConfig
 
 from stages import adapt, checkpoint, corruptions, encoders, files, parse, training
 from stages.corruptions import Corruptor
@@ -82,7 +84,7 @@ def plan(data: Path, tiny_bert: Path) -> adapt.Detection:
     """Return a training of 40 sentences of the documents, 20 held out."""
     texts = pd.read_parquet(data / "documents.parquet")["text"]
     chosen, *_ = adapt.collect(texts, known=set(), most=60, most_words=18)
-    corruptor, tokenizer = Corruptor(chosen), encoders.load_tokenizer(tiny_bert)
+    corruptor, tokenizer = Corruptor(chosen), adapt.load_word_tokenizer(tiny_bert)
     values = {key.removeprefix("adapt."): value for key, value in QUICK.items()}
     recipe = {"epsilon": 1e-8, "weight_decay": 0.0, "warmup": 0.0, "gradient_clip": 1.0}
     task = {"most_words": 18, "spoiled": 0.5, "word_weight": 4.0, "seed": 1}
@@ -360,10 +362,55 @@ def test_spoiled_sentences_have_wrong_words_and_the_others_none(plan):
     assert [len(row["wrong"]) for row in rows] == [len(row["input_ids"]) for row in rows]
 
 
-def test_long_sentences_are_cut_at_what_the_encoder_takes(plan):
-    (row,) = adapt.spoil(["xyz " * 90], plan.corruptor, plan.tokenizer, 0.0, random.Random(0))
+def test_long_sentences_are_cut_at_what_the_encoder_takes(plan, tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "encoder")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["model_max_length"]  # not every tokenizer says it
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    tokenizer = adapt.load_word_tokenizer(folder)
+
+    (row,) = adapt.spoil(["xyz " * 90], plan.corruptor, tokenizer, 0.0, random.Random(0))
 
     assert len(row["input_ids"]) == len(row["wrong"]) == tiny.CONFIG["max_position_embeddings"]
+
+
+def test_words_of_a_byte_level_encoder_have_their_spaces(plan, tmp_path):
+    text = "the dog barks at the cat"
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(
+        [f" {text}"] * 50,
+        min_frequency=1,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+    )
+    tokenizer.save_model(str(tmp_path))
+    size = tokenizer.get_vocab_size()
+    RobertaConfig(vocab_size=size, max_position_embeddings=34).save_pretrained(tmp_path)
+
+    words = adapt.load_word_tokenizer(tmp_path)
+    (row,) = adapt.spoil([text], plan.corruptor, words, 0.0, random.Random(0))
+
+    assert words.decode(row["input_ids"], skip_special_tokens=True).strip() == text
+    assert words.model_max_length == 32
+
+
+def test_batches_of_word_pieces_change_nothing(plan, monkeypatch):
+    def spoil() -> list[dict]:
+        return adapt.spoil(plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(1))
+
+    whole = spoil()
+    monkeypatch.setattr(adapt, "BATCH", 7)
+
+    assert spoil() == whole
+
+
+def test_without_epochs_a_killed_run_leaves_no_checkpoint_behind(fit, tmp_path):
+    left = tmp_path / ".out.checkpoint" / "key"
+    left.mkdir(parents=True)
+    (left / "state.safetensors").write_bytes(b"large")
+
+    fit("out", epochs=0)
+
+    assert not left.parent.exists()
 
 
 def test_other_sentences_are_spoiled_in_every_epoch(plan):

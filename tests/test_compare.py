@@ -106,6 +106,18 @@ def test_small_difference_cannot_be_told_and_what_would_be_needed_is_said(tmp_pa
     assert "Holm" not in printed
 
 
+def test_a_side_whose_encoder_was_adapted_says_so(tmp_path, capsys):
+    a, b = Story().write(tmp_path / "a"), Story(draw=1).write(tmp_path / "b")
+    write_json(a / "metrics/adapt.json", {"sentences": 0, "epochs": []})
+    write_json(b / "metrics/adapt.json", {"sentences": 900, "epochs": [{"epoch": 1}]})
+
+    call(compare, a, b)
+
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first.endswith("Corpus, minilm, 3 seeds")
+    assert second.endswith("Corpus, minilm, adapted, 3 seeds")
+
+
 def test_run_is_the_same_as_itself(tmp_path, capsys):
     a = Story().write(tmp_path / "a")
 

@@ -28,7 +28,7 @@ WORDS = SENTENCE.removesuffix(".").replace(",", " ,").split()
 CASED = st.sampled_from(
     sorted({*KNOWN, *(word.title() for word in KNOWN), "cold", "Kim", "tie-up"})
 )
-# A sentence as `sentences` lets it pass, as its words and marks.
+# What may stand between the marks that end sentences, capital at its start or not.
 SENTENCES = st.builds(
     lambda words, end: " ".join(words) + end,
     st.lists(st.one_of(CASED, CASED.map("{},".format)), min_size=4, max_size=18),
@@ -191,7 +191,9 @@ def test_rare_words_are_not_put_in_and_those_often_met_are():
 
 
 def test_swap_exchanges_two_neighbours():
-    for state in each("_swap"):
+    states = list(each("_swap"))
+    assert states
+    for state in states:
         place = state.wrong.index(True)
         assert state.wrong == [number in (place, place + 1) for number in range(len(state.words))]
         words = [*WORDS, "."]
@@ -230,7 +232,9 @@ def test_delete_removes_words_and_marks_what_is_behind_the_gap(edit, lengths):
 
 
 def test_insert_puts_in_one_word():
-    for state in each("_insert"):
+    states = list(each("_insert"))
+    assert states
+    for state in states:
         place = state.wrong.index(True)
         assert sum(state.wrong) == 1
         assert state.words[:place] + state.words[place + 1 :] == [*WORDS, "."]

@@ -67,8 +67,8 @@ def test_contrast_that_leaves_too_few_words_is_left_out():
     assert len(found[0]) == 3
 
 
-def test_mutual_information_is_the_logarithm_of_a_ratio_of_shares():
-    found = topic_words.mutual_information(np.array([0.5, 0.1, 0.2, 0]), np.array([0.1, 0.1, 1, 0]))
+def test_pointwise_mutual_information_is_the_logarithm_of_a_ratio_of_shares():
+    found = topic_words.positive_pmi(np.array([0.5, 0.1, 0.2, 0]), np.array([0.1, 0.1, 1, 0]))
 
     assert found == pytest.approx([np.log(5), 0, 0, 0])
 
