@@ -321,7 +321,9 @@ def unbroken(
 
 
 @pytest.mark.parametrize("keep", ["last", "best_mcc"])
-@pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17])
+@pytest.mark.parametrize(
+    "killed_at", [1, 6, *(pytest.param(step, marks=pytest.mark.slow) for step in (5, 7, 12, 17))]
+)
 def test_killed_training_goes_on_to_the_same_bytes(
     fit, unbroken, monkeypatch, capfd, keep, killed_at
 ):

@@ -72,6 +72,7 @@ def test_figures_and_report_are_written(tmp_path):
     assert (tmp_path / "receipt.json").exists()
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_in_two_processes(tmp_path):
     write_inputs(tmp_path, sets={"out_of_domain_dev": 128})
     write_params(tmp_path / "params.yaml", SMALL)
@@ -115,6 +116,7 @@ def test_letters_that_the_font_lacks_are_told(tmp_path, capfd):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.slow
 def test_words_of_another_script_and_of_mathematics_are_drawn(tmp_path):
     metrics, topics = write_inputs(tmp_path, sets={"a $set$": 64}, seeds=(1,), epochs=1)
     stored.write_topics(topics, words={0: ["$\\frac{", "<script>", "語"], 1: ["_^\\", "$", "--"]})
