@@ -22,14 +22,11 @@ import hashlib
 import heapq
 import random
 import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 import torch
 from pydantic import Field
 from sklearn.metrics import matthews_corrcoef
@@ -130,15 +127,8 @@ class Detection(Plan):
 
     def validate(self, model: Detector) -> dict[str, float]:
         """Return the loss and the MCC of telling spoiled sentences held out, in fp32."""
-        labels = np.array([row["labels"] for row in self.held_out])
-        ids = [np.asarray(row["input_ids"]) for row in self.held_out]
-        model.eval()
-        logits = encoders.classify(model.classifier, ids, self.tokenizer.pad_token_id, self.device)
-        loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
-        return {
-            "loss": loss.item(),
-            "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1))),
-        }
+        logits, labels, loss = training.judge(model.classifier, self.held_out, self.device)
+        return {"loss": loss, "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1)))}
 
 
 def spoil(
@@ -174,12 +164,11 @@ def spoil(
 
 
 def load_word_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Return an encoder's tokenizer for sentences that are given as words.
+    """Return the tokenizer for words of an encoder that `encoders.load_tokenizer` accepts.
 
     Byte-level ones put a space before each word then, as they do in running text; and sentences
     are cut at what the encoder takes, also where the tokenizer does not say how much that is.
     """
-    encoders.load_tokenizer(folder)  # refuses what is none
     return AutoTokenizer.from_pretrained(
         folder,
         add_prefix_space=True,
@@ -228,8 +217,36 @@ def normalize(sentence: str) -> str:
     return " ".join(word for word in words if word[0].isalnum())
 
 
+def gather(documents: Path, corpus: Path, options: Adapt) -> tuple[list[str], int, int]:
+    """Return the sentences to hold out and, behind them, those to train on, and `collect`'s counts.
+
+    documents, corpus: the tables of parse. Raises BertlineError if there are too few sentences.
+    """
+    texts, sentences = (
+        files.read_table(table, columns=["text"])["text"] for table in (documents, corpus)
+    )
+    chosen, in_corpus, found = collect(
+        console.progress(texts, total=len(texts), label="collect", unit="documents"),
+        known={normalize(sentence) for sentence in sentences},
+        most=options.sentences + options.held_out,
+        most_words=options.most_words,
+    )
+    least = options.held_out + options.batch_size
+    if len(chosen) < least:
+        raise BertlineError(
+            f"{documents} has {len(chosen):,} different plain sentences of at most "
+            f"{options.most_words} words, and adapt needs {least:,}. A plain sentence begins with "
+            f"a capital and ends with a full stop, ! or ?: choose documents as they were written "
+            f"under inputs.documents, or set adapt.epochs to 0."
+        )
+    return chosen, in_corpus, found
+
+
 def copy(backbone: Path, out: Path) -> None:
-    """Lay the backbone's files down in `out` as they are."""
+    """Lay the backbone's files down in `out` as they are.
+
+    Not by shutil.copytree, whose errors do not say that it was the disk that is full.
+    """
     for path in sorted(backbone.rglob("*")):
         if path.is_file():
             target = out / path.relative_to(backbone)
@@ -268,34 +285,20 @@ def main() -> None:
             Checkpoint(args.out, "").clear()  # of a run with epochs that was killed
             console.log("adapt.epochs is 0: the backbone stays as it is")
             return
-        texts = files.read_table(args.documents, columns=["text"])["text"]
-        corpus: pd.Series = files.read_table(args.sentences, columns=["text"])["text"]
-        chosen, in_corpus, found = collect(
-            console.progress(texts, total=len(texts), label="collect", unit="documents"),
-            known={normalize(sentence) for sentence in corpus},
-            most=options.sentences + options.held_out,
-            most_words=options.most_words,
-        )
-        least = options.held_out + options.batch_size
-        if len(chosen) < least:
-            raise BertlineError(
-                f"{args.documents} has {len(chosen):,} different plain sentences of at most "
-                f"{options.most_words} words, and adapt needs {least:,}. A plain sentence begins "
-                f"with a capital and ends with a full stop, ! or ?: choose documents as they were "
-                f"written under inputs.documents, or set adapt.epochs to 0."
-            )
+        chosen, in_corpus, found = gather(args.documents, args.sentences, options)
         with files.whole_folder(args.out) as out:
             device, precision = encoders.set_up(options.precision, key="adapt.precision")
             torch.set_num_threads(options.threads)
-            tokenizer = load_word_tokenizer(args.backbone)
+            tokenizer = encoders.load_tokenizer(args.backbone)
+            words = load_word_tokenizer(args.backbone)
             torch.manual_seed(options.seed)  # before the heads are drawn
             model = Detector(training.load_classifier(args.backbone))
             held_out, sentences = chosen[: options.held_out], chosen[options.held_out :]
             corruptor = Corruptor(sentences)
             draw = random.Random(f"{options.seed}, held out")
-            judged = spoil(held_out, corruptor, tokenizer, options.spoiled, draw)
+            judged = spoil(held_out, corruptor, words, options.spoiled, draw)
             plan = Detection(
-                options, options.seed, device, precision, sentences, judged, corruptor, tokenizer
+                options, options.seed, device, precision, sentences, judged, corruptor, words
             )
             console.log(
                 f"{len(sentences):,} of {found:,} plain sentences, {in_corpus:,} left out as they "
@@ -305,18 +308,9 @@ def main() -> None:
             checkpoint = Checkpoint(
                 args.out, run.key(device=encoders.describe(device), precision=precision)
             )
-            started = time.monotonic()
             history = training.fit(model, plan, checkpoint)
-            elapsed = time.monotonic() - started
-            training.save(model.classifier, encoders.load_tokenizer(args.backbone), out)
-            run |= {
-                "device": encoders.describe(device),
-                "precision": precision,
-                "threads": torch.get_num_threads(),
-                "resumed_at_step": history.resumed_at,
-                "epochs": history.times,
-                "steps_per_second": round((plan.steps - history.resumed_at) / elapsed, 2),
-            }
+            training.save(model.classifier, tokenizer, out)
+            run |= training.facts(plan, history)
             if args.metrics:
                 figures = {
                     "sentences": len(sentences),

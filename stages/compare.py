@@ -216,8 +216,11 @@ def _named(run: Run, path: str, key: str) -> str:
 def _encoder(run: Run) -> str:
     """Return the backbone's name, and whether it was adapted before it was fine-tuned."""
     backbone = _named(run, "metrics/download/backbone.json", "source")
-    adapted = _named(run, "metrics/adapt.json", "epochs") not in ("unknown", "[]")
-    return f"{backbone}, adapted" if adapted else backbone
+    try:
+        epochs = _read_json(run, "metrics/adapt.json").get("epochs")
+    except BertlineError:  # as of a run from before there was `adapt`
+        epochs = None
+    return f"{backbone}, adapted" if epochs else backbone
 
 
 # --- what is compared -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ model learns from the many.
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 # Words and marks of punctuation; "don't" and "mother-in-law" are one word.
@@ -229,19 +229,11 @@ class Corruptor:
             for place in _places(state)
             if (word := state.words[place].lower()) in _FUNCTION_WORDS
         }
-        places = [place for place, words in others.items() if words]
-        if not places:
-            return False
-        place = draw.choice(places)
-        return _put(state, place, draw.choice(others[place]))
+        return _put_one(state, others, draw)
 
     def _inflect(self, state: Words, draw: random.Random) -> bool:
-        forms = {place: self._forms.get(state.words[place].lower()) for place in _places(state)}
-        places = [place for place, words in forms.items() if words]
-        if not places:
-            return False
-        place = draw.choice(places)
-        return _put(state, place, draw.choice(forms[place]))
+        forms = {place: self._forms.get(state.words[place].lower(), []) for place in _places(state)}
+        return _put_one(state, forms, draw)
 
     def _replace(self, state: Words, draw: random.Random) -> bool:
         place = draw.choice(_places(state))
@@ -258,6 +250,15 @@ def _places(state: Words) -> list[int]:
 
 def _are_words(words: list[str]) -> bool:
     return all(word[0].isalnum() for word in words)
+
+
+def _put_one(state: Words, others: Mapping[int, list[str]], draw: random.Random) -> bool:
+    """Put one of the `others` of a place there; return False if no place has any."""
+    places = [place for place, words in others.items() if words]
+    if not places:
+        return False
+    place = draw.choice(places)
+    return _put(state, place, draw.choice(others[place]))
 
 
 def _put(state: Words, place: int, word: str) -> bool:

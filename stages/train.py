@@ -15,7 +15,6 @@ A run that was killed goes on from its last checkpoint and ends with the same by
 not (`stages.training`).
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,14 +87,10 @@ class FineTuning(Plan):
 
     def validate(self, model: PreTrainedModel) -> dict[str, float]:
         """Return loss, accuracy and MCC on the validation fold, in fp32."""
-        rows = self.validation
-        if not rows:
+        if not self.validation:
             return {}
-        padding = model.config.pad_token_id
-        labels = np.array([row["labels"] for row in rows])
-        logits = encoders.classify(model, [row["input_ids"] for row in rows], padding, self.device)
-        loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
-        return {"loss": loss.item(), **score(logits, labels)}
+        logits, labels, loss = training.judge(model, self.validation, self.device)
+        return {"loss": loss, **score(logits, labels)}
 
     def is_best(self, found: Mapping[str, float], earlier: list[Mapping[str, Any]]) -> bool:
         """Return whether validation MCC is the highest, or validation loss the lowest, so far."""
@@ -217,9 +212,7 @@ def main() -> None:
             checkpoint = Checkpoint(
                 args.out, run.key(device=encoders.describe(device), precision=precision)
             )
-            started = time.monotonic()
             history = training.fit(model, plan, checkpoint)
-            elapsed = time.monotonic() - started
             console.log(table_of(history))
             training.save(model, tokenizer, out)
             files.write_csv(
@@ -233,15 +226,7 @@ def main() -> None:
                 "best_epoch": history.best_epoch,
                 "kept_epoch": kept,
             }
-            taken = plan.steps - history.resumed_at
-            run |= {
-                "device": encoders.describe(device),
-                "precision": precision,
-                "threads": torch.get_num_threads(),
-                "resumed_at_step": history.resumed_at,
-                "epochs": history.times,
-                "steps_per_second": round(taken / elapsed, 2),
-            }
+            run |= training.facts(plan, history)
             if args.metrics:
                 files.write_json(args.metrics, figures)
         checkpoint.clear()

@@ -127,6 +127,7 @@ class History:
     best_epoch: int | None = None  # by the plan, the earlier on a tie
     best: dict[str, torch.Tensor] | None = None  # its weights, if they are wanted
     resumed_at: int = 0  # step that this process began at
+    seconds: float = 0.0  # that this process took from there
 
 
 def clock(seconds: float) -> str:
@@ -303,11 +304,38 @@ def fit(model: nn.Module, plan: Plan, checkpoint: Checkpoint) -> History:
                 with checkpoint.keeping():
                     suspend(checkpoint.path(STATE), model, optimizer, history, plan)
         end_epoch(history, model, plan, time.monotonic() - epoch_started)
+    history.seconds = time.monotonic() - started
     if plan.keeps_best:
         model.load_state_dict(history.best)
     largest = max(weight.abs().max().item() for weight in model.parameters())
     refuse_divergence("the largest of the weights", largest, plan.section)
     return history
+
+
+def judge(
+    model: PreTrainedModel, rows: Sequence[Mapping[str, Any]], device: torch.device
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return a classifier's logits of rows, shape (n, 2), their labels (n,), and its mean loss.
+
+    Computed in fp32.
+    """
+    ids = [np.asarray(row["input_ids"]) for row in rows]
+    labels = np.array([row["labels"] for row in rows])
+    logits = encoders.classify(model, ids, model.config.pad_token_id, device)
+    loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+    return logits, labels, loss.item()
+
+
+def facts(plan: Plan, history: History) -> dict[str, Any]:
+    """Return what a receipt tells of a training: what it ran on, its times and its throughput."""
+    return {
+        "device": encoders.describe(plan.device),
+        "precision": plan.precision,
+        "threads": torch.get_num_threads(),
+        "resumed_at_step": history.resumed_at,
+        "epochs": history.times,
+        "steps_per_second": round((plan.steps - history.resumed_at) / history.seconds, 2),
+    }
 
 
 def _tell(history: History, plan: Plan, step: int, elapsed: float) -> None:

@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification, RobertaConfig
 from stages import adapt, checkpoint, corruptions, encoders, files, parse, training
 from stages.corruptions import Corruptor
 from stages.errors import BertlineError
-from tests import tiny
+from tests import killed, tiny
 from tests.command import call, write_params
 
 DOCUMENTS = 60  # of five sentences
@@ -200,26 +200,11 @@ def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
 # --- killed -------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """Stands in for the end of the process."""
-
-
 @pytest.mark.parametrize("killed_at", [1, 4, 6])
 def test_killed_training_goes_on_to_the_same_bytes(fit, adapted, monkeypatch, capfd, killed_at):
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    take_step, taken = training.take_step, []
-
-    def step_and_die(*arguments: object) -> torch.Tensor:
-        if len(taken) == killed_at:
-            raise Killed
-        taken.append(1)
-        return take_step(*arguments)
-
-    monkeypatch.setattr(training, "take_step", step_and_die)
-    with pytest.raises(Killed):
+    with killed.training_after(killed_at):
         fit("again")
-    torch.manual_seed(99)  # a new process has another random state
-    monkeypatch.setattr(training, "take_step", take_step)
     again = fit("again")
 
     assert f"going on after step {killed_at} of {STEPS}" in capfd.readouterr().err

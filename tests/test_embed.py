@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from stages import checkpoint, embed, encoders, files, parse
 from stages.errors import BertlineError
-from tests import tiny
+from tests import killed, tiny
 from tests.command import call, write_params
 
 CPU = torch.device("cpu")
@@ -178,10 +178,6 @@ def test_same_inputs_give_the_same_bytes(run, tiny_bert):
     assert files.sha256(again / "embeddings.npy") == files.sha256(first / "embeddings.npy")
 
 
-class Killed(BaseException):
-    """Stands in for the end of the process."""
-
-
 @pytest.mark.parametrize("killed_at", [1, 4, 5, 6, 9])
 def test_killed_embedding_goes_on_to_the_same_bytes(
     run, tiny_bert, monkeypatch, capfd, tmp_path, killed_at
@@ -196,12 +192,12 @@ def test_killed_embedding_goes_on_to_the_same_bytes(
     def window_and_die(*arguments: object, **options: object):
         for batch in window(*arguments, **options):
             if len(batches) == killed_at:
-                raise Killed
+                raise killed.Killed
             batches.append(batch)
             yield batch
 
     monkeypatch.setattr(embed, "embed_window", window_and_die)
-    with pytest.raises(Killed):
+    with pytest.raises(killed.Killed):
         run(texts, tiny_bert, "again", tokens_per_batch=150)
     monkeypatch.setattr(embed, "embed_window", window)
     again = run(texts, tiny_bert, "again", tokens_per_batch=150)
@@ -217,8 +213,8 @@ def test_killed_embedding_of_other_documents_is_not_gone_on_with(
 ):
     texts = texts_of_all_lengths(20)
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    monkeypatch.setattr(embed, "lay_down", lambda *_: (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
+    monkeypatch.setattr(embed, "lay_down", lambda *_: (_ for _ in ()).throw(killed.Killed))
+    with pytest.raises(killed.Killed):
         run(texts, tiny_bert)
     monkeypatch.undo()
 
@@ -229,8 +225,8 @@ def test_killed_embedding_of_other_documents_is_not_gone_on_with(
 
 
 def kill_in(function: str, monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(embed, function, lambda *_, **__: (_ for _ in ()).throw(Killed))
+    with monkeypatch.context() as patch, pytest.raises(killed.Killed):
+        patch.setattr(embed, function, lambda *_, **__: (_ for _ in ()).throw(killed.Killed))
         run()
 
 

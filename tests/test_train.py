@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification, pipeline
 
 from stages import checkpoint, encoders, files, split, tokenize, train, training
 from stages.errors import BertlineError
-from tests import tiny
+from tests import killed, tiny
 from tests.command import PROJECT, call, write_params
 
 SETS = {"in_domain_train": 120, "in_domain_dev": 20}
@@ -304,10 +304,6 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
         fit("out", inputs=inputs)
 
 
-class Killed(BaseException):
-    """Stands in for the end of the process."""
-
-
 @pytest.fixture(scope="module")
 def unbroken(
     data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
@@ -330,19 +326,8 @@ def test_killed_training_goes_on_to_the_same_bytes(
     # 96 sentences in batches of 16: 6 steps an epoch
     whole = unbroken[keep]
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    take_step, taken = training.take_step, []
-
-    def step_and_die(*arguments: object) -> torch.Tensor:
-        if len(taken) == killed_at:
-            raise Killed
-        taken.append(1)
-        return take_step(*arguments)
-
-    monkeypatch.setattr(training, "take_step", step_and_die)
-    with pytest.raises(Killed):
+    with killed.training_after(killed_at):
         fit("again", epochs=3, keep=keep)
-    torch.manual_seed(99)  # a new process has another random state
-    monkeypatch.setattr(training, "take_step", take_step)
     again = fit("again", epochs=3, keep=keep)
 
     assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
@@ -357,8 +342,8 @@ def test_killed_training_goes_on_to_the_same_bytes(
 def kill_at_the_end_of_an_epoch(
     fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, **changes: object
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training, "end_epoch", lambda *_: (_ for _ in ()).throw(Killed))
+    with monkeypatch.context() as patch, pytest.raises(killed.Killed):
+        patch.setattr(training, "end_epoch", lambda *_: (_ for _ in ()).throw(killed.Killed))
         fit("out", **changes)
 
 

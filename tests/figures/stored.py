@@ -176,21 +176,10 @@ def write_metrics(
     ]
     others = [["BERTopic as it comes", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001]]
     for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
-        others += [
-            [
-                name,
-                n,
-                n,
-                coverage,
-                npmi - n / 1000,
-                0.6,
-                0.7,
-                0.4,
-                (npmi - n / 1000) * coverage,
-                0.002,
-            ]
-            for n in numbers
-        ]
+        for n in numbers:
+            coherence = npmi - n / 1000
+            product = coherence * coverage
+            others.append([name, n, n, coverage, coherence, 0.6, 0.7, 0.4, product, 0.002])
     files.write_csv(folder / "topic_peers.csv", [*header, "npmi_times_coverage_sd"], others)
     verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
     stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(200)]
