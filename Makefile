@@ -27,8 +27,8 @@ PADDING ?= $(if $(filter published,$(RECIPE)),max_length,longest)
 PRECISION ?= $(if $(filter published,$(RECIPE)),fp32,auto)
 # The article's recipe, and a better one for small encoders (docs/experiments.md says how it was found).
 RECIPE_published := -S adapt.epochs=0 -S train.learning_rate=2e-5 -S train.warmup=0.0
-RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.most_words=18 \
-  -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.word_weight=4.0 -S adapt.seed=1 \
+RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.max_words=18 \
+  -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
   -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup=0.1
 
 .PHONY: help install repro article test quick twice torture check format verify-cache audit clean
@@ -38,15 +38,15 @@ help:  ## list the targets
 
 install: $(INSTALLED)  ## make .venv with the locked packages
 
-$(INSTALLED): requirements.lock stages/environment.py
+$(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
-	$(VENV)/bin/python -m stages.environment --install
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Exit code 3 says that something was damaged, which `dvc repro` then mends.
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
-	python -m stages.verify_cache || [ $$? -eq 3 ]
+	python -m bertline.runs.cache || [ $$? -eq 3 ]
 	dvc repro
 	@echo "report:  data/visualize/index.html"
 	@echo "metrics: metrics/ (dvc metrics show)"
@@ -58,7 +58,7 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	  -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
 	  -S 'seeds=$(SEEDS)' -S split.stratify=false \
 	  -S train.epochs=4 -S train.batch_size=32 -S train.epsilon=1e-8 -S train.weight_decay=0.0 \
-	  -S train.gradient_clip=1.0 -S train.keep=last \
+	  -S train.max_grad_norm=1.0 -S train.keep=last \
 	  -S train.padding=$(PADDING) -S train.precision=$(PRECISION)
 	@echo "report:  data/visualize/index.html"
 	@echo "compare: dvc exp show --only-changed; back: git restore . && dvc checkout"
@@ -85,7 +85,7 @@ format: $(INSTALLED)  ## mend what the linter and the formatter can
 	ruff format .
 
 verify-cache: $(INSTALLED)  ## hash all of DVC's cache, and remove what is damaged
-	python -m stages.verify_cache --all
+	bertline verify-cache --all
 
 # In an environment of its own: what looks for holes should not bring packages along. --strict, as
 # otherwise packages that cannot be looked up count as free of them. docs/trust.md has the exception.

@@ -1,4 +1,4 @@
-"""Simulate runs whose true MCC is known, and count how often `stages.statistics` is right.
+"""Simulate runs whose true MCC is known, and count how often `bertline.scoring.intervals` is right.
 
     python -m benchmarks.coverage [--simulations 4000]
 
@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize, stats
 
-from stages import console, statistics
+from bertline.core import console
+from bertline.scoring import intervals
 
 SHARED = 0.9  # of the latent variance, what a sentence means to all seeds
 THRESHOLD_SD = 0.12  # over seeds; the share of accepted sentences then has an SD of .02 to .04
@@ -136,7 +137,7 @@ def coverage(
     held, width, alone = [], [], []
     for drawn in draw(random, [world], [seeds], simulations):
         truth = expected if seeds > 1 else float(drawn.true[0][0])
-        found = statistics.interval(
+        found = intervals.interval(
             drawn.labels, drawn.runs[0], clusters=drawn.pairs if clustered else None
         )
         if found.low is None:  # nothing is claimed
@@ -154,7 +155,7 @@ def found_different(
     random = np.random.default_rng(seed)
     called, detectable = [], []
     for drawn in draw(random, worlds, seeds, simulations):
-        found = statistics.difference(drawn.labels, *drawn.runs, confidence=1 - level)
+        found = intervals.difference(drawn.labels, *drawn.runs, confidence=1 - level)
         called.append(found.p is not None and found.p < level)
         detectable.append(found.detectable)
     return float(np.mean(called)), float(np.median(detectable))
@@ -175,7 +176,7 @@ def table(title: str, header: list[str], rows: Iterator[list[str]]) -> None:
         sys.stdout.flush()
 
 
-def intervals(simulations: int) -> Iterator[list[str]]:
+def interval_rows(simulations: int) -> Iterator[list[str]]:
     """Yield the coverage with each number of seeds."""
     for world in WORLDS:
         for seeds in (1, 2, 3, 5, 10):
@@ -241,7 +242,7 @@ def main() -> None:
     table(
         "How often the 95% interval holds the true MCC",
         ["sentences", "true MCC", "seeds", "held", "width", "held if seeds are left out"],
-        intervals(count),
+        interval_rows(count),
     )
     table("Small groups", ["sentences", "seeds", "held", "width"], groups(count))
     table("Minimal pairs, 5 seeds", ["counted as", "held", "width"], pairs(count))

@@ -20,19 +20,11 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.train_step import BACKBONE, load_rows, time_steps
-from stages import (
-    checkpoint,
-    console,
-    embed,
-    encoders,
-    environment,
-    evaluate,
-    files,
-    params,
-    train,
-    training,
-)
-from stages.receipt import receipt
+from bertline.core import checkpoint, console, files, packages, params
+from bertline.core.receipt import receipt
+from bertline.encoders import embedding, loading, running
+from bertline.training import loop
+from stages import embed, evaluate, train
 
 STEPS = 40  # of training, in a round
 DOCUMENTS = 400  # embedded in a round
@@ -73,7 +65,7 @@ def training_steps(*, deterministic: bool = True, threads: int | None = None) ->
     """Return what times training steps; on the parameters' number of threads, if none is given."""
     options = params.load(Path("params.yaml"), "train", train.Train)
     rows = load_rows(STEPS, options)
-    precision = encoders.choose_precision("auto", encoders.choose_device(), key="train.precision")
+    precision = running.choose_precision("auto", running.choose_device(), key="train.precision")
 
     def run() -> float:
         torch.set_num_threads(threads or options.threads)
@@ -83,30 +75,30 @@ def training_steps(*, deterministic: bool = True, threads: int | None = None) ->
     return run
 
 
-def embedding(*, by_batches: bool) -> Timed:
+def embedding_cost(*, by_batches: bool) -> Timed:
     """Return what times embedding: batches side by side on a thread each, or divided by torch."""
-    device = encoders.choose_device()
+    device = running.choose_device()
     options = params.load(Path("params.yaml"), "embed", embed.Embed)
-    precision = encoders.choose_precision(options.precision, device, key="embed.precision")
-    encoder = embed.load_encoder(EMBEDDER, device)
+    precision = running.choose_precision(options.precision, device, key="embed.precision")
+    encoder = embedding.load_encoder(EMBEDDER, device)
     texts = pq.read_table(DOCUMENT_TABLE, columns=["text"])["text"].to_pylist()[:DOCUMENTS]
 
     def divided(function: Callable, items: object, _: torch.device) -> object:
-        torch.set_num_threads(encoders.cores())
+        torch.set_num_threads(running.cores())
         return map(function, items)
 
     def run() -> float:
-        chosen = encoders.in_parallel
-        encoders.in_parallel = chosen if by_batches else divided
+        chosen = running.in_parallel
+        running.in_parallel = chosen if by_batches else divided
         try:
             started = time.perf_counter()
-            for _ in embed.embed_window(
+            for _ in embedding.embed_window(
                 encoder, texts, precision=precision, tokens_per_batch=options.tokens_per_batch
             ):
                 pass
             return time.perf_counter() - started
         finally:
-            encoders.in_parallel = chosen
+            running.in_parallel = chosen
 
     return run
 
@@ -148,7 +140,7 @@ def baseline(solver: str) -> Timed:
                 return with_default(**kept)
 
             evaluate.LogisticRegressionCV = by_default
-            evaluate.threadpool_limits = lambda *_, **__: limits(encoders.cores())
+            evaluate.threadpool_limits = lambda *_, **__: limits(running.cores())
             try:
                 evaluate.fit_tfidf(training["text"], training["label"].to_numpy())
             finally:
@@ -161,16 +153,16 @@ def baseline(solver: str) -> Timed:
 def checkpoint_seconds() -> float:
     """Return the seconds that one checkpoint of the default backbone takes."""
     options = params.load(Path("params.yaml"), "train", train.Train)
-    model = training.load_classifier(BACKBONE)
+    model = loop.load_classifier(BACKBONE)
     plan = train.FineTuning(options, 1, torch.device("cpu"), "fp32", [], [], None)
-    optimizer = training.build_optimizer(model, options)
+    optimizer = loop.build_optimizer(model, options)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step()
     with tempfile.TemporaryDirectory(dir="data") as scratch:
-        history = training.History(losses=[torch.tensor(0.5)])
+        history = loop.History(losses=[torch.tensor(0.5)])
         write = timed(
-            lambda: training.suspend(Path(scratch) / "state", model, optimizer, history, plan)
+            lambda: loop.suspend(Path(scratch) / "state", model, optimizer, history, plan)
         )
         return statistics.median(write() for _ in range(3))
 
@@ -198,9 +190,9 @@ def main() -> None:
     arguments = console.parser(__doc__)
     arguments.add_argument("--rounds", type=int, default=3)
     args = arguments.parse_args()
-    encoders.quiet()
-    encoders.compute_repeatably()
-    cores = encoders.cores()
+    loading.quiet()
+    running.compute_repeatably()
+    cores = running.cores()
     topics = params.read_yaml(Path("params.yaml"))["topic_fit"]["umap"]["threads"]
     threads = params.load(Path("params.yaml"), "train", train.Train).threads
     pairs: dict[str, tuple[Timed, Timed]] = {
@@ -236,7 +228,7 @@ def main() -> None:
     share = kept / max(checkpoint.INTERVAL, checkpoint.PATIENCE * kept)
     sys.stdout.write(f"a checkpoint of training takes {kept:.2f} s: {share:.1%} of the time\n")
     sys.stdout.write(f"a receipt of training takes {receipt_seconds():.2f} s\n")
-    look = timed(lambda: (environment.mend(Path()), environment.refresh(Path())))
+    look = timed(lambda: (packages.mend(Path()), packages.refresh(Path())))
     sys.stdout.write(f"the hook in front of dvc takes {look():.3f} s\n")
 
 

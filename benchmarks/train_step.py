@@ -16,8 +16,11 @@ from typing import Any
 import torch
 from transformers import DataCollatorWithPadding
 
-from stages import console, encoders, files, params, train, training
-from stages.checkpoint import Checkpoint
+from bertline.core import console, files, params
+from bertline.core.checkpoint import Checkpoint
+from bertline.encoders import loading, running
+from bertline.training import loop
+from stages import train
 
 BACKBONE = Path("data/download/backbone")
 TOKENS = Path("data/tokenize")
@@ -38,24 +41,24 @@ def time_steps(rows: list[dict[str, Any]], options: train.Train, precision: str)
     torch.manual_seed(1)
     max_length = files.read_json(TOKENS / "settings.json")["max_length"]
     collate = DataCollatorWithPadding(
-        encoders.load_tokenizer(BACKBONE),
+        loading.load_tokenizer(BACKBONE),
         padding=options.padding,
         max_length=max_length if options.padding == "max_length" else None,
     )
     plan = train.FineTuning(
         options.model_copy(update={"epochs": 1}),
         1,
-        encoders.choose_device(),
+        running.choose_device(),
         precision,
         rows,
         [],
         collate,
     )
-    model = training.load_classifier(BACKBONE)
+    model = loop.load_classifier(BACKBONE)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
         started = time.perf_counter()
-        training.fit(model, plan, checkpoint)
+        loop.fit(model, plan, checkpoint)
         return (time.perf_counter() - started) / plan.steps
 
 
@@ -66,8 +69,8 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     args = arguments.parse_args()
     options = params.load(Path("params.yaml"), "train", train.Train)
-    encoders.quiet()
-    encoders.compute_repeatably()
+    loading.quiet()
+    running.compute_repeatably()
     torch.set_num_threads(options.threads)
     rows = load_rows(args.steps, options)
     seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in VARIANTS}

@@ -1,1 +1,1 @@
-"""Bertline's stages: each module is a script, `python -m stages.<name>`, and a step of dvc.yaml."""
+"""The stages of dvc.yaml: each module is a script, `python -m stages.<name>`."""

@@ -1,4 +1,4 @@
-"""Train the backbone to detect spoiled sentences and wrong words, before it is fine-tuned.
+"""Train the backbone to detect corrupted sentences and wrong words, before it is fine-tuned.
 
 Reads   data/parse/documents.parquet, data/parse/sentences.parquet, the encoder in
         data/download/backbone, and `adapt` of params.yaml.
@@ -9,13 +9,13 @@ Writes  data/adapt, the encoder that `train` starts from: safetensors and tokeni
         data/download/backbone data/adapt
 
 This is intermediate training (Phang, Févry and Bowman 2018, arXiv:1811.01088; Pruksachatkun et al.
-2020, ACL) on a task that needs no labels: half of the documents' sentences are spoiled
-(`stages.corruptions`), and the encoder learns which, and which of their words are wrong. Its head
+2020, ACL) on a task that needs no labels: half of the documents' sentences are corrupted
+(`bertline.training.corruptions`), and the encoder learns which, and which of their words are wrong. Its head
 for sentences goes on into `train`, as a real sentence counts as acceptable. No sentence of the
 sentences' corpus, training or test, is trained on here.
 
 A run that was killed goes on from its last checkpoint and ends with the same bytes as one that was
-not (`stages.training`).
+not (`bertline.training.loop`).
 """
 
 import hashlib
@@ -33,12 +33,14 @@ from sklearn.metrics import matthews_corrcoef
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from stages import console, corruptions, encoders, files, params, training
-from stages.checkpoint import Checkpoint
-from stages.corruptions import Corruptor, Words
-from stages.errors import BertlineError
-from stages.receipt import receipt
-from stages.training import Plan, Recipe
+from bertline.core import console, files, params
+from bertline.core.checkpoint import Checkpoint
+from bertline.core.errors import BertlineError
+from bertline.core.receipt import receipt
+from bertline.encoders import loading, running
+from bertline.training import corruptions, loop
+from bertline.training.corruptions import Corruptor, Words
+from bertline.training.loop import Plan, Recipe
 
 IGNORED = -100.0  # target of special tokens and padding, which the loss leaves out
 BATCH = 10_000  # sentences that are cut into word pieces at a time
@@ -50,9 +52,9 @@ class Adapt(Recipe):
     epochs: Annotated[int, Field(ge=0)]
     sentences: Annotated[int, Field(ge=100, le=10_000_000)]
     held_out: Annotated[int, Field(ge=50)]
-    most_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]
-    spoiled: Annotated[float, Field(gt=0, lt=1)]
-    word_weight: Annotated[float, Field(ge=0)]
+    max_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]
+    corrupted: Annotated[float, Field(gt=0, lt=1)]
+    token_loss_weight: Annotated[float, Field(ge=0)]
     seed: params.Seed
 
 
@@ -76,9 +78,9 @@ class Detector(nn.Module):
 
 @dataclass(frozen=True)
 class Detection(Plan):
-    """A training to detect: the sentences, spoiled anew in every epoch, and those held out.
+    """A training to detect: the sentences, corrupted anew in every epoch, and those held out.
 
-    A row is {"input_ids": [...], "wrong": [1.0, 0.0 or IGNORED for each], "labels": 0 if spoiled}.
+    A row is {"input_ids": [...], "wrong": [1.0, 0.0 or IGNORED for each], "labels": 0 if corrupted}.
     """
 
     section = "adapt"
@@ -90,9 +92,9 @@ class Detection(Plan):
     tokenizer: PreTrainedTokenizerBase
 
     def rows(self, epoch: int) -> Sequence[Mapping[str, Any]]:
-        """Return all sentences, other ones of them spoiled than in another epoch."""
+        """Return all sentences, other ones of them corrupted than in another epoch."""
         draw = random.Random(f"{self.seed}, epoch {epoch}")
-        return spoil(self.sentences, self.corruptor, self.tokenizer, self.options.spoiled, draw)
+        return corrupt(self.sentences, self.corruptor, self.tokenizer, self.options.corrupted, draw)
 
     @property
     def rows_per_epoch(self) -> int:
@@ -123,27 +125,27 @@ class Detection(Plan):
             words.float(), batch["wrong"].clamp(min=0), weight=judged, reduction="sum"
         )
         of_sentences = nn.functional.cross_entropy(sentences.float(), batch["labels"])
-        return of_sentences + self.options.word_weight * of_words / judged.sum()
+        return of_sentences + self.options.token_loss_weight * of_words / judged.sum()
 
     def validate(self, model: Detector) -> dict[str, float]:
-        """Return the loss and the MCC of telling spoiled sentences held out, in fp32."""
-        logits, labels, loss = training.judge(model.classifier, self.held_out, self.device)
+        """Return the loss and the MCC of telling corrupted sentences held out, in fp32."""
+        logits, labels, loss = loop.judge(model.classifier, self.held_out, self.device)
         return {"loss": loss, "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1)))}
 
 
-def spoil(
+def corrupt(
     sentences: Iterable[str],
     corruptor: Corruptor,
     tokenizer: PreTrainedTokenizerBase,
     share: float,
     draw: random.Random,
 ) -> list[dict[str, Any]]:
-    """Return a row for each sentence, a `share` of them spoiled by draws of `draw`.
+    """Return a row for each sentence, a `share` of them corrupted by draws of `draw`.
 
     tokenizer: as `load_word_tokenizer` loads it.
     """
     chosen: list[Words] = [
-        corruptor.spoil(sentence, draw) if draw.random() < share else corruptions.intact(sentence)
+        corruptor.corrupt(sentence, draw) if draw.random() < share else corruptions.intact(sentence)
         for sentence in sentences
     ]
     rows = []
@@ -172,14 +174,14 @@ def load_word_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(
         folder,
         add_prefix_space=True,
-        model_max_length=encoders.longest_input(folder),
+        model_max_length=loading.longest_input(folder),
         local_files_only=True,
         trust_remote_code=False,
     )
 
 
 def collect(
-    texts: Iterable[str], *, known: set[str], most: int, most_words: int
+    texts: Iterable[str], *, known: set[str], most: int, max_words: int
 ) -> tuple[list[str], int, int]:
     """Return at most `most` different plain sentences of the texts, in order of their hashes.
 
@@ -192,7 +194,7 @@ def collect(
     kept: set[str] = set()
     in_corpus = found = 0
     for text in texts:
-        for sentence in corruptions.sentences(text, most_words=most_words):
+        for sentence in corruptions.sentences(text, max_words=max_words):
             found += 1
             if sentence in kept:
                 continue
@@ -229,13 +231,13 @@ def gather(documents: Path, corpus: Path, options: Adapt) -> tuple[list[str], in
         console.progress(texts, total=len(texts), label="collect", unit="documents"),
         known={normalize(sentence) for sentence in sentences},
         most=options.sentences + options.held_out,
-        most_words=options.most_words,
+        max_words=options.max_words,
     )
     least = options.held_out + options.batch_size
     if len(chosen) < least:
         raise BertlineError(
             f"{documents} has {len(chosen):,} different plain sentences of at most "
-            f"{options.most_words} words, and adapt needs {least:,}. A plain sentence begins with "
+            f"{options.max_words} words, and adapt needs {least:,}. A plain sentence begins with "
             f"a capital and ends with a full stop, ! or ?: choose documents as they were written "
             f"under inputs.documents, or set adapt.epochs to 0."
         )
@@ -287,16 +289,16 @@ def main() -> None:
             return
         chosen, in_corpus, found = gather(args.documents, args.sentences, options)
         with files.whole_folder(args.out) as out:
-            device, precision = encoders.set_up(options.precision, key="adapt.precision")
+            device, precision = running.set_up(options.precision, key="adapt.precision")
             torch.set_num_threads(options.threads)
-            tokenizer = encoders.load_tokenizer(args.backbone)
+            tokenizer = loading.load_tokenizer(args.backbone)
             words = load_word_tokenizer(args.backbone)
             torch.manual_seed(options.seed)  # before the heads are drawn
-            model = Detector(training.load_classifier(args.backbone))
+            model = Detector(loop.load_classifier(args.backbone))
             held_out, sentences = chosen[: options.held_out], chosen[options.held_out :]
             corruptor = Corruptor(sentences)
             draw = random.Random(f"{options.seed}, held out")
-            judged = spoil(held_out, corruptor, words, options.spoiled, draw)
+            judged = corrupt(held_out, corruptor, words, options.corrupted, draw)
             plan = Detection(
                 options, options.seed, device, precision, sentences, judged, corruptor, words
             )
@@ -306,11 +308,11 @@ def main() -> None:
                 f"{precision}"
             )
             checkpoint = Checkpoint(
-                args.out, run.key(device=encoders.describe(device), precision=precision)
+                args.out, run.key(device=running.describe(device), precision=precision)
             )
-            history = training.fit(model, plan, checkpoint)
-            training.save(model.classifier, tokenizer, out)
-            run |= training.facts(plan, history)
+            history = loop.fit(model, plan, checkpoint)
+            loop.save(model.classifier, tokenizer, out)
+            run |= loop.facts(plan, history)
             if args.metrics:
                 figures = {
                     "sentences": len(sentences),

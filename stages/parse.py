@@ -1,6 +1,6 @@
 """Turn a source's published bytes into typed rows with stable ids, and check the counts.
 
-Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
+Reads   the files of data/download/<role> as catalogue.yaml says how, and `parse.<role>` of
         params.yaml.
 Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
         Documents: id, part, group, text. Phenomena: by (sentence or source), set, value (that
@@ -17,12 +17,13 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from stages import console, files, params, sources
-from stages.corpora import annotations, cola, newsgroups, table
-from stages.corpora.rows import Rows
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.corpora import annotations, cola, newsgroups, table
+from bertline.corpora.rows import Rows
+from bertline.sources import catalogue
 
 SENTENCES = pa.schema(
     [
@@ -80,14 +81,14 @@ class Parse(Section):
     phenomena: ParsePhenomena
 
 
-def read_sentences(folder: Path, recipe: sources.Parse) -> Rows:
+def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
     """Read sentences as `recipe`, the source's `parse`, says."""
     match recipe:
-        case sources.ColaParse():
+        case catalogue.ColaParse():
             return cola.read(
                 folder, archive=recipe.archive, inner=recipe.folder, pairs=recipe.pairs
             )
-        case sources.TableParse():
+        case catalogue.TableParse():
             return table.read_sentences(
                 folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
             )
@@ -98,16 +99,16 @@ def read_sentences(folder: Path, recipe: sources.Parse) -> Rows:
 
 
 def read_documents(
-    folder: Path, recipe: sources.Parse, remove: list[str]
+    folder: Path, recipe: catalogue.Parse, remove: list[str]
 ) -> tuple[Rows, list[str]]:
     """Read documents as `recipe` says; return them and what was removed from each message."""
     match recipe:
-        case sources.NewsgroupsParse():
+        case catalogue.NewsgroupsParse():
             rows = newsgroups.read_archive(folder / recipe.archive, remove=remove)
             return rows, [name for name in newsgroups.REMOVERS if name in remove]
-        case sources.NewsgroupsTokensParse():
+        case catalogue.NewsgroupsTokensParse():
             return newsgroups.read_tokens(folder, files=recipe.files), []
-        case sources.TableParse():
+        case catalogue.TableParse():
             rows = table.read_documents(
                 folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
             )
@@ -118,12 +119,12 @@ def read_documents(
     )
 
 
-def read_phenomena(folder: Path, recipe: sources.Parse) -> Rows:
+def read_phenomena(folder: Path, recipe: catalogue.Parse) -> Rows:
     """Read which phenomena sentences or sources show, as `recipe` says."""
     match recipe:
-        case sources.ColaAnnotationsParse():
+        case catalogue.ColaAnnotationsParse():
             return annotations.read_cola(folder, archive=recipe.archive)
-        case sources.SourceListParse():
+        case catalogue.SourceListParse():
             return annotations.read_list(folder, file=recipe.file)
     raise BertlineError(
         f"sources.yaml: the format {recipe.format} holds no phenomena; expected cola-annotations "
@@ -151,7 +152,7 @@ def is_empty(texts: pd.Series) -> pd.Series:
 
 
 def check_expected(expected: dict[str, Any] | None, found: dict[str, Any], *, source: str) -> None:
-    """Raise BertlineError if a count that sources.yaml states differs from what was found."""
+    """Raise BertlineError if a count that catalogue.yaml states differs from what was found."""
     if expected is None:
         return
     wrong = [
@@ -161,9 +162,9 @@ def check_expected(expected: dict[str, Any] | None, found: dict[str, Any], *, so
     ]
     if wrong:
         raise BertlineError(
-            f"{source} does not have the counts that sources.yaml states under "
+            f"{source} does not have the counts that catalogue.yaml states under "
             f"{source}.parse.expect. {'; '.join(wrong)}. The file is of another edition, or the "
-            f"numbers in sources.yaml are wrong."
+            f"numbers in catalogue.yaml are wrong."
         )
 
 
@@ -177,7 +178,7 @@ def preview(rows: pd.DataFrame, columns: list[str], count: int) -> str:
 
 
 def parse_sentences(
-    folder: Path, name: str, recipe: sources.Parse, options: ParseSentences
+    folder: Path, name: str, recipe: catalogue.Parse, options: ParseSentences
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the sentences of source `name` and their counts; show some of them."""
     rows = read_sentences(folder, recipe)
@@ -191,8 +192,8 @@ def parse_sentences(
         where = f"sources.yaml: {name}.parse.expect"
         stated = {
             key: value.model_dump()
-            if isinstance(value, sources.SetCounts)
-            else params.validate(value, sources.SetCounts, where=f"{where}.{key}").model_dump()
+            if isinstance(value, catalogue.SetCounts)
+            else params.validate(value, catalogue.SetCounts, where=f"{where}.{key}").model_dump()
             for key, value in recipe.expect.items()
         }
     found = {
@@ -211,7 +212,7 @@ def parse_sentences(
 
 
 def parse_documents(
-    folder: Path, name: str, recipe: sources.Parse, options: ParseDocuments
+    folder: Path, name: str, recipe: catalogue.Parse, options: ParseDocuments
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the documents of source `name` and their counts; show some of them."""
     rows, removed = read_documents(folder, recipe, options.remove)
@@ -246,7 +247,7 @@ def parse_documents(
 
 
 def parse_phenomena(
-    folder: Path, name: str, recipe: sources.Parse, options: ParsePhenomena
+    folder: Path, name: str, recipe: catalogue.Parse, options: ParsePhenomena
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the phenomena of source `name` and their counts; show some of them."""
     rows = read_phenomena(folder, recipe)
@@ -269,15 +270,15 @@ def main() -> None:
     """Read the arguments and the parameters, parse, and write the table and the counts."""
     arguments = console.parser(__doc__)
     arguments.add_argument("role", choices=["sentences", "documents", "phenomena"])
-    arguments.add_argument("source", help="entry of sources.yaml")
+    arguments.add_argument("source", help="entry of catalogue.yaml")
     arguments.add_argument("raw", type=Path, help="folder of the downloaded files")
     arguments.add_argument("out", type=Path, help="Parquet table to write")
     arguments.add_argument("--metrics", type=Path, help="write the counts to this JSON file")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "parse", Parse)
-    recipe = sources.load_parse(args.source, args.role)
-    title = sources.load_title(args.source)
+    recipe = catalogue.load_parse(args.source, args.role)
+    title = catalogue.load_title(args.source)
     files.require(args.raw)
     if args.out.is_dir():
         raise BertlineError(

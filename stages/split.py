@@ -25,10 +25,10 @@ from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stages import console, files, params
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
 
 FOLDS = pa.schema([("id", pa.string()), ("fold", pa.string())])
 TRAINING_SET = "in_domain_train"

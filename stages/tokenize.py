@@ -20,10 +20,11 @@ import pyarrow as pa
 from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
-from stages import console, encoders, files, params
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.encoders import loading
 
 TOKENS = pa.schema(
     [
@@ -104,7 +105,7 @@ def main() -> None:
     sentences = files.read_table(
         args.sentences, columns=["id", "set", "source", "label", "text", "pair"]
     )
-    limit = encoders.longest_input(args.backbone)
+    limit = loading.longest_input(args.backbone)
     if options.max_length > limit:
         raise BertlineError(
             f"{args.params}: tokenize.max_length is {options.max_length}, and the backbone in "
@@ -118,7 +119,7 @@ def main() -> None:
         inputs=[args.sentences, args.backbone],
         outputs=[args.out, args.metrics],
     ):
-        tokenizer = encoders.load_tokenizer(args.backbone)
+        tokenizer = loading.load_tokenizer(args.backbone)
         ids = tokenize(sentences["text"].tolist(), tokenizer)
         cut = truncate(ids, tokenizer, options.max_length)
         measures = {"max_length": options.max_length, **measure(ids, cut, tokenizer)}

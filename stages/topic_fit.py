@@ -11,7 +11,7 @@ Writes  data/topic_fit:
         protocol.json         how everything is measured, in words
         model/                the BERTopic model as safetensors, which `BERTopic.load` reads
         fit/                  what UMAP and HDBSCAN need to give new documents their topics, as
-                              `stages.topic_model` and `stages.assign` do
+                              `bertline.topics.model` and `bertline.apply.assign` do
         And a JSON file of measures, the frequency table as CSV, and a folder of tables: coverage
         against quality, the model at other numbers of topics, topics by group, and the hierarchy: a
         row per merge of two nodes, whose numbers go on from the topics'.
@@ -35,14 +35,12 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from stages import console, files, params, text_vectors, topic_measures, topic_tree
-from stages.errors import BertlineError
-from stages.receipt import receipt
-from stages.topic_measures import MEASURES, OUTLIERS, Reference, measure, measure_all
-from stages.topic_model import Settings, TopicModel, by_topic, first_alike, hash_texts
-from stages.topic_options import TopicFit
-from stages.topic_outliers import COVERAGE, MOST_PROBABILITIES, Outliers, compare, reduce_outliers
-from stages.topic_reduce import (
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.receipt import receipt
+from bertline.encoders import text_vectors
+from bertline.topics import measures, tree
+from bertline.topics.clustering import (
     Reduced,
     check_size,
     check_vectors,
@@ -50,8 +48,18 @@ from stages.topic_reduce import (
     load_vectors,
     reduce_vectors,
 )
-from stages.topic_words import Describer
-from stages.vocabulary import Corpus, Vocabulary
+from bertline.topics.measures import MEASURES, OUTLIERS, Reference, measure, measure_all
+from bertline.topics.model import Settings, TopicModel, by_topic, first_alike, hash_texts
+from bertline.topics.options import TopicFit
+from bertline.topics.outliers import (
+    COVERAGE,
+    MAX_PROBABILITIES,
+    Outliers,
+    compare,
+    reduce_outliers,
+)
+from bertline.topics.vocabulary import Corpus, Vocabulary
+from bertline.topics.words import Describer
 
 # BERTopic, UMAP and HDBSCAN are imported where they are called: see topic_reduce.
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ ASSIGNMENTS = pa.schema(
     ]
 )
 HIERARCHY = ("node", "left", "right", "distance", "count", "words")
-BY_NUMBER = ("model", "topics_asked", *MEASURES)
+BY_NUMBER = ("model", "requested_topics", *MEASURES)
 WORDS_IN_TABLES = 4
 
 
@@ -200,17 +208,17 @@ def measure_by_number(
     """Yield a row of `BY_NUMBER` for the tree cut at each number of topics."""
     found = []
     for number in numbers:
-        where = np.append(topic_tree.cut(merges, number), OUTLIERS)
+        where = np.append(tree.cut(merges, number), OUTLIERS)
         found.append((describer.list_words(where[core]), where[topics]))
     for number, figures in zip(numbers, measure_all(found, groups, reference), strict=True):
-        row = figures | {"model": MODEL, "topics_asked": number}
+        row = figures | {"model": MODEL, "requested_topics": number}
         yield {column: row[column] for column in BY_NUMBER}
 
 
 def build_hierarchy(merges: np.ndarray, described: pd.DataFrame) -> pd.DataFrame:
     """Return a row per merge: a branch is named by the first words of its largest topics."""
     count = len(merges) + 1
-    below = topic_tree.members(merges, count)[count:]
+    below = tree.members(merges, count)[count:]
     named = described.set_index("topic")
     rows = []
     for step, (left, right, distance, _) in enumerate(merges):
@@ -244,7 +252,7 @@ def find_probabilities(
     needed = len(clusters.labels_) * len(topic_of)
     if not needed:
         return None
-    if needed > MOST_PROBABILITIES and options.strategy != "probabilities":
+    if needed > MAX_PROBABILITIES and options.strategy != "probabilities":
         console.log(
             f"probabilities of {len(clusters.labels_):,} documents in {len(topic_of):,} topics "
             f"would need {8 * needed / 1e9:.0f} GB: the table of coverage leaves that strategy out"
@@ -290,7 +298,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "topic_fit", TopicFit)
     vocabulary = params.load(args.params, "vocabulary", Vocabulary)
-    numbers = topic_measures.load_numbers(args.params)
+    numbers = measures.load_numbers(args.params)
     documents = files.read_table(args.documents, columns=["id", "group", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
@@ -342,8 +350,8 @@ def main() -> None:
                 options.outliers,
             )
         )
-        middles, sizes = topic_tree.means(vectors, core, int(core.max()) + 1)
-        merges = topic_tree.merge(middles, sizes)
+        middles, sizes = tree.means(vectors, core, int(core.max()) + 1)
+        merges = tree.merge(middles, sizes)
         by_number = list(
             measure_by_number(numbers, merges, describer, core, topics, groups, reference)
         )
@@ -381,7 +389,7 @@ def main() -> None:
         with files.whole_folder(args.out) as out:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assignments, ASSIGNMENTS)
-            files.write_json(out / "protocol.json", topic_measures.protocol(reference))
+            files.write_json(out / "protocol.json", measures.protocol(reference))
             model.save(out / "model", serialization="safetensors", save_ctfidf=True)
             kept.save(out / "fit", args.vectors / "embeddings.npy")
             # Within, so that a failure leaves the earlier topics.

@@ -33,13 +33,12 @@ from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
-from stages import console, files, params, topic_refit
-from stages.errors import BertlineError
-from stages.params import Section
-from stages.receipt import receipt
-from stages.topic_measures import OUTLIERS
-from stages.topic_options import TopicFit
-from stages.topic_reduce import (
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.topics import refit
+from bertline.topics.clustering import (
     Hdbscan,
     allow_threads,
     check_size,
@@ -47,9 +46,11 @@ from stages.topic_reduce import (
     cluster,
     load_vectors,
 )
-from stages.topic_refit import Neighbours
-from stages.topic_words import Describer
-from stages.vocabulary import Corpus, Vocabulary
+from bertline.topics.measures import OUTLIERS
+from bertline.topics.options import TopicFit
+from bertline.topics.refit import Neighbours
+from bertline.topics.vocabulary import Corpus, Vocabulary
+from bertline.topics.words import Describer
 
 # Neighbours searched for each one that UMAP asks for. A draw keeps 63 of 100 documents, so that of
 # 45 neighbours fewer than 15 are left for one document in tens of thousands.
@@ -72,7 +73,7 @@ MATCHES = pa.schema(
 )
 COLUMNS = (
     *("topic", "name", "count", "core"),
-    *("stability", "of_seeds", "of_resamples", "jaccard", "chance", "words", "verdict"),
+    *("stability", "over_seeds", "over_resamples", "jaccard", "chance", "words", "verdict"),
 )
 
 
@@ -161,22 +162,22 @@ def refits(
     count = len(vectors)
     for number in range(1, options.seeds + 1):
         rows = np.arange(count)
-        topics = refit(vectors, neighbours, rows, fit.seed + number, fit)
+        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
         yield Refit(f"{SEED} {fit.seed + number}", rows, topics)
     random = np.random.default_rng(options.seed)
     for number in range(1, options.resamples + 1):
         rows = np.unique(random.integers(count, size=count))
-        topics = refit(vectors, neighbours, rows, fit.seed + number, fit)
+        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
         yield Refit(f"{RESAMPLE} {number}", rows, topics)
 
 
-def refit(
+def refit_once(
     vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, fit: TopicFit
 ) -> np.ndarray:
     """Return the topics of the documents `rows`, clustered anew, shape (m,)."""
     umap = fit.umap
-    near = topic_refit.within(neighbours, rows, umap.n_neighbors)
-    reduced = topic_refit.reduce(np.asarray(vectors[rows]), near, seed % 2**32, umap)
+    near = refit.within(neighbours, rows, umap.n_neighbors)
+    reduced = refit.reduce(np.asarray(vectors[rows]), near, seed % 2**32, umap)
     return cluster(reduced, thinned(fit.hdbscan, len(rows) / len(vectors))).labels_
 
 
@@ -242,7 +243,7 @@ def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFram
     kinds = scored.pivot_table(index="topic", columns="kind", values="stability", aggfunc="mean")
     kinds = kinds.reindex(columns=[SEED, RESAMPLE])
     table = scored.groupby("topic")[["jaccard", "chance", "words"]].mean()
-    table["of_seeds"], table["of_resamples"] = kinds[SEED], kinds[RESAMPLE]
+    table["over_seeds"], table["over_resamples"] = kinds[SEED], kinds[RESAMPLE]
     table["stability"] = kinds.min(axis=1)
     table["verdict"] = [verdict(value) for value in table["stability"]]
     table = table.round(DIGITS)
@@ -282,8 +283,8 @@ def summarise(
         "documents_in_stable_topics": round(
             float(weights[table["verdict"] == "stable"].sum() / len(core)), DIGITS
         ),
-        "of_seeds": _mean(table["of_seeds"].to_numpy(dtype=float)),
-        "of_resamples": _mean(table["of_resamples"].to_numpy(dtype=float)),
+        "over_seeds": _mean(table["over_seeds"].to_numpy(dtype=float)),
+        "over_resamples": _mean(table["over_resamples"].to_numpy(dtype=float)),
         "words": _mean(table["words"].to_numpy(dtype=float)),
     }
     for name in ("stable", "partly stable", "unstable"):
@@ -292,8 +293,8 @@ def summarise(
     return figures | {
         "stable_share": _mean((table["verdict"] == "stable").to_numpy(dtype=float)),
         "ari": _mean(np.asarray(agreements)),
-        "fewest_topics": min(counts),
-        "most_topics": max(counts),
+        "min_topics": min(counts),
+        "max_topics": max(counts),
         "topics_in_refits": counts,
     }
 
@@ -352,7 +353,7 @@ def main() -> None:
         describer = Describer(corpus, vectors, by_frequency)
         words = name_topics(describer, np.arange(len(core)), core)
         console.log("neighbours")
-        near = topic_refit.search(
+        near = refit.search(
             vectors, NEIGHBOURS_PER_ASKED * fit.umap.n_neighbors, fit.seed, fit.umap
         )
         random = np.random.default_rng([options.seed, 1])

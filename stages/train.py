@@ -12,7 +12,7 @@ linear decay of the learning rate, a fresh classification head, two to four epoc
 that `adapt` trained, the head is the one that it learned. Everything is seeded before that.
 
 A run that was killed goes on from its last checkpoint and ends with the same bytes as one that was
-not (`stages.training`).
+not (`bertline.training.loop`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,13 @@ from sklearn.metrics import accuracy_score, matthews_corrcoef
 from torch import nn
 from transformers import DataCollatorWithPadding, PreTrainedModel
 
-from stages import console, encoders, files, params, training
-from stages.checkpoint import Checkpoint
-from stages.errors import BertlineError
-from stages.receipt import receipt
-from stages.training import History, Plan, Recipe
+from bertline.core import console, files, params
+from bertline.core.checkpoint import Checkpoint
+from bertline.core.errors import BertlineError
+from bertline.core.receipt import receipt
+from bertline.encoders import loading, running
+from bertline.training import loop
+from bertline.training.loop import History, Plan, Recipe
 
 HISTORY = (
     "epoch",
@@ -89,7 +91,7 @@ class FineTuning(Plan):
         """Return loss, accuracy and MCC on the validation fold, in fp32."""
         if not self.validation:
             return {}
-        logits, labels, loss = training.judge(model, self.validation, self.device)
+        logits, labels, loss = loop.judge(model, self.validation, self.device)
         return {"loss": loss, **score(logits, labels)}
 
     def is_best(self, found: Mapping[str, float], earlier: list[Mapping[str, Any]]) -> bool:
@@ -194,11 +196,11 @@ def main() -> None:
     )
     with work as run:
         with files.whole_folder(args.out) as out:
-            device, precision = encoders.set_up(options.precision, key="train.precision")
+            device, precision = running.set_up(options.precision, key="train.precision")
             torch.set_num_threads(options.threads)
-            tokenizer = encoders.load_tokenizer(args.backbone)
+            tokenizer = loading.load_tokenizer(args.backbone)
             torch.manual_seed(args.seed)  # before the head is drawn
-            model = training.load_classifier(args.backbone)
+            model = loop.load_classifier(args.backbone)
             console.log(
                 f"seed {args.seed}: {model.num_parameters():,} parameters on {device.type} in "
                 f"{precision}; {len(rows['train']):,} sentences to train, "
@@ -210,11 +212,11 @@ def main() -> None:
                 options, args.seed, device, precision, rows["train"], rows["validation"], collate
             )
             checkpoint = Checkpoint(
-                args.out, run.key(device=encoders.describe(device), precision=precision)
+                args.out, run.key(device=running.describe(device), precision=precision)
             )
-            history = training.fit(model, plan, checkpoint)
+            history = loop.fit(model, plan, checkpoint)
             console.log(table_of(history))
-            training.save(model, tokenizer, out)
+            loop.save(model, tokenizer, out)
             files.write_csv(
                 out / "history.csv",
                 HISTORY,
@@ -226,7 +228,7 @@ def main() -> None:
                 "best_epoch": history.best_epoch,
                 "kept_epoch": kept,
             }
-            run |= training.facts(plan, history)
+            run |= loop.facts(plan, history)
             if args.metrics:
                 files.write_json(args.metrics, figures)
         checkpoint.clear()

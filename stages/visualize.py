@@ -5,7 +5,7 @@ Reads   the figures in metrics/ that download, parse, split, adapt, evaluate, an
         data/topic_fit, and `visualize` of params.yaml.
 Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
         each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies, topic_map,
-        topic_tree, topic_coverage, topic_groups, topic_stability, topic_peers,
+        topic_tree, topic_coverage, topic_groups, topic_stability, topic_baselines,
         breakdown/<grouping>, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
     python -m stages.visualize metrics data/analyze data/topic_fit data/visualize
@@ -18,8 +18,10 @@ from typing import Annotated
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from stages import console, files, page, params, report
-from stages.figures import (
+from bertline.core import console, files, params
+from bertline.core.params import Section
+from bertline.core.receipt import receipt
+from bertline.figures import (
     breakdown,
     confusion,
     learning_curves,
@@ -27,24 +29,17 @@ from stages.figures import (
     reliability,
     scores,
     style,
+    topic_baselines,
     topic_coverage,
     topic_frequencies,
     topic_groups,
     topic_map,
-    topic_peers,
     topic_stability,
     topic_tree,
 )
-from stages.figures.analysis import Analysis, load_analysis
-from stages.figures.results import (
-    Acceptability,
-    Topics,
-    load_acceptability,
-    load_topics,
-    plain,
-)
-from stages.params import Section
-from stages.receipt import receipt
+from bertline.figures.analysis import Analysis, load_analysis
+from bertline.figures.results import Acceptability, Topics, load_acceptability, load_topics, plain
+from bertline.report import build, page
 
 # What is read below the folder of metrics. The receipts beside them differ from run to run.
 READ = (
@@ -63,7 +58,7 @@ READ = (
     "topic_fit",
     "topic_stability.json",
     "topic_stability.csv",
-    "topic_peers.csv",
+    "topic_baselines.csv",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -109,7 +104,7 @@ def draw(
     if len(documents.groups):
         yield "topic_groups", topic_groups.draw(documents)
     yield "topic_stability", topic_stability.draw(documents)
-    yield "topic_peers", topic_peers.draw(documents)
+    yield "topic_baselines", topic_baselines.draw(documents)
 
 
 def warn_of_missing_letters(
@@ -157,7 +152,7 @@ def main() -> None:
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)
                 shown.append(page.Shown(name, figure.get_label(), *figure.get_size_inches()))
-            text = report.build(sentences, analysis, documents, shown)
+            text = build.build(sentences, analysis, documents, shown)
             (out / "index.html").write_text(text, encoding="utf-8", newline="\n")
         console.log(f"{args.out / 'index.html'}: the report, with {len(shown)} figures beside it")
 

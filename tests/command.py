@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stages import params
+from bertline.core import params
 
 PROJECT = Path(__file__).parents[1]
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from stages import training
+from bertline.training import loop
 
 
 class Killed(BaseException):
@@ -16,7 +16,7 @@ class Killed(BaseException):
 @contextmanager
 def training_after(steps: int) -> Iterator[None]:
     """Let the training in the block die after so many steps, and leave another random state."""
-    take_step, taken = training.take_step, []
+    take_step, taken = loop.take_step, []
 
     def step_and_die(*arguments: object) -> torch.Tensor:
         if len(taken) == steps:
@@ -25,6 +25,6 @@ def training_after(steps: int) -> Iterator[None]:
         return take_step(*arguments)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training, "take_step", step_and_die)
+        patch.setattr(loop, "take_step", step_and_die)
         yield
     torch.manual_seed(99)  # a new process has another one

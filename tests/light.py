@@ -11,7 +11,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.closure import ROOT
+from bertline.core.dependencies import ROOT
 
 NEW = "99.0"
 

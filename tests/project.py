@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages import files
-from stages.closure import ROOT
+from bertline.core import files
+from bertline.core.dependencies import ROOT
 from tests import tiny
 
 # On PYTHONPATH it records what every stage uses.
@@ -29,18 +29,18 @@ MINIATURE = {
     "adapt.sentences": 100,
     "adapt.held_out": 50,
     "train.epochs": 2,
-    "analyze.smallest_group": 5,
+    "analyze.min_group_size": 5,
     "analyze.simulations": 100,
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
     "vocabulary.min_df": 1,
-    "vocabulary.passages": None,
+    "vocabulary.boilerplate": None,
     "topic_numbers": [2, 3],
     "topic_stability.seeds": 1,
     "topic_stability.resamples": 1,
-    "topic_peers.seeds": [1],
-    "topic_peers.lda_passes": 3,
+    "topic_baselines.seeds": [1],
+    "topic_baselines.lda_passes": 3,
     "visualize.top_topics": 4,
 }
 

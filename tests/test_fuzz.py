@@ -19,14 +19,16 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.core.test_params import SECTIONS
 
-from stages import compare, params, sources
-from stages.corpora import annotations, cola, newsgroups, table
-from stages.corpora.rows import decode
-from stages.errors import BertlineError
+from bertline.core import params
+from bertline.core.errors import BertlineError
+from bertline.corpora import annotations, cola, newsgroups, table
+from bertline.corpora.rows import decode
+from bertline.runs import compare
+from bertline.sources import catalogue
 from tests.command import PROJECT as ROOT
 from tests.hostile.desk import zipped
-from tests.test_params import SECTIONS
 
 NUMBER = os.environ.get("BERTLINE_FUZZ")
 fuzzed = settings(
@@ -369,11 +371,11 @@ class TestSources:
         text = json.dumps({"mine": values, "other": data.draw(VALUES)})
         path.write_text(text, encoding="utf-8")
 
-        for load in (sources.load_fetch, sources.load_parse):
+        for load in (catalogue.load_fetch, catalogue.load_parse):
             returns_or_explains(lambda load=load: load("mine", "documents", path))
-        returns_or_explains(lambda: sources.load_fetch("mine", "backbone", path))
-        returns_or_explains(lambda: sources.load_fetch("mien", "backbone", path))
-        returns_or_explains(lambda: sources.kinds_serving("documents", path))
+        returns_or_explains(lambda: catalogue.load_fetch("mine", "backbone", path))
+        returns_or_explains(lambda: catalogue.load_fetch("mien", "backbone", path))
+        returns_or_explains(lambda: catalogue.kinds_serving("documents", path))
 
 
 class TestPredictions:

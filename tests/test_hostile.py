@@ -1,6 +1,6 @@
 """Bad input gets a sentence, never a wreck: one table of hostile inputs, tried on every stage.
 
-The cases are in `tests/hostile/`, by what they spoil; each runs the stage's real command line.
+The cases are in `tests/hostile/`, by what they corrupt; each runs the stage's real command line.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import console
+from bertline.core import console
 from tests.command import PROJECT
 from tests.hostile import analysis, archives, downloads, encoders, parameters, places, rows, topics
 from tests.hostile.desk import Case, Desk, build, lay_earlier_results, prepare
@@ -43,7 +43,7 @@ def test_hostile_input(case, template, tmp_path, monkeypatch, capsys):
     with ExitStack() as resources:
         desk = Desk(folder, monkeypatch, resources, case)
         desk.declare()
-        case.spoil(desk)
+        case.corrupt(desk)
         before = desk.listing()
         capsys.readouterr()
 

@@ -27,8 +27,9 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from stages import environment, files
-from stages.closure import ROOT
+from bertline.core import files
+from bertline.core import packages as environment
+from bertline.core.dependencies import ROOT
 from tests import light
 from tests import project as projects
 from tests.project import Project
@@ -44,11 +45,11 @@ DOWNLOADS = {f"download@{role}" for role in ROLES}
 # any kind of source uses. It takes seconds, and gives the same bytes, so nothing follows from it.
 UNUSED_FILES = {
     # the words of the generated corpus
-    "stages/corpora/minimal_pairs_lexicon.yaml": DOWNLOADS - {"download@sentences"},
+    "minimal_pairs/lexicon.yaml": DOWNLOADS - {"download@sentences"},
     # topic_fit encodes words for two of the representations only
     "stages/embed.py": {"topic-fit"},
-    "stages/encoders.py": {"topic-fit"},
-    "stages/checkpoint.py": {"topic-fit"},
+    "bertline/encoders/loading.py": {"topic-fit"},
+    "bertline/core/checkpoint.py": {"topic-fit"},
 }
 # A person's own files: read for a source of kind `path` only. That they are a dep at all is so that
 # a changed file is told of; what is laid down is decided by the hashes in sources.yaml.
@@ -87,7 +88,7 @@ UNDECIDING = {
         *("torch", "transformers", "tokenizers", "sentence-transformers", "safetensors", "pillow"),
     },
     # transformers and turftopic import them for images and figures.
-    "topic_peers": {"pillow", "matplotlib", "kiwisolver"},
+    "topic_baselines": {"pillow", "matplotlib", "kiwisolver"},
 }
 
 # Packages that the project's own code imports and packages.yaml does not name: none decides a
@@ -111,7 +112,7 @@ OTHER_VALUES = {
     "parse.documents.empty": "drop",
     "adapt.precision": "fp32",
     "train.keep": "best_mcc",
-    "topic_peers.seeds": [3, 4],
+    "topic_baselines.seeds": [3, 4],
     "evaluate.threshold": "validation",
     "evaluate.temperature": "validation",
     "analyze.length_bounds": [5, 10],
@@ -122,7 +123,7 @@ OTHER_VALUES = {
     "topic_fit.hdbscan.cluster_selection_method": "leaf",
     "vocabulary.stop_words": None,
     "vocabulary.more_stop_words": ["don"],
-    "vocabulary.passages": 0.8,
+    "vocabulary.boilerplate": 0.8,
     "topic_fit.outliers.strategy": "c-tf-idf",
     "topic_fit.outliers.threshold": 0.1,
     "topic_fit.words.representation": "mmr",
@@ -370,7 +371,7 @@ def _moved(value: Any) -> Any:
 def test_the_other_values_are_valid(mutable: Project) -> None:
     """Nobody would ask what a value makes stale that the stage refuses."""
     sections = {"parse": "Parse", "topic_fit": "TopicFit"}
-    sections |= {"topic_stability": "TopicStability", "topic_peers": "TopicPeers"}
+    sections |= {"topic_stability": "TopicStability", "topic_baselines": "TopicBaselines"}
     path = mutable.folder / "params.yaml"
     values = {name: OTHER_VALUES.get(name, _moved(PARAMETERS[name])) for name in ORDINARY}
     with changed_values(path, values):
@@ -562,7 +563,7 @@ def test_after_an_upgrade_dvc_status_says_which_stages_are_stale_and_why(
         sentence = f"packages.yaml: scipy was {PACKAGES['scipy']} and is 99.0\n"
         assert finished.stderr.count(sentence) == 1
         expected = {stage for stage, used in evidence.items() if "scipy" in deciding(stage, used)}
-        topics = {"topic-fit", "topic-stability", "topic-peers"}
+        topics = {"topic-fit", "topic-stability", "topic-baselines"}
         assert expected == {"split", "evaluate", "analyze"} | topics
         assert told(finished.stdout) == {
             stage: ["packages.yaml:", "modified: scipy"] for stage in expected

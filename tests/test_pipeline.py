@@ -12,8 +12,8 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from ruamel.yaml import YAML
 
-from stages import files, params
-from stages.closure import ROOT, closure
+from bertline.core import files, params
+from bertline.core.dependencies import ROOT, closure
 from tests.project import Project, edit, ran
 
 # What a call in a stage's script reads of the parameter files: section of params.yaml, or keys of
@@ -74,7 +74,7 @@ def test_deps_are_exactly_the_modules_that_the_script_imports(stage: PipelineSta
     }
     assert declared == closure(script_of(stage)), (
         f"deps of {stage.name} in dvc.yaml differ from what its script imports; "
-        f"`python -m stages.closure` prints them"
+        f"`python -m bertline.core.dependencies` prints them"
     )
 
 
@@ -132,17 +132,17 @@ def test_every_stage_has_its_section_script_and_data_folder_under_one_name() -> 
 
 def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> None:
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
-    of_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
+    over_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
     compared = {"metrics/evaluate.json", "metrics/analyze.json", "metrics/topic_fit.json"}
-    compared |= {"metrics/topic_stability.json", "metrics/topic_peers.json"}
-    assert metrics == compared | of_seeds | {"metrics/adapt.json", "metrics/embed.json"}
+    compared |= {"metrics/topic_stability.json", "metrics/topic_baselines.json"}
+    assert metrics == compared | over_seeds | {"metrics/adapt.json", "metrics/embed.json"}
 
 
 @BY_NAME
 def test_dvc_can_bring_back_every_result_that_takes_long(stage: PipelineStage) -> None:
     """Its run cache takes no stage with an output that is neither cached nor metric nor plot."""
     if stage.name.partition("@")[0] in {
-        *("adapt", "train", "embed", "topic-fit", "topic-stability", "topic-peers", "visualize")
+        *("adapt", "train", "embed", "topic-fit", "topic-stability", "topic-baselines", "visualize")
     }:
         for out in stage.outs:
             assert out.use_cache or out.metric or out.plot, out.def_path

@@ -16,10 +16,13 @@ import pytest
 import torch
 from safetensors.torch import save as safetensors
 
-from stages import checkpoint, embed, evaluate, params, train, training
-from stages.closure import ROOT
-from stages.errors import BertlineError
-from stages.sources import CODE_ENDINGS
+from bertline.core import checkpoint, params
+from bertline.core.dependencies import ROOT
+from bertline.core.errors import BertlineError
+from bertline.encoders import embedding
+from bertline.sources.catalogue import CODE_ENDINGS
+from bertline.training import loop
+from stages import embed, evaluate, train
 from tests import scan
 from tests.command import call
 from tests.project import Project
@@ -35,7 +38,7 @@ MAKE_PICKLES = {
     "tests/test_training.py": {"torch.save"},
     "tests/test_encoders.py": {"torch.save"},
     "tests/test_topic_fit.py": {"BERTopic.load"},  # of a folder: safetensors, which it holds
-    "stages/topic_model.py": {"BERTopic.load"},
+    "bertline/topics/model.py": {"BERTopic.load"},
     "tests/test_trust.py": {"pickle", "torch.save"},
 }
 WEIGHTS = ".safetensors"
@@ -235,7 +238,7 @@ def test_what_is_kept_of_a_person_and_of_interrupted_stages_is_harmless(
 ) -> None:
     data, settings = made_project.folder / "data", made_project.folder / "params.yaml"
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    suspend, embed_all = training.suspend, embed.embed
+    suspend, embed_all = loop.suspend, embedding.embed
     (tmp_path / "kept").mkdir()
 
     def keep_training(path: Path, *arguments: object) -> None:
@@ -247,8 +250,8 @@ def test_what_is_kept_of_a_person_and_of_interrupted_stages_is_harmless(
         shutil.copytree(found[0].parent, tmp_path / "kept" / "embed")
         return found
 
-    monkeypatch.setattr(training, "suspend", keep_training)
-    monkeypatch.setattr(embed, "embed", keep_embedding)
+    monkeypatch.setattr(loop, "suspend", keep_training)
+    monkeypatch.setattr(embedding, "embed", keep_embedding)
     monkeypatch.chdir(made_project.folder)  # its packages.yaml
     inputs = [data / "tokenize", data / "split", data / "adapt"]
     call(train, 1, *inputs, tmp_path / "train", "--params", settings)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-from stages import hashes
+from bertline.core import hashes
 from tests import project
 from tests.project import Project
 from tests.twice import outputs_of

@@ -6,7 +6,7 @@
 
 The runs differ in what must not matter: the folder, the process, PYTHONHASHSEED, locale, time zone,
 umask, home, and the number of threads that libraries start by themselves. Prints the hash of each
-output of dvc.lock, and lets `stages.verify` compare the first run with every other; exits 1 if any
+output of dvc.lock, and lets `bertline.runs.verify` compare the first run with every other; exits 1 if any
 output differs or `verify` raises an alarm.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.closure import ROOT
+from bertline.core.dependencies import ROOT
 from tests import project
 from tests.project import Project
 
@@ -108,9 +108,9 @@ def run(made: Project, umask: str) -> float:
 
 
 def verify(one: Path, other: Path) -> str:
-    """Return what `stages.verify` prints of two runs, or nothing if it calls all identical."""
+    """Return what `bertline.runs.verify` prints of two runs, or nothing if it calls all identical."""
     finished = subprocess.run(
-        [sys.executable, "-m", "stages.verify", one, other],
+        [sys.executable, "-m", "bertline.runs.verify", one, other],
         cwd=ROOT,
         capture_output=True,
         text=True,

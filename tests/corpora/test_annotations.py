@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpora import annotations, minimal_pairs
-from stages.errors import BertlineError
+from bertline.core.errors import BertlineError
+from bertline.corpora import annotations
+from minimal_pairs import generate as minimal_pairs
 from tests.hostile.desk import zipped
 
 HEAD = "Source\tDomain\tAcceptability\tSentence"

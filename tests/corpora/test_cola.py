@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpora import cola, zipped
-from stages.errors import BertlineError
+from bertline.core.errors import BertlineError
+from bertline.corpora import cola, zipped
 from tests import tiny
 
 GOOD = "a1\t1\t\tThe lamp glows.\na1\t0\t*\tThe lamp glow.\n"

@@ -12,8 +12,8 @@ from sklearn.datasets._twenty_newsgroups import (
     strip_newsgroup_quoting,
 )
 
-from stages.corpora import newsgroups
-from stages.errors import BertlineError
+from bertline.core.errors import BertlineError
+from bertline.corpora import newsgroups
 
 MESSAGE = """From: a@b.c
 Subject: Re: lamps

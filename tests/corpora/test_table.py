@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.corpora import table
-from stages.errors import BertlineError
+from bertline.core.errors import BertlineError
+from bertline.corpora import table
 
 SENTENCES = {"text": "words", "label": "good"}
 ENDINGS = ("csv", "tsv", "jsonl", "parquet")

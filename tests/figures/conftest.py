@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.figures import results, style
+from bertline.figures import results, style
 from tests.figures import stored
 
 

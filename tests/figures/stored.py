@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stages import analyze, files
+from bertline.core import files
+from stages import analyze
 
 # As stages.evaluate and stages.topic_fit write them; importing these would load torch.
 SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
@@ -95,12 +96,12 @@ def write_metrics(
     both = {BOTH: sum(sets[name] for name in DEV_SETS)} if set(DEV_SETS) <= set(sets) else {}
     for offset, (name, size) in enumerate((sets | both).items()):
         actual = (np.arange(size) % 10 < 7).astype(int)
-        of_seeds, confusion = [], []
+        over_seeds, confusion = [], []
         for seed in seeds:
             right = random.random(size) < 0.83 - 0.05 * offset
             predicted = np.where(right, actual, 1 - actual)
             mcc = matthews(actual, predicted)
-            of_seeds.append(mcc)
+            over_seeds.append(mcc)
             scores.append([name, f"seed {seed}", size, mcc, mcc - 0.07, mcc + 0.07, 0.8, 0.85, 0.5])
             confusion += [
                 [seed, f"{name}:{row}", f"{name}:{row}", LABELS[one], LABELS[other]]
@@ -110,7 +111,7 @@ def write_metrics(
                 rows = slice(start, start + batch)
                 value = matthews(actual[rows], predicted[rows])
                 batches.append([name, seed, number, len(actual[rows]), round(value, 6)])
-        mean = float(np.mean(of_seeds))
+        mean = float(np.mean(over_seeds))
         low, high = mean - 0.06, mean + 0.06
         scores += [
             [name, "mean of seeds", size, mean, low, high, 0.8, 0.85, 0.5],
@@ -122,9 +123,9 @@ def write_metrics(
             scores.insert(-2, row)
         summary[name] = {
             "mcc": round(mean, 4),
-            "mcc_sd": round(float(np.std(of_seeds, ddof=1)), 4) if several else None,
-            "mcc_min": round(min(of_seeds), 4),
-            "mcc_max": round(max(of_seeds), 4),
+            "mcc_sd": round(float(np.std(over_seeds, ddof=1)), 4) if several else None,
+            "mcc_min": round(min(over_seeds), 4),
+            "mcc_max": round(max(over_seeds), 4),
             "mcc_low": round(low, 4),
             "mcc_high": round(high, 4),
             "se_sentences": 0.028,
@@ -171,16 +172,16 @@ def write_metrics(
     )
     numbers = (10, 20, 30, 40, 50)
     header = [
-        *("model", "topics_asked", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
+        *("model", "requested_topics", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
         "npmi_times_coverage",
     ]
-    others = [["BERTopic as it comes", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001]]
+    others = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001]]
     for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
         for n in numbers:
             coherence = npmi - n / 1000
             product = coherence * coverage
             others.append([name, n, n, coverage, coherence, 0.6, 0.7, 0.4, product, 0.002])
-    files.write_csv(folder / "topic_peers.csv", [*header, "npmi_times_coverage_sd"], others)
+    files.write_csv(folder / "topic_baselines.csv", [*header, "npmi_times_coverage_sd"], others)
     verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
     stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(200)]
     files.write_csv(folder / "topic_stability.csv", ["topic", "stability", "verdict"], stability)
@@ -191,8 +192,8 @@ def write_metrics(
             "topics": 60,
             "refits": 10,
             "documents_in_stable_topics": 0.4,
-            "fewest_topics": 55,
-            "most_topics": 68,
+            "min_topics": 55,
+            "max_topics": 68,
         }
         | counted,
     )
@@ -245,7 +246,7 @@ def write_analysis(
     )
     options = analyze.Analyze(
         confidence=0.95,
-        smallest_group=20,
+        min_group_size=20,
         length_bounds=[5, 9, 13],
         false_discovery_rate=0.05,
         calibration_bins=10,
@@ -279,7 +280,7 @@ def write_topic_tables(folder: Path, *, groups: bool) -> None:
     header = ["strategy", "threshold", "words", "chosen", "coverage", "npmi", "ami"]
     files.write_csv(folder / "coverage.csv", header, coverage)
     header = [
-        *("model", "topics_asked", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
+        *("model", "requested_topics", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
         "npmi_times_coverage",
     ]
     by_number = [["Bertline", n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in (10, 20)]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.figures import confusion, style
+from bertline.figures import confusion, style
 
 SET = "in_domain_dev"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.figures import learning_curves
-from stages.figures.results import CURVES, MEAN, TFIDF
+from bertline.figures import learning_curves
+from bertline.figures.results import CURVES, MEAN, TFIDF
 
 THIN, BOLD = 0.8, 2.2
 

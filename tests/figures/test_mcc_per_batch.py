@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.figures import mcc_per_batch, style
-from stages.figures.results import MEAN, TFIDF
+from bertline.figures import mcc_per_batch, style
+from bertline.figures.results import MEAN, TFIDF
 
 SET = "out_of_domain_dev"
 

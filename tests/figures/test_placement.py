@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.figures.placement import leader_end, place_labels
+from bertline.figures.placement import leader_end, place_labels
 
 AREA = (1000.0, 700.0)
 LINE = 15.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.figures import analysis, reliability, style
+from bertline.figures import analysis, reliability, style
 from tests.figures import stored
 
 
@@ -20,7 +20,7 @@ def test_a_panel_for_each_set_with_the_stored_points(tmp_path):
     assert [axes.get_title(loc="left").strip() for axes in panels] == names
     for axes, name in zip(panels, names, strict=True):
         points = loaded.reliability[loaded.reliability["set"] == name]
-        trained = points[points["scaled"] == "as trained"]
+        trained = points[points["scaled"] == "uncalibrated"]
         _, first, second = axes.lines  # the diagonal, then both states
         assert first.get_xydata().tolist() == trained[["predicted", "observed"]].to_numpy().tolist()
         assert len(second.get_xydata()) == 10

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from stages.errors import BertlineError
-from stages.figures import results
+from bertline.core.errors import BertlineError
+from bertline.figures import results
 from tests.figures import stored
 
 

@@ -3,8 +3,8 @@
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from stages.figures import scores, style
-from stages.figures.results import ENSEMBLE, MAJORITY, MEAN, TFIDF
+from bertline.figures import scores, style
+from bertline.figures.results import ENSEMBLE, MAJORITY, MEAN, TFIDF
 
 
 def rows_of(axes) -> list[str]:

@@ -8,8 +8,8 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from stages.errors import BertlineError
-from stages.figures import style
+from bertline.core.errors import BertlineError
+from bertline.figures import style
 
 # Machado, Oliveira and Fernandes (2009, table 1, severity 1.0), on linear RGB.
 COLOUR_BLINDNESS = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.figures import style, topic_frequencies, topic_map
+from bertline.figures import style, topic_frequencies, topic_map
 
 
 def labels(figure) -> list[str]:

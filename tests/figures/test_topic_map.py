@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
-from stages.figures import style, topic_frequencies, topic_map
-from stages.figures.results import OUTLIERS, Topics
+from bertline.figures import style, topic_frequencies, topic_map
+from bertline.figures.results import OUTLIERS, Topics
 
 SIZE = (11.0, 8.0)
 

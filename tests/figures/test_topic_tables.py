@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.figures import results, style, topic_coverage, topic_groups, topic_tree
+from bertline.figures import results, style, topic_coverage, topic_groups, topic_tree
 from tests.figures import stored
 
 
@@ -85,5 +85,5 @@ def test_tables_are_read_with_their_types(topics):
     loaded = topics(topics=12, documents=500)
 
     assert loaded.merges["words"][0] == ["orbit", "moon", "oven"]
-    assert loaded.by_number["topics_asked"].tolist() == [10, 20]
+    assert loaded.by_number["requested_topics"].tolist() == [10, 20]
     assert isinstance(loaded.coverage, pd.DataFrame)

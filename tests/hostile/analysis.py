@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from stages.corpora import annotations
+from bertline.corpora import annotations
 from tests.hostile.desk import Case, Desk, accepted, zipped
 from tests.hostile.downloads import PAGE, encrypted
 from tests.hostile.parameters import plain, value
@@ -19,12 +19,12 @@ PREDICTIONS = "predictions/predictions.parquet"
 def archive(name: str, message: str, content: bytes, make: Callable[..., Case] = Case, **rest: Any):
     """Return a case of the archive of CoLA's annotations."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         desk.write("raw/a.zip", content)
         recipe = {"format": "cola-annotations", "archive": "a.zip"} | rest
         desk.declare(roles=["phenomena"], parse=recipe)
 
-    return make(f"annotations-{name}", "parse", message, spoil, arguments=PHENOMENA)
+    return make(f"annotations-{name}", "parse", message, corrupt, arguments=PHENOMENA)
 
 
 def features(name: str, message: str, major: bytes, minor: bytes = GOOD, **rest: Any) -> Case:
@@ -35,12 +35,12 @@ def features(name: str, message: str, major: bytes, minor: bytes = GOOD, **rest:
 def listed(name: str, message: str, content: bytes, make: Callable[..., Case] = Case) -> Case:
     """Return a case of a list of sources."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         desk.write("raw/list.tsv", content)
         recipe = {"format": "source-list", "file": "list.tsv"}
         desk.declare(roles=["phenomena"], parse=recipe)
 
-    return make(f"source-list-{name}", "parse", message, spoil, arguments=PHENOMENA)
+    return make(f"source-list-{name}", "parse", message, corrupt, arguments=PHENOMENA)
 
 
 def predicted(name: str, message: str, change: Callable, make: Callable[..., Case] = Case) -> Case:
@@ -153,7 +153,7 @@ INPUTS = [
     ),
     value("analyze", "no-bounds", "analyze.length_bounds", [], "at least 1 item"),
     value("analyze", "certain", "analyze.confidence", 1.0, "less than 1"),
-    value("analyze", "group-of-one", "analyze.smallest_group", 1, "greater than or equal to 2"),
+    value("analyze", "group-of-one", "analyze.min_group_size", 1, "greater than or equal to 2"),
     value("analyze", "one-bin", "analyze.calibration_bins", 1, "greater than or equal to 2"),
     value("analyze", "few-simulations", "analyze.simulations", 5, "greater than or equal to 100"),
     value("analyze", "all-false", "analyze.false_discovery_rate", 1, "less than 1"),

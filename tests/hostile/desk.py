@@ -1,6 +1,6 @@
 """What a hostile case is, and the desk at which it is tried: a project where all commands succeed.
 
-A case spoils one thing at the desk, runs a stage's real command line in this process, and names the
+A case corrupts one thing at the desk, runs a stage's real command line in this process, and names the
 exit code and the message. Earlier results lie where the command writes: `out`, `metrics.json`,
 `receipt.json`, and what the stage writes besides.
 """
@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import cache, console, fetch, files, params, published
+from bertline.core import console, files, params
+from bertline.sources import cache, fetch, published
 from tests import tiny
 from tests.command import write_params
 from tests.loopback import Act, Loopback
@@ -52,7 +53,7 @@ COMMANDS = {
     "topic_stability": (
         "documents.parquet vectors fitted out --params params.yaml --table table.csv"
     ),
-    "topic_peers": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
+    "topic_baselines": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
     "visualize": "figures analysis topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
@@ -68,12 +69,12 @@ SMALL = {
     "train.precision": "fp32",
     "train.threads": 1,
     "analyze.simulations": 100,
-    "analyze.smallest_group": 5,
+    "analyze.min_group_size": 5,
     "embed.precision": "fp32",
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
     "topic_numbers": [2, 3],
-    "vocabulary.passages": None,
+    "vocabulary.boilerplate": None,
 }
 # A person's wait is not the test's.
 PATIENCE = fetch.Patience(connect=2, stall=0.3, attempts=2, backoff=0, longest_wait=0)
@@ -90,7 +91,7 @@ class Case:
     name: str
     stage: str
     message: str  # a regular expression that matches somewhere in what is printed
-    spoil: Callable[["Desk"], object] = nothing
+    corrupt: Callable[["Desk"], object] = nothing
     code: int = console.EXIT_MISTAKE
     arguments: str | None = None  # instead of the stage's own of COMMANDS
     holds: Callable[["Desk"], object] = nothing  # asserts, or returns, what else must be true
@@ -114,7 +115,7 @@ class Desk:
         )
         self.user: int | None = None
 
-    # What a case spoils.
+    # What a case corrupts.
 
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file of the project; text as UTF-8."""
@@ -293,7 +294,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
     """Put the results of an earlier run where the stage writes."""
     for name in ("metrics.json", "receipt.json"):
         (folder / name).write_bytes(EARLIER)
-    if stage in ("topic_fit", "topic_stability", "topic_peers"):
+    if stage in ("topic_fit", "topic_stability", "topic_baselines"):
         (folder / "table.csv").write_bytes(EARLIER)
     if stage == "parse":
         (folder / "out").write_bytes(EARLIER)
@@ -306,7 +307,9 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
 def build(folder: Path) -> Path:
     """Write the desk's project to `folder`: what every stage reads."""
     # Heavy libraries are imported where they are needed first.
-    from stages import encoders, evaluate, parse, split, tokenize, train, training
+    from bertline.encoders import loading
+    from bertline.training import loop
+    from stages import evaluate, parse, split, tokenize, train
 
     write_params(folder / "params.yaml", SMALL)
     tiny.write_sentences(folder / "raw", SIZES)
@@ -314,7 +317,7 @@ def build(folder: Path) -> Path:
     files.write_table(folder / "sentences.parquet", sentences, parse.SENTENCES)
 
     tiny.write_bert(folder / "encoder", pooling="mean")
-    tokenizer = encoders.load_tokenizer(folder / "encoder")
+    tokenizer = loading.load_tokenizer(folder / "encoder")
     ids = tokenize.tokenize(sentences["text"].tolist(), tokenizer)
     (folder / "tokens").mkdir()
     tokens = sentences.assign(input_ids=ids)
@@ -327,7 +330,7 @@ def build(folder: Path) -> Path:
     (folder / "folds").mkdir()
     files.write_table(folder / "folds" / "folds.parquet", table, split.FOLDS)
 
-    training.load_classifier(folder / "encoder").save_pretrained(folder / "models" / "1")
+    loop.load_classifier(folder / "encoder").save_pretrained(folder / "models" / "1")
     history = [[1, 0.5, 0.5, 0.5, 0.0]]
     files.write_csv(folder / "models" / "1" / "history.csv", train.HISTORY, history)
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from stages import published
+from bertline.sources import published
 from tests.hostile.desk import Case, Desk, accepted, zipped
 from tests.loopback import Act, announce, answer, behave, break_off, hang_up, stall
 

@@ -14,12 +14,12 @@ def value(stage: str, name: str, key: str, found: Any, message: str) -> Case:
 def plain(stage: str, name: str, key: str, yaml: str, message: str) -> Case:
     """Return a case of one key whose value is spelled as `yaml`: JSON has no .inf."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         desk.parameters({key: "HERE"})
         path = desk.folder / "params.yaml"
         path.write_text(path.read_text().replace('"HERE"', yaml))
 
-    return Case(name, stage, message, spoil)
+    return Case(name, stage, message, corrupt)
 
 
 def without_validation(desk: Desk) -> None:
@@ -82,16 +82,16 @@ VALUES = [
     plain(
         "train",
         "clip-infinite",
-        "train.gradient_clip",
+        "train.max_grad_norm",
         ".inf",
-        "train.gradient_clip: should be a finite number; found inf",
+        "train.max_grad_norm: should be a finite number; found inf",
     ),
     plain(
         "train",
         "clip-overflowing",
-        "train.gradient_clip",
+        "train.max_grad_norm",
         "1e999",
-        "train.gradient_clip: should be a finite number; found inf",
+        "train.max_grad_norm: should be a finite number; found inf",
     ),
     Case(
         "best-without-validation",
@@ -109,12 +109,14 @@ VALUES = [
     value("adapt", "negative", "adapt.epochs", -1, "greater than or equal to 0; found -1"),
     value("adapt", "sample-too-small", "adapt.sentences", 99, "greater than or equal to 100"),
     value("adapt", "few-held-out", "adapt.held_out", 0, "greater than or equal to 50"),
-    value("adapt", "short-sentences", "adapt.most_words", 3, "greater than or equal to 4"),
-    value("adapt", "endless-sentences", "adapt.most_words", 10**6, "less than or equal to 100"),
-    value("adapt", "nothing-spoiled", "adapt.spoiled", 0.0, "greater than 0; found 0.0"),
-    value("adapt", "everything-spoiled", "adapt.spoiled", 1.0, "less than 1; found 1.0"),
-    value("adapt", "weight-negative", "adapt.word_weight", -0.1, "greater than or equal to 0"),
-    plain("adapt", "weight-nan", "adapt.word_weight", ".nan", "finite number; found nan"),
+    value("adapt", "short-sentences", "adapt.max_words", 3, "greater than or equal to 4"),
+    value("adapt", "endless-sentences", "adapt.max_words", 10**6, "less than or equal to 100"),
+    value("adapt", "nothing-corrupted", "adapt.corrupted", 0.0, "greater than 0; found 0.0"),
+    value("adapt", "everything-corrupted", "adapt.corrupted", 1.0, "less than 1; found 1.0"),
+    value(
+        "adapt", "weight-negative", "adapt.token_loss_weight", -0.1, "greater than or equal to 0"
+    ),
+    plain("adapt", "weight-nan", "adapt.token_loss_weight", ".nan", "finite number; found nan"),
     value(
         "adapt",
         "more-held-out-than-there-are",
@@ -232,10 +234,10 @@ VALUES = [
     ),
     value(
         "topic_fit",
-        "passages-of-nothing",
-        "vocabulary.passages",
+        "boilerplate-of-nothing",
+        "vocabulary.boilerplate",
         0.0,
-        "vocabulary.passages: should be greater than 0; found 0.0",
+        "vocabulary.boilerplate: should be greater than 0; found 0.0",
     ),
     value(
         "topic_fit",
@@ -315,10 +317,12 @@ VALUES = [
         r"topic_stability\.resample is not a parameter \(did you mean `resamples`\?\)",
     ),
     value("topic_stability", "negative", "topic_stability.seeds", -1, "greater than or equal to 0"),
-    value("topic_peers", "no-seeds", "topic_peers.seeds", [], "at least 1 item"),
-    value("topic_peers", "no-pass", "topic_peers.lda_passes", 0, "greater than or equal to 1"),
+    value("topic_baselines", "no-seeds", "topic_baselines.seeds", [], "at least 1 item"),
     value(
-        "topic_peers",
+        "topic_baselines", "no-pass", "topic_baselines.lda_passes", 0, "greater than or equal to 1"
+    ),
+    value(
+        "topic_baselines",
         "more-topics-than-documents",
         "topic_numbers",
         [2, 500],

@@ -47,12 +47,12 @@ def sentences_of(documents: pd.DataFrame) -> list[str]:
 def tab(name: str, message: str, content: str, *, header: str = TAB_HEADER) -> Case:
     """Return a case of Orange's tab file."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         desk.write("raw/a.tab", header + content)
         recipe = {"format": "newsgroups-tokens", "files": {"all": "a.tab"}}
         desk.declare(roles=["documents"], parse=recipe)
 
-    return Case(name, "parse", message, spoil, arguments=DOCUMENTS)
+    return Case(name, "parse", message, corrupt, arguments=DOCUMENTS)
 
 
 def training(*texts: str, labels: list[int] | None = None) -> Callable[[Desk], None]:

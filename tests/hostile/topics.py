@@ -15,11 +15,11 @@ VECTORS = "vectors/embeddings.npy"
 def saved(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Desk], None]:
     """Return what changes the vectors."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         path = desk.folder / VECTORS
         np.save(path, change(np.load(path)), allow_pickle=False)
 
-    return spoil
+    return corrupt
 
 
 def with_value(number: float) -> Callable[[Desk], None]:
@@ -35,11 +35,11 @@ def with_value(number: float) -> Callable[[Desk], None]:
 def first(count: int) -> Callable[[Desk], None]:
     """Return what leaves the first documents only, with their vectors."""
 
-    def spoil(desk: Desk) -> None:
+    def corrupt(desk: Desk) -> None:
         desk.change_table("documents.parquet", lambda rows: rows.head(count))
         saved(lambda vectors: vectors[:count])(desk)
 
-    return spoil
+    return corrupt
 
 
 def without_umap(desk: Desk) -> None:
@@ -237,13 +237,13 @@ CASES = [
     ),
     Case(
         "not-a-number",
-        "topic_peers",
+        "topic_baselines",
         "the vector of document 8 has values that are no numbers",
         with_value(np.nan),
     ),
     Case(
         "encoder-is-missing",
-        "topic_peers",
+        "topic_baselines",
         "encoder does not exist",
         lambda desk: desk.remove("encoder"),
     ),

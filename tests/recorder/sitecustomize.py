@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 WRITING = os.O_WRONLY | os.O_RDWR
-WITNESSES = ("/stages/receipt.py", "/stages/closure.py")
+WITNESSES = ("/bertline/core/receipt.py", "/bertline/core/dependencies.py")
 
 
 class Recorder:

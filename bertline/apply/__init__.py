@@ -1,0 +1,1 @@
+"""What was trained, applied to new texts."""

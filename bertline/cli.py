@@ -1,0 +1,37 @@
+"""The command `bertline`: a line for each of its verbs. `bertline VERB --help` says more."""
+
+import sys
+from importlib import import_module
+
+from bertline.core import console
+
+VERBS = {
+    "verify": ("bertline.runs.verify", "Compare two runs stage by stage and name what differs"),
+    "compare": ("bertline.runs.compare", "Test whether two runs differ in MCC"),
+    "assign": ("bertline.apply.assign", "Assign topics to new documents"),
+    "packages": ("bertline.core.packages", "Write the installed versions to packages.yaml"),
+    "verify-cache": ("bertline.runs.cache", "Hash DVC's cache and restore damaged files"),
+}
+
+
+def usage() -> str:
+    """Return the verbs with a line each."""
+    lines = [f"  {verb:<14}{line}" for verb, (_, line) in VERBS.items()]
+    return "\n".join(
+        ["usage: bertline VERB ...", "", *lines, "", "bertline VERB --help says more."]
+    )
+
+
+def main() -> None:
+    """Call the module of the verb on the command line with the words behind it."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb not in VERBS:
+        wanted = verb in {"-h", "--help"}
+        (sys.stdout if wanted else sys.stderr).write(f"{usage()}\n")
+        sys.exit(0 if wanted else console.EXIT_MISTAKE)
+    sys.argv[:2] = [f"bertline {verb}"]
+    console.run(import_module(VERBS[verb][0]).main)
+
+
+if __name__ == "__main__":
+    main()

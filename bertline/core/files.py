@@ -1,0 +1,228 @@
+"""Read tables with a useful error, and write files and folders whole or not at all.
+
+A writer works beside its target, the data is flushed to disk, and a rename puts it in place: a
+killed process leaves the earlier result or none, never half of one. Only one process at a time
+writes a folder.
+"""
+
+import contextlib
+import csv
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bertline.core import console
+from bertline.core.errors import BertlineError
+
+HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    return digest(path, hashlib.sha256())
+
+
+def digest(path: Path, hasher: "hashlib._Hash") -> str:
+    """Return what `hasher` makes of the bytes of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        while chunk := stream.read(HASH_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; rename it to `target` if the block succeeds."""
+    partial = _partial(target)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        _flush(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; it replaces `target` if the block succeeds.
+
+    Where another process is writing the same one, this waits for it to end.
+    """
+    _refuse_to_replace(target)
+    partial = _partial(target)
+    lock = target.parent / f".{target.name}.lock"
+    with alone(lock, f"{target} is being written by another process; waiting for that one"):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            for path in sorted(partial.rglob("*")):
+                if path.is_file():
+                    _flush(path)
+            if target.exists():
+                shutil.rmtree(target)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def alone(lock: Path, waiting: str) -> Iterator[None]:
+    """Run the block while no other process holds the file `lock`; log `waiting` if one does.
+
+    The file is removed at the end; the system releases the lock of a killed process.
+    """
+    with contextlib.ExitStack() as opened:
+        while True:
+            stream = opened.enter_context(lock.open("a"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                console.log(waiting)
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Whoever held it has removed the file: then the lock is on one that nobody else finds.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                    break
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def write_json(target: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, indented, keys in the order given, floats as they are."""
+    with whole_file(target) as partial:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(target: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a small table as CSV with LF line ends on every platform."""
+    with whole_file(target) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_table(target: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write a data frame as Parquet with exactly the columns and types of `schema`."""
+    columns = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+    with whole_file(target) as partial:
+        # Without pandas' metadata, which would record its version in every output.
+        pq.write_table(columns.replace_schema_metadata(None), partial, compression="zstd")
+
+
+def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table that an earlier stage wrote.
+
+    Raises BertlineError if the file is missing, is no Parquet file, lacks one of `columns` or has
+    no row.
+    """
+    require_table(path, columns=columns or ())
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns else None)
+        table.validate(full=True)  # reading does not look whether texts are UTF-8
+    except (pa.ArrowException, OSError) as error:  # OSError: arrow's for pages that are damaged
+        raise _no_table(path, error) from error
+    return table.to_pandas()
+
+
+def require_table(path: Path, *, columns: Sequence[str]) -> None:
+    """Raise BertlineError unless `path` is a Parquet table with `columns` and a row; read no row.
+
+    For a stage that reads the rows a window at a time; `read_table` asks it too.
+    """
+    require(path)
+    try:
+        with pq.ParquetFile(path) as table:
+            present, rows = table.schema_arrow.names, table.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _no_table(path, error) from error
+    missing = [name for name in columns if name not in present]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(present)}. "
+            f"It was written by another version of the stage: run `dvc repro`."
+        )
+    if not rows:
+        raise BertlineError(
+            f"{path} has no rows. No stage writes such a table: delete it and run `dvc repro`."
+        )
+
+
+def _no_table(path: Path, error: Exception) -> BertlineError:
+    return BertlineError(
+        f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
+        f"Delete it and run `dvc repro`."
+    )
+
+
+def read_json(path: Path, *, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a JSON object that an earlier stage wrote; BertlineError if it is none with `keys`."""
+    require(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:  # ValueError: no UTF-8, or no JSON
+        raise BertlineError(
+            f"{path} cannot be read as the JSON object that an earlier stage writes ({error}). "
+            f"Delete it and run `dvc repro`."
+        ) from error
+    if not isinstance(content, dict):
+        raise BertlineError(
+            f"{path} should hold a JSON object, as the stage that writes it does, and holds a "
+            f"{type(content).__name__}. Delete it and run `dvc repro`."
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise BertlineError(
+            f"{path} has no `{'`, `'.join(missing)}`; it has {', '.join(content)}. It was written "
+            f"by another version of the stage: run `dvc repro`."
+        )
+    return content
+
+
+def require(path: Path) -> None:
+    """Raise BertlineError if `path`, an input of a stage, does not exist."""
+    if not path.exists():
+        raise BertlineError(
+            f"{path} does not exist. It is what an earlier stage writes: run `dvc repro` for the "
+            f"whole pipeline, or the command in dvc.yaml whose `outs` name it."
+        )
+
+
+def _refuse_to_replace(target: Path) -> None:
+    """Refuse a target that no stage has written: a slip in a command must not delete a project."""
+    if Path.cwd().resolve().is_relative_to(target.resolve()) or (target / ".git").exists():
+        raise BertlineError(
+            f"{target} would be deleted and written anew, and the project lies in it. Name a "
+            f"folder for the output alone, such as data/download/sentences."
+        )
+    if target.exists() and not target.is_dir():
+        raise BertlineError(f"{target} is a file, and the output is a folder. Name another one.")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _partial(target: Path) -> Path:
+    """Return where `target` is written at first.
+
+    The name is fixed, so the next run clears what a killed one left; .dvcignore keeps it out of
+    every hash meanwhile.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.parent / f".{target.name}.part"

@@ -1,0 +1,195 @@
+"""Load a section of params.yaml into a typed object that refuses what it does not know.
+
+Each stage declares its own section as a `Section` subclass and loads it before any other work.
+The file is read as YAML 1.2, as DVC reads it: YAML 1.1 would take `2e-5` for a string.
+"""
+
+import difflib
+import re
+import reprlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bertline.core.errors import BertlineError
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml or sources.yaml: strict, finite, no unknown keys, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+# Values that a file may hold. The project's own have some hundred; aliases of aliases can stand
+# for more than any memory holds.
+MAX_VALUES = 100_000
+
+# What a message shows of a value that was found: enough to recognise it by.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
+_SHOWN.maxlevel = 3
+
+
+def load(path: Path, name: str, section: type[SectionType]) -> SectionType:
+    """Return the section `name` of the YAML file at `path` as an instance of `section`.
+
+    Raises BertlineError with one line for each unknown, missing, mistyped or impossible value.
+    """
+    document = read_yaml(path)
+    if name not in document:
+        raise BertlineError(
+            f"{path} has no section `{name}`{nearest(name, list(document))}. "
+            f"Compare it with the file that the project came with."
+        )
+    return validate(document[name], section, where=f"{path}: {name}")
+
+
+def validate(values: Any, section: type[SectionType], *, where: str) -> SectionType:
+    """Return `values` as an instance of `section`; `where` opens each line of the message."""
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        lines = [_sentence(problem, values, section, where) for problem in error.errors()]
+        raise BertlineError("\n".join(lines)) from error
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if repeated:
+        raise ValueError(f"each seed once, and {repeated} is repeated")
+    return seeds
+
+
+# 2**32 is NumPy's limit for a seed.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# More threads than any machine has cores: starting them would fail far from here.
+Threads = Annotated[int, Field(ge=1, le=1024)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+
+
+def load_seeds(path: Path) -> list[int]:
+    """Return the list `seeds:` of params.yaml: one model is trained for each of them."""
+
+    class SeedList(Section):
+        seeds: Seeds
+
+    values = read_yaml(path)
+    present = {"seeds": values["seeds"]} if "seeds" in values else {}
+    return validate(present, SeedList, where=str(path)).seeds
+
+
+def parse_seed(text: str) -> int:
+    """Return a seed typed on a command line; a ValueError becomes argparse's own message."""
+    return TypeAdapter(Seed).validate_python(int(text))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that the YAML 1.2 file at `path` holds.
+
+    Raises BertlineError for a file that cannot be read, is no YAML, or is no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BertlineError(
+            f"{path} does not exist. Run the command in the project's folder, or give the file "
+            f"with --params."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise BertlineError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
+    except IsADirectoryError:
+        raise BertlineError(f"{path} is a folder; name the YAML file in it.") from None
+    except OSError as error:
+        raise BertlineError(
+            f"{path} cannot be read ({error.strerror}). Correct its name or who may read it."
+        ) from error
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise BertlineError(f"{path} is not valid YAML. {error}") from error
+    except RecursionError:
+        raise BertlineError(f"{path} is not valid YAML: it is nested too deeply.") from None
+    # What the parser raises for `!!int x`, 2001-99-99, a number of 5,000 digits or a key that is
+    # itself a mapping: it means well-formed documents only.
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise BertlineError(f"{path} holds a value that YAML cannot mean: {error}.") from error
+    _refuse_bomb(document, path)
+    if not isinstance(document, dict):
+        raise BertlineError(f"{path} should hold `name: value` pairs and holds {shown(document)}.")
+    return document
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: as Python writes it, cut where it is long."""
+    return _SHOWN.repr(value)
+
+
+def _refuse_bomb(document: Any, path: Path) -> None:
+    """Refuse a document whose aliases stand for a huge or an endless one."""
+    sizes: dict[int, int | None] = {}  # by identity; None for a value that is being counted
+
+    def size(value: Any) -> int:
+        if not isinstance(value, dict | list | set):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = None
+            parts = [*value, *value.values()] if isinstance(value, dict) else value
+            sizes[id(value)] = 1 + sum(size(part) for part in parts)
+        known = sizes[id(value)]
+        if known is None:
+            raise BertlineError(f"{path}: an alias (`*name`) stands for a value that it is in.")
+        return known
+
+    found = size(document)
+    if found > MAX_VALUES:
+        raise BertlineError(
+            f"{path} stands for {found:,} values, aliases (`*name`) spelled out; at most "
+            f"{MAX_VALUES:,} are read. Write the values where they are needed."
+        )
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return a clause that suggests the known name most like `name`, or lists the known ones."""
+    matches = difflib.get_close_matches(str(name), [str(key) for key in known], n=1)
+    if matches:
+        return f" (did you mean `{matches[0]}`?)"
+    return f" (known: {', '.join(sorted(str(key) for key in known))})"
+
+
+def _sentence(problem: dict[str, Any], values: Any, section: type[Section], where: str) -> str:
+    location = ".".join(str(part) for part in problem["loc"])
+    place = f"{where}.{location}" if location else where
+    found = shown(problem["input"])
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(section, problem["loc"][:-1])
+        return f"{place} is not a parameter{nearest(problem['loc'][-1], known)}."
+    if problem["type"] == "missing":
+        return f"{place} is missing. Add it; the project's own params.yaml explains it."
+    if problem["type"] == "model_type":
+        return f"{place}: should be `name: value` pairs; found {found}."
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    hint = ""
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        values = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        matches = difflib.get_close_matches(problem["input"], values, n=1)
+        hint = f" (did you mean `{matches[0]}`?)" if matches else ""
+    return f"{place}: {expected}; found {found}{hint}."
+
+
+def _known_keys(section: type[Section], location: Sequence[Any]) -> list[str]:
+    for part in location:
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            continue
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        for candidate in candidates:
+            if isinstance(candidate, type) and issubclass(candidate, Section):
+                section = candidate
+                break
+    return list(section.model_fields)

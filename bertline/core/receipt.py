@@ -1,0 +1,185 @@
+"""What one run of a stage was made of and on: the receipt in `metrics/receipts/`.
+
+A receipt names the content of everything that could have decided the result (code, parameters,
+inputs, packages, processor, precision, threads) and of the result itself, with the seconds and the
+memory that it took. It differs between two runs that give the same bytes, so it is no DVC output;
+it lies in git beside the figures that it explains. `python -m bertline.runs.verify` holds receipts of two
+runs against each other.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from bertline.core import dependencies, files, hashes
+from bertline.core import packages as environment
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+
+# Of the instruction sets that a Linux kernel lists, those by which numerical libraries choose
+# their routines: sums come out in another order with each.
+INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_bf16", "amx_int8", "asimd", "sve", "bf16"),
+)
+
+
+class Run(dict[str, Any]):
+    """One run of a stage: what it is made of, and as a dictionary the facts that the stage adds."""
+
+    def __init__(self, stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
+        super().__init__()
+        self.stage = stage
+        self.parameters = {name: _plain(values) for name, values in parameters.items()}
+        self._inputs = inputs
+
+    @cached_property
+    def inputs(self) -> dict[str, str | None]:
+        """The hash of each input, as it was when it was asked for first."""
+        return {path.as_posix(): hashes.md5(path) for path in self._inputs}
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The hash of each file of the project that the stage's code consists of."""
+        return dependencies.hashed(self.stage.partition("@")[0])
+
+    def hash_what_is_read(self) -> None:
+        """Hash code and inputs now, and not when they are asked for first."""
+        _ = self.inputs, self.code
+
+    def key(self, **more: str) -> str:
+        """Return a hash of everything that decides the result; `more` is what the stage knows."""
+        content = [
+            *(self.stage, self.parameters, list(self.inputs.values()), self.code),
+            *(packages(), platform.python_version(), _processor(), more),
+        ]
+        text = json.dumps(content, sort_keys=True).encode()
+        return hashlib.sha256(text).hexdigest()[:32]
+
+
+@contextmanager
+def receipt(
+    target: Path | None,
+    stage: str,
+    *,
+    parameters: Mapping[str, Any],
+    inputs: Sequence[Path],
+    outputs: Sequence[Path | None],
+) -> Iterator[Run]:
+    """Yield a dictionary for the stage's own facts; write them with the common ones at the end.
+
+    stage: its name, with the item behind an `@`. parameters: what it read, by section. inputs,
+    outputs: the paths that it read and wrote, hashed as DVC hashes them; None stands for an output
+    that was not asked for. Nothing is written if the block fails or `target` is None.
+
+    Raises BertlineError, before the block, if packages.yaml does not state what is installed: DVC
+    would file the result under other versions than those that made it.
+    """
+    _check_packages(Path())
+    started = time.monotonic()
+    run = Run(stage, parameters, inputs)
+    if target is None:
+        yield run
+        return
+    # Before the work: what is edited meanwhile has not decided the result.
+    run.hash_what_is_read()
+    yield run
+    seconds = round(time.monotonic() - started, 2)
+    written = [path for path in outputs if path is not None]
+    common = {
+        "stage": stage,
+        "seconds": seconds,
+        "peak_memory_mib": _peak_memory_mib(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "instruction_sets": _instruction_sets(),
+        "cores": os.cpu_count(),
+        "libraries": _libraries(),
+        "python": platform.python_version(),
+    }
+    content = {
+        "parameters": run.parameters,
+        "inputs": run.inputs,
+        "outputs": {path.as_posix(): hashes.md5(path) for path in written},
+        "code": run.code,
+        "packages": packages(),
+    }
+    files.write_json(target, common | run | content)
+
+
+def _check_packages(root: Path) -> None:
+    if not (root / environment.PACKAGES).is_file():
+        return  # a stage on its own, outside of the project
+    wrong = [
+        f"{name} is {environment.installed(name)} and stated as {version}"
+        for name, version in environment.stated(root).items()
+        if environment.installed(name) != version
+    ]
+    if wrong:
+        raise BertlineError(
+            f"{environment.PACKAGES} states other versions than those that are installed: "
+            f"{'; '.join(wrong)}. Run `python -m bertline.core.packages`, which corrects it, and then "
+            f"the command again."
+        )
+
+
+def _plain(values: Any) -> Any:
+    return values.model_dump(mode="json") if isinstance(values, Section) else values
+
+
+def _peak_memory_mib() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+
+
+def _cpuinfo(key: str) -> str | None:
+    """Return the first value of a key of /proc/cpuinfo, or None where there is none."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return None
+
+
+def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _instruction_sets() -> list[str]:
+    flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
+    return [name for name in INSTRUCTION_SETS if name in flags]
+
+
+def _libraries() -> list[str]:
+    """Return the loaded libraries of linear algebra and threads, with what they run on.
+
+    Their routines are chosen by processor, or by variables such as OPENBLAS_CORETYPE.
+    """
+    found = set()
+    for library in threadpool_info():
+        parts = [library["internal_api"], library["version"] or ""]
+        parts += [library.get("architecture", ""), f"on {library['num_threads']} threads"]
+        found.add(" ".join(part for part in parts if part))
+    return sorted(found)
+
+
+def packages() -> dict[str, str]:
+    """Return name and version of every distribution that this process has imported from."""
+    by_module = metadata.packages_distributions()
+    imported = {name.partition(".")[0] for name in sys.modules}
+    names = {distribution for module in imported for distribution in by_module.get(module, ())}
+    return {name: metadata.version(name) for name in sorted(names, key=str.lower)}

@@ -1,0 +1,1 @@
+"""How published bytes become rows: one module per format."""

@@ -1,0 +1,1 @@
+"""Encoders from a folder on disk: loading, tokenising, pooling, and running them repeatably."""

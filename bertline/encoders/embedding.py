@@ -1,0 +1,240 @@
+"""Sentence vectors of documents, as sentence-transformers computes them, in flat memory.
+
+Documents are read, cut into word pieces and written a window at a time; within a window those of
+like length share a batch. An interrupted run resumes at its last checkpoint.
+"""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from bertline.core import console, files
+from bertline.core.checkpoint import Checkpoint
+from bertline.core.errors import BertlineError
+from bertline.encoders import loading, running
+
+# Documents held in memory at once. Larger windows waste less on padding; at 16,384 it is 1 %.
+WINDOW = 16_384
+
+# The files of a checkpoint; the first becomes the output.
+VECTORS, STATE = "embeddings.npy", "progress.json"
+
+
+def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
+    """Return the encoder with its pooling; BertlineError if the folder holds none."""
+    loading.load_tokenizer(folder)  # its errors are sentences
+    with loading.explaining(folder, "encoder that sentence-transformers can load"):
+        encoder = SentenceTransformer(
+            str(folder),
+            device=device.type,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+        )
+    # Loading does not notice that files contradict each other; the first batch would.
+    width = encoder[0].get_embedding_dimension()
+    positions = getattr(loading.load_config(folder), "max_position_embeddings", None)
+    pooled = [part.embedding_dimension for part in encoder if isinstance(part, Pooling)]
+    if pooled and pooled[0] != width:
+        raise BertlineError(
+            f"{folder} pools vectors of {pooled[0]} dimensions, as its Pooling/config.json says, "
+            f"and its encoder gives {width}: the files belong to different models."
+        )
+    if positions and (encoder.max_seq_length or 0) > positions:
+        raise BertlineError(
+            f"{folder}/sentence_bert_config.json lets texts have {encoder.max_seq_length} word "
+            f"pieces, and the encoder takes {positions}. Set max_seq_length to {positions}."
+        )
+    return encoder
+
+
+def reserve(path: Path) -> None:
+    """Take the disk space of a file that is mapped into memory; OSError if there is too little.
+
+    Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
+    word. macOS lacks the call.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+
+
+def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
+    """Yield the texts of the table `documents`, `WINDOW` at a time, after `skipped` of them.
+
+    skipped: a number of whole windows' documents, or that of all.
+    """
+    with pq.ParquetFile(documents) as table:
+        batches = table.iter_batches(batch_size=WINDOW, columns=["text"])
+        for batch in islice(batches, math.ceil(skipped / WINDOW), None):
+            yield batch.column("text").to_pylist()
+
+
+def batches_of(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
+    """Return batches of row numbers, longest rows first, that hold `tokens_per_batch` when padded.
+
+    lengths: shape (n,), word pieces of each row. A row longer than the budget is a batch alone.
+    The longest come first, so that memory runs out at once or not at all.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        rows = max(1, tokens_per_batch // int(lengths[order[start]]))
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches
+
+
+def embed_window(
+    encoder: SentenceTransformer,
+    texts: list[str],
+    *,
+    precision: str,
+    tokens_per_batch: int,
+    skipped: int = 0,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield, batch by batch, row numbers, their vectors, and their lengths before cutting.
+
+    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension). The
+    first `skipped` batches are left out.
+    """
+    tokenizer = encoder.tokenizer
+    whole = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+    lengths = np.array([len(ids) for ids in whole])
+    limit = encoder.max_seq_length or tokenizer.model_max_length
+    batches = batches_of(np.minimum(lengths, limit), tokens_per_batch)[skipped:]
+
+    def vectors_of(features: dict[str, Any]) -> np.ndarray:
+        on_device = {
+            name: value.to(encoder.device) if isinstance(value, torch.Tensor) else value
+            for name, value in features.items()
+        }
+        with (
+            torch.inference_mode(),
+            torch.autocast(encoder.device.type, torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            vectors = encoder(on_device)["sentence_embedding"]
+        return vectors.float().cpu().numpy()
+
+    # The tokenizer must not be used by two threads at once; the encoder may be.
+    features = (encoder.preprocess([texts[row] for row in rows]) for rows in batches)
+    computed = running.in_parallel(vectors_of, features, encoder.device)
+    for rows, vectors in zip(batches, computed, strict=True):
+        yield rows, vectors, lengths[rows]
+
+
+@dataclass
+class Progress:
+    """How far embedding has come: documents of whole windows, then batches of the next window."""
+
+    documents: int = 0
+    batches: int = 0
+    pieces: int = 0  # word pieces in all documents embedded so far, before cutting
+    cut: int = 0  # of these documents, how many were longer than the encoder's longest input
+
+
+def begin(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, Progress]:
+    """Return vectors of `shape` on disk and no progress; OSError if there is no space for them."""
+    # Else a kill before the first checkpoint would leave new vectors beside an old state.
+    checkpoint.path(STATE).unlink(missing_ok=True)
+    target = checkpoint.path(VECTORS)
+    try:
+        vectors = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
+        reserve(target)
+    except OSError:
+        checkpoint.discard()
+        raise
+    return vectors, Progress()
+
+
+def resume(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, Progress] | None:
+    """Return what `suspend` kept, or None if that is nothing, or damaged."""
+    target, state = checkpoint.path(VECTORS), checkpoint.path(STATE)
+    if not (target.exists() and state.exists()):
+        return None
+    try:
+        progress = Progress(**json.loads(state.read_text(encoding="utf-8")))
+        vectors = np.load(target, mmap_mode="r+", allow_pickle=False)
+    except (ValueError, TypeError) as error:
+        console.log(f"{state.parent} is damaged ({error}): embedding begins anew")
+        return None
+    if vectors.shape != shape:
+        console.log(
+            f"{target} has the shape {vectors.shape} and not {shape}: embedding begins anew"
+        )
+        return None
+    console.log(f"going on after {progress.documents:,} documents and {progress.batches} batches")
+    return vectors, progress
+
+
+def suspend(checkpoint: Checkpoint, vectors: np.memmap, progress: Progress) -> None:
+    """Write the vectors so far to disk, then how far they go."""
+    with checkpoint.keeping():
+        vectors.flush()
+        files.write_json(checkpoint.path(STATE), asdict(progress))
+
+
+def embed(
+    encoder: SentenceTransformer,
+    documents: Path,
+    checkpoint: Checkpoint,
+    *,
+    precision: str,
+    tokens_per_batch: int,
+) -> tuple[Path, dict[str, Any]]:
+    """Embed all `documents`; return the npy file, in the checkpoint's place, and the measures.
+
+    Goes on where `checkpoint` ends, and leaves it complete.
+    """
+    count = pq.read_metadata(documents).num_rows
+    shape = (count, encoder.get_embedding_dimension())
+    vectors, progress = resume(checkpoint, shape) or begin(checkpoint, shape)
+    limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
+    with console.counter(total=count, label="embed", unit="documents") as advance:
+        advance(progress.documents)
+        for texts in windows(documents, progress.documents):
+            for rows, values, lengths in embed_window(
+                encoder,
+                texts,
+                precision=precision,
+                tokens_per_batch=tokens_per_batch,
+                skipped=progress.batches,
+            ):
+                vectors[progress.documents + rows] = values
+                progress.batches += 1
+                progress.pieces += int(lengths.sum())
+                progress.cut += int((lengths > limit).sum())
+                advance(len(rows))
+                if checkpoint.is_due():
+                    suspend(checkpoint, vectors, progress)
+            progress.documents += len(texts)
+            progress.batches = 0
+    suspend(checkpoint, vectors, progress)
+    return checkpoint.path(VECTORS), {
+        "documents": count,
+        "dimension": shape[1],
+        "longest_input": limit,
+        "mean_word_pieces": round(progress.pieces / count, 1),
+        "truncated_share": round(progress.cut / count, 4),
+    }
+
+
+def lay_down(vectors: Path, target: Path) -> None:
+    """Put the finished file at `target` and leave it in the checkpoint until all else is done."""
+    try:
+        os.link(vectors, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(vectors, target)

@@ -1,0 +1,130 @@
+"""Load an encoder from a folder on disk; nothing is fetched, and no code of its own is run."""
+
+from pathlib import Path
+from types import TracebackType
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from bertline.core import console
+from bertline.core.errors import BertlineError
+
+# What the libraries raise for an encoder's file that is damaged, missing or of another model: they
+# look at few of them before use, so that an absent key is a KeyError, and no layers a division.
+UNLOADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
+    *(SafetensorError, StrictDataclassError),
+)
+PICKLES = ("pytorch_model.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+# Below this share of the encoder's word pieces, the tokenizer may well be of another model.
+FEW_PIECES = 0.5
+
+
+class explaining:
+    """Turn what a library raises while it loads the encoder in `folder` into a sentence.
+
+    `lack` says what the folder does not hold, `advice` what to do. A class and no generator, since
+    the tokenizers library raises plain `Exception`: exactly that is caught, and no class below it
+    but the ones in UNLOADABLE.
+    """
+
+    def __init__(self, folder: Path, lack: str, advice: str = "") -> None:
+        self.folder, self.lack, self.advice = folder, lack, advice
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise BertlineError from an error that the files of the folder are the cause of."""
+        if kind is not Exception and not isinstance(error, UNLOADABLE):
+            return
+        text = str(error).strip()
+        if console.FULL_MEMORY.search(text):
+            return  # no fault of the folder's
+        # The first line, and a second one that says what of it: the others are of use to authors.
+        reason = " ".join(line.strip() for line in text.splitlines()[:2]).rstrip(".")
+        if kind is not Exception and not isinstance(error, OSError | ValueError):
+            reason = f"{kind.__name__}: {reason}".rstrip(": ")  # a KeyError is a mere word
+        pickles = sorted(path.name for name in PICKLES for path in self.folder.glob(name))
+        if "trust_remote_code" in text:
+            reason = (
+                "it asks for code of its own, which is never run. Choose an encoder whose "
+                "architecture transformers knows"
+            )
+        elif pickles and not any(self.folder.glob("*.safetensors*")):
+            reason = (
+                f"its weights are a pickle ({', '.join(pickles)}), which can run code and is never "
+                f"read. Get model.safetensors, which most model repositories offer as well"
+            )
+        message = f"{self.folder} holds no {self.lack}: {reason}. {self.advice}".rstrip()
+        raise BertlineError(message) from error
+
+
+def load_config(folder: Path) -> PreTrainedConfig:
+    """Return the configuration in an encoder's folder; BertlineError if it is not one."""
+    advice = "Check the source's `members` or `files` in sources.yaml."
+    with explaining(folder, "encoder that transformers can load", advice):
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer in an encoder's folder.
+
+    Raises BertlineError if there is none, if it knows no word piece or none to pad with, or if its
+    vocabulary exceeds the encoder's embeddings.
+    """
+    config = load_config(folder)
+    advice = "An encoder needs tokenizer.json, or vocab.txt, beside its weights."
+    with explaining(folder, "tokenizer that transformers can load", advice):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        pieces = tokenizer.get_vocab()
+    # Without a vocabulary, transformers makes a tokenizer of the special tokens alone.
+    if not set(pieces) - set(tokenizer.all_special_tokens):
+        raise BertlineError(
+            f"{folder} holds no tokenizer: there is no vocabulary, or an empty one. {advice} "
+            f"Check the source's `members` or `files` in sources.yaml."
+        )
+    if tokenizer.pad_token is None:
+        raise BertlineError(
+            f"{folder}: the tokenizer has no token to pad with. Name it in tokenizer_config.json "
+            f'(`"pad_token": "[PAD]"` for a BERT).'
+        )
+    known = max(len(tokenizer), max(pieces.values()) + 1)
+    if known > config.vocab_size:
+        raise BertlineError(
+            f"{folder}: the tokenizer knows {known:,} word pieces and the encoder has "
+            f"embeddings for {config.vocab_size:,}: they belong to different models."
+        )
+    if known < FEW_PIECES * config.vocab_size:
+        console.log(
+            f"warning: {folder}: the tokenizer knows {known:,} of the {config.vocab_size:,} word "
+            f"pieces that the encoder has embeddings for. See that they belong together."
+        )
+    return tokenizer
+
+
+def longest_input(folder: Path) -> int:
+    """Return how many word pieces the encoder in `folder` takes at most."""
+    config = load_config(folder)
+    limit = getattr(config, "max_position_embeddings", None)
+    if limit is None:
+        raise BertlineError(f"{folder}/config.json states no max_position_embeddings.")
+    # RoBERTa's positions begin behind the padding index.
+    return limit - 2 if config.model_type in {"roberta", "xlm-roberta", "camembert"} else limit
+
+
+def quiet() -> None:
+    """Keep transformers from drawing its own bars and repeating its advice in the log."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

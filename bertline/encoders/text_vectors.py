@@ -1,0 +1,37 @@
+"""Give texts or single words vectors by the encoder that embedded the documents.
+
+torch is loaded when it is first called: what needs vectors of words seldom needs them in each run.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+TOKENS_PER_BATCH = 4_096  # word pieces, padding included
+
+
+def encode(
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    precision: str = "fp32",
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+    advance: Callable[[int], None] = lambda count: None,
+) -> np.ndarray:
+    """Return the vectors of texts by the encoder in `folder`, shape (n, d), float32.
+
+    precision: auto, bf16 or fp32, as a person gives --precision. advance: is told of each number of
+    texts that are done.
+    """
+    from bertline.encoders import embedding, running
+
+    device, chosen = running.set_up(precision, key="--precision")
+    encoder = embedding.load_encoder(folder, device)
+    vectors = np.zeros((len(texts), encoder.get_embedding_dimension()), np.float32)
+    for rows, values, _ in embedding.embed_window(
+        encoder, list(texts), precision=chosen, tokens_per_batch=tokens_per_batch
+    ):
+        vectors[rows] = values
+        advance(len(rows))
+    return vectors

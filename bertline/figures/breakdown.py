@@ -1,0 +1,114 @@
+"""Errors and MCC of groups of sentences: a dot with its interval for each, and the whole set's."""
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from bertline.figures import style
+from bertline.figures.analysis import BETTER, GROUPINGS, NONE, UNTESTED, WORSE, Analysis
+from bertline.figures.results import plain
+
+WIDTH = 9.0  # inches
+ROW_HEIGHT = 0.25
+FRAME_HEIGHT = 1.05  # of titles, ticks, axis label and legend
+LONGEST = 32  # letters of a group's name
+
+# Colour, marker, and what the legend says. Markers differ too, for those who see no difference of
+# colours.
+LOOKS = {
+    WORSE: (style.BASELINE, "^", "more errors than the rest"),
+    BETTER: ("#009e73", "v", "fewer errors than the rest"),
+    NONE: (style.MODEL, "o", "cannot be told from the rest"),
+    UNTESTED: (style.MAJORITY, "o", "too few sentences to tell"),
+}
+
+
+def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
+    """Return the figure of one grouping of all test sentences; `source` says what was scored."""
+    rows = analysis.groups(grouping)
+    title = f"Errors by {GROUPINGS[grouping]}"
+    note = (
+        f"Lines are {analysis.coverage} intervals over sentences and seeds; dashed: all "
+        f"{analysis.everything['sentences']:,} sentences of {plain(analysis.whole)}."
+    )
+    if set(rows["finding"]) & {WORSE, BETTER}:
+        share = analysis.protocol["false_discovery_rate"]
+        note += f" Of all groups with triangles {share:.0%} at most have them by chance."
+    figure = style.new_figure(WIDTH, len(rows) * ROW_HEIGHT + FRAME_HEIGHT, title, [source, note])
+    errors, scores = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    draw_measure(errors, rows, "error", analysis.everything)
+    errors.set_title("Share of errors")
+    errors.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    errors.set_xlim(0, min(1.0, 1.05 * rows["error_rate_high"].max()))
+    draw_measure(scores, rows, "mcc", analysis.everything)
+    scores.set_title("MCC")
+    scores.axvline(0, color=style.QUIET, linewidth=0.8)
+    errors.set_ylim(len(rows) - 0.4, -0.6)
+    errors.set_yticks(range(len(rows)), [name(group) for group in rows["group"]])
+    for axes in (errors, scores):
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+    write_counts(scores, rows)
+    figure.legend(handles=legend(rows), loc="outside lower center", ncols=4)
+    return figure
+
+
+def name(group: str) -> str:
+    """Return a group's name on one line, cut where it is long; a source may have none."""
+    shown = plain(group) or "(no name)"
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+
+
+def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series) -> None:
+    """Draw a dot with its interval for each row that has the measure; `error` or `mcc`."""
+    column = "error_rate" if measure == "error" else measure
+    if pd.notna(whole[column]):
+        axes.axvline(whole[column], color=style.QUIET, linewidth=1, linestyle=(0, (4, 2)))
+    for place, row in enumerate(rows.to_dict("records")):
+        if pd.isna(row[column]):
+            continue
+        colour, marker, _ = LOOKS[row["finding"]]
+        axes.hlines(
+            place, row[f"{measure}_low"], row[f"{measure}_high"], color=colour, linewidth=1.5,
+            alpha=0.5 if row["finding"] == UNTESTED else 1,
+        )  # fmt: skip
+        face = "white" if row["finding"] == UNTESTED else colour
+        axes.scatter(
+            row[column], place, marker=marker, s=34, facecolor=face, edgecolor=colour, zorder=3,
+            clip_on=False,
+        )  # fmt: skip
+
+
+def write_counts(axes: Axes, rows: pd.DataFrame) -> None:
+    """Write sentences and share of acceptable ones at the right of each row."""
+    size = mpl.rcParams["font.size"]
+    columns = (("sentences", 46), ("acceptable", 108))
+    for head, shift in columns:
+        axes.annotate(
+            head, (1, 1), xycoords="axes fraction", xytext=(shift, 5), ha="right",
+            textcoords="offset points", color=style.QUIET, size=0.9 * size, annotation_clip=False,
+        )  # fmt: skip
+    for place, row in enumerate(rows.to_dict("records")):
+        texts = (f"{row['sentences']:,}", f"{row['acceptable_share']:.0%}")
+        for text, (_, shift) in zip(texts, columns, strict=True):
+            axes.annotate(
+                text, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(shift, 0),
+                textcoords="offset points", va="center_baseline", ha="right", annotation_clip=False,
+            )  # fmt: skip
+
+
+def legend(rows: pd.DataFrame) -> list[Line2D]:
+    """Return the legend's entries for the findings that there are."""
+    present = set(rows["finding"])
+    return [
+        Line2D(
+            [], [], color=colour, marker=marker, label=label,
+            markerfacecolor="white" if finding == UNTESTED else colour,
+        )
+        for finding, (colour, marker, label) in LOOKS.items()
+        if finding in present
+    ]  # fmt: skip

@@ -1,0 +1,91 @@
+"""The reliability diagram: predicted probability against the share that is acceptable."""
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from bertline.figures import style
+from bertline.figures.analysis import MEAN, SCALED, UNCALIBRATED, Analysis
+
+SIDE = 2.5  # inches of a panel
+FRAME = 0.95  # inches for its titles and labels
+LEGEND = 0.35
+PANELS = 3  # side by side
+LOOKS = {UNCALIBRATED: (style.MODEL, "o", "uncalibrated"), SCALED: ("#aa4499", "s", "rescaled")}
+
+
+def draw(analysis: Analysis, source: str) -> Figure:
+    """Return the figure: a panel for each set; `source` says what was scored."""
+    stored = list(dict.fromkeys(analysis.reliability["set"]))
+    # All test sets together have a row in the report's table; each alone is what one looks at.
+    names = [name for name in stored if name != analysis.whole] or stored
+    columns = min(PANELS, len(names))
+    lines = math.ceil(len(names) / columns)
+    bins = analysis.protocol["calibration_bins"]
+    figure = style.new_figure(
+        max(columns * (SIDE + 0.6), 2 * SIDE),
+        lines * (SIDE + FRAME) + LEGEND,
+        "Do the probabilities mean what they say?",
+        [
+            source,
+            f"The set is cut into {bins} equal parts, from the least to the most probable to be "
+            f"acceptable: a dot each, a mean over seeds. On the diagonal a model is right as often "
+            f"as it says. Grey: where "
+            f"{analysis.coverage} of a perfectly calibrated model's dots would lie.",
+        ],
+    )
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for place, axes in enumerate(panels.flat):
+        if place >= len(names):
+            axes.set_visible(False)
+            continue
+        draw_set(axes, analysis, names[place])
+        if place % columns == 0:
+            axes.set_ylabel("acceptable")
+        axes.set_xlabel("predicted probability")
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
+    """Draw the bins of one set, with the calibration errors in words."""
+    axes.set_title(f"{name}\n\n", pad=8, linespacing=1.35)
+    axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8)
+    points = analysis.reliability[analysis.reliability["set"] == name]
+    measures = analysis.calibration[
+        (analysis.calibration["set"] == name) & (analysis.calibration["seed"] == MEAN)
+    ]
+    words = []
+    for state, (colour, marker, label) in LOOKS.items():
+        bins = points[points["scaled"] == state]
+        if bins.empty:
+            continue
+        if state == UNCALIBRATED:
+            axes.vlines(bins["predicted"], bins["low"], bins["high"], color="#c9cdd1", linewidth=6)
+        axes.plot(
+            bins["predicted"], bins["observed"], color=colour, marker=marker, markersize=4.5,
+            linewidth=1, alpha=0.9, label=label,
+            markerfacecolor=colour if state == UNCALIBRATED else "white",
+        )  # fmt: skip
+        head = "ECE" if state == UNCALIBRATED else f"{label}:"
+        words.append(say(measures[measures["scaled"] == state], head))
+    said = axes.annotate(
+        "\n".join(words), (0, 1), xycoords="axes fraction", xytext=(0, 4),
+        textcoords="offset points", va="bottom", color=style.QUIET, linespacing=1.35,
+    )  # fmt: skip
+    said.set_in_layout(False)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.grid()
+
+
+def say(measures: pd.DataFrame, label: str) -> str:
+    """Return the calibration error of a set as the figure says it, with that of chance."""
+    row = measures.iloc[0]
+    ece, chance = (style.number(row[name]) for name in ("ece", "ece_if_calibrated"))
+    return f"{label} {ece} (by chance {chance})"

@@ -1,0 +1,67 @@
+"""Where the documents of each known group are: a heat map of groups by the largest topics."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bertline.figures import style
+from bertline.figures.results import OUTLIERS, Topics, plain, topic_name
+
+WIDTH = 9.0  # inches
+ROW_HEIGHT = 0.26
+FRAME_HEIGHT = 2.1
+GROUPS, TOPICS = 30, 20  # shown at most, the largest
+WORDS = 2
+WORTH_A_NUMBER = 0.05  # of a group, from which a share is written into its field
+
+
+def draw(results: Topics) -> Figure:
+    """Return the figure: what share of each group's documents is in each topic."""
+    shares, left_out = _shares(results)
+    title = "Where the documents of each known group are"
+    subtitles = [
+        f"{results.title} · embedder {results.embedder}",
+        "Per cent of a group's documents; a row adds up to 100.",
+    ]
+    if left_out:
+        subtitles.append(f"Of the groups, the {GROUPS} largest are shown.")
+    figure = style.new_figure(WIDTH, len(shares) * ROW_HEIGHT + FRAME_HEIGHT, title, subtitles)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, values in enumerate(shares.to_numpy()):
+        for column, value in enumerate(values):
+            if value >= WORTH_A_NUMBER:
+                colour = "white" if value > 0.55 else style.INK
+                axes.text(
+                    *(column, row, f"{100 * value:.0f}"),
+                    ha="center",
+                    va="center",
+                    color=colour,
+                    size="small",
+                )
+    axes.set_yticks(range(len(shares)), [plain(str(name)) for name in shares.index])
+    axes.set_xticks(range(shares.shape[1]), shares.columns, rotation=60, ha="left", size="small")
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _shares(results: Topics) -> tuple[pd.DataFrame, bool]:
+    counts = results.groups.pivot_table(
+        index="group", columns="topic", values="documents", fill_value=0, aggfunc="sum"
+    )
+    sizes = counts.sum(axis=1).sort_values(ascending=False, kind="stable")
+    counts = counts.loc[sorted(sizes.index[:GROUPS])]
+    shown = results.table.head(TOPICS)
+    columns = {
+        f"{topic} {topic_name(list(words), WORDS)}": counts.get(topic, 0)
+        for topic, words in shown[["topic", "words"]].itertuples(index=False)
+    }
+    named = set(shown["topic"])
+    rest = [topic for topic in counts.columns if topic not in named and topic != OUTLIERS]
+    if rest:
+        columns[f"{len(rest)} smaller topics"] = counts[rest].sum(axis=1)
+    if OUTLIERS in counts.columns:
+        columns["in no topic"] = counts[OUTLIERS]
+    table = pd.DataFrame(columns, index=counts.index).astype(np.float64)
+    return table.div(counts.sum(axis=1), axis=0), len(sizes) > GROUPS

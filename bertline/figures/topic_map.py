@@ -1,0 +1,287 @@
+"""The map: every document as a point, the largest topics coloured and named at their middle.
+
+The axes of a UMAP map mean nothing and have no ticks, so the map is turned to fill its frame:
+distances are those of the stored x and y, directions are not.
+"""
+
+from dataclasses import dataclass, replace
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+
+from bertline.figures import style
+from bertline.figures.placement import leader_end, place_labels
+from bertline.figures.results import OUTLIERS, Topics, topic_name
+
+LEGEND_LINES = 2.6  # lines of text that legend and note take below the map
+HALO = 2.6  # points of white around letters
+LEADER_FROM = 0.5  # line heights between label and anchor from which a leader line is drawn
+WRAP_FROM = 18  # letters from which a label takes two lines
+
+# The frame holds what lies at most BEYOND times the span of the CORE off that core, on each axis;
+# what is left out is counted. Islands far away would squash everything else.
+CORE = (0.05, 0.95)  # quantiles
+BEYOND = 0.5
+TURN_STEP = 5  # degrees between the turns that are tried
+WORTH_TURNING = 1.08  # how much larger a turned map must be drawn, or it stays as it is
+PADDING = 0.03  # of the span, between the outermost point and the edge
+
+# A point's area in square points: this for 20,000 documents, less for more, within the limits.
+AREA_AT_20000 = 2.6
+AREA_LIMITS = (0.15, 14.0)
+
+FADED = 0.3  # opacity of a named topic that is unstable
+
+OUTLIER_LAYER, SMALL_LAYER, NAMED_LAYER, LEADER_LAYER, LABEL_LAYER = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of the map that is drawn, in map units."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def contains(self, places: np.ndarray) -> np.ndarray:
+        """Return which of the places, (n, 2), lie inside, shape (n,)."""
+        return ((places >= self.low) & (places <= self.high)).all(axis=1)
+
+
+def draw(
+    results: Topics, *, top_topics: int, label_words: int, size: tuple[float, float], dpi: float
+) -> Figure:
+    """Return the map of width and height `size` in inches, its labels placed for `dpi`."""
+    named = results.table.head(top_topics)
+    title = results.counts[0].upper() + results.counts[1:]
+    subtitles = [f"{results.title} · embedder {results.embedder}"]
+    above = style.heading_height(size[0], title, subtitles)
+    room = size[1] - above
+    figure = style.new_figure(size[0], room, title, subtitles, dpi=dpi)
+    # The drawing's size is needed before the limits: no layout engine.
+    figure.set_layout_engine("none")
+    below = LEGEND_LINES * style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS
+    width, height = size[0] - 2 * style.MARGIN, room - style.MARGIN - below
+    axes = figure.add_axes(
+        (style.MARGIN / size[0], below / size[1], width / size[0], height / size[1])
+    )
+    places = results.places @ find_turn(results.places, width / height)
+    results = replace(results, places=places)
+    frame = find_frame(places, width / height)
+    axes.set(xlim=(frame.low[0], frame.high[0]), ylim=(frame.low[1], frame.high[1]))
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.spines[:].set(visible=True, color=style.GRID)
+    draw_points(axes, results, named["topic"].tolist())
+    unlabelled = draw_labels(axes, results, frame, named, label_words)
+    draw_legend(figure, results, frame, len(named), unlabelled)
+    return figure
+
+
+def find_turn(places: np.ndarray, ratio: float) -> np.ndarray:
+    """Return the rotation, (2, 2), with which the places are drawn largest in a frame of `ratio`.
+
+    ratio: width / height. It is the identity unless a turn is worth it.
+    """
+    best, rotation = WORTH_TURNING, np.eye(2)
+    plain = find_frame(places, ratio)
+    for degrees in range(TURN_STEP, 180, TURN_STEP):
+        sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        turned = find_frame(places @ turn, ratio)
+        larger = (plain.high[0] - plain.low[0]) / (turned.high[0] - turned.low[0])
+        if larger > best + 1e-9:
+            best, rotation = larger, turn
+    return rotation
+
+
+def find_frame(places: np.ndarray, ratio: float) -> Frame:
+    """Return the frame that shows the body of the places, (n, 2), with width / height `ratio`."""
+    if not len(places):
+        return Frame(np.array([0.0, 0.0]), np.array([ratio, 1.0]))
+    core_low, core_high = np.quantile(places, CORE, axis=0)
+    beyond = BEYOND * (core_high - core_low)
+    near = ((places >= core_low - beyond) & (places <= core_high + beyond)).all(axis=1)
+    body = places[near] if near.any() else places
+    low, high = body.min(axis=0), body.max(axis=0)
+    span = np.maximum(high - low, 1e-6) * (1 + 2 * PADDING)
+    # Both axes have the same scale: the one with room to spare gets wider limits.
+    span = np.array([max(span[0], span[1] * ratio), max(span[1], span[0] / ratio)])
+    middle = (low + high) / 2
+    return Frame(middle - span / 2, middle + span / 2)
+
+
+def find_anchor(places: np.ndarray) -> np.ndarray:
+    """Return the one of the places, (n, 2), that is nearest to their median in x and y."""
+    distances = np.linalg.norm(places - np.median(places, axis=0), axis=1)
+    return places[np.argmin(distances)]
+
+
+def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
+    """Draw outliers, then the small topics, then the named ones, each as pixels inside an SVG."""
+    area = float(np.clip(AREA_AT_20000 * 20_000 / max(results.documents, 1), *AREA_LIMITS))
+    rank = {topic: place for place, topic in enumerate(named)}
+    ranks = np.array([rank.get(topic, -1) for topic in results.topic], dtype=int)
+    outliers = results.topic == OUTLIERS
+    unstable = np.isin(results.topic, sorted(results.unstable))
+    palette = np.array([style.topic_colour(place) for place in range(len(named))], dtype=object)
+    layers = [
+        ("outliers", OUTLIER_LAYER, outliers, style.OUTLIER),
+        ("small topics", SMALL_LAYER, ~outliers & (ranks < 0), style.SMALL_TOPIC),
+        ("unstable topics", NAMED_LAYER, (ranks >= 0) & unstable, None),
+        ("named topics", NAMED_LAYER, (ranks >= 0) & ~unstable, None),
+    ]
+    for label, layer, chosen, colour in layers:
+        if chosen.any():
+            axes.scatter(
+                *results.places[chosen].T,
+                s=area,
+                c=colour or list(palette[ranks[chosen]]),
+                linewidths=0,
+                alpha=FADED if label == "unstable topics" else 0.9,
+                zorder=layer,
+                rasterized=True,
+                label=label,
+            )
+
+
+def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: int) -> int:
+    """Name the topics of the rows `named` on the map; return how many found no room."""
+    if named.empty:
+        return 0
+    canvas = FigureCanvasAgg(axes.figure)
+    box = axes.get_window_extent(canvas.get_renderer())
+    scale = np.array([box.width, box.height]) / (frame.high - frame.low)  # pixels per map unit
+    topics = named["topic"].tolist()
+    middles = np.array([find_anchor(results.places[results.topic == topic]) for topic in topics])
+    # The name of an island outside the frame stands at the edge where the island is.
+    anchors = np.clip(middles, frame.low, frame.high)
+    outside = ~frame.contains(middles)
+
+    texts = [
+        write_label(axes, topic_name(words, label_words), rank, outside=bool(outside[rank]))
+        for rank, words in enumerate(named["words"])
+    ]
+    line = mpl.rcParams["font.size"] * axes.figure.dpi / style.POINTS
+    halo = HALO / 2 * axes.figure.dpi / style.POINTS
+    extents = [text.get_window_extent(canvas.get_renderer()) for text in texts]
+    sizes = np.array([[extent.width, extent.height] for extent in extents]) + halo
+    rank = {topic: place for place, topic in enumerate(topics)}
+    owners = np.array([rank.get(topic, -1) for topic in results.topic], dtype=int)
+    centres = place_labels(
+        (anchors - frame.low) * scale,
+        sizes,
+        (box.width, box.height),
+        (results.places - frame.low) * scale,
+        owners,
+        line=line,
+    )
+    for place, text in enumerate(texts):
+        if np.isnan(centres[place, 0]):
+            text.remove()
+            continue
+        centre = frame.low + centres[place] / scale
+        text.set_position(centre)
+        half = sizes[place] / 2 / scale
+        draw_leader(
+            axes, anchors[place], leader_end(anchors[place], centre, half), place, line / scale
+        )
+    return int(np.isnan(centres[:, 0]).sum())
+
+
+def write_label(axes: Axes, name: str, rank: int, *, outside: bool) -> Text:
+    """Return the text of a label, in two lines where it is long, still to be put in place."""
+    text = "\n".join(halve(name))
+    if outside:
+        text += "\n(outside the frame)"
+    colour = style.topic_colour(rank)
+    return axes.text(
+        0,
+        0,
+        text,
+        color=style.darken(colour),
+        weight="bold",
+        ha="center",
+        va="center",
+        linespacing=1.05,
+        zorder=LABEL_LAYER,
+        path_effects=[withStroke(linewidth=HALO, foreground="white")],
+    )
+
+
+def halve(name: str) -> list[str]:
+    """Break a name of several words after the comma that makes the longer line shortest."""
+    words = name.split(", ")
+    if len(name) < WRAP_FROM or len(words) == 1:
+        return [name]
+    breaks = [
+        (", ".join(words[:place]) + ",", ", ".join(words[place:])) for place in range(1, len(words))
+    ]
+    return list(min(breaks, key=lambda lines: max(map(len, lines))))
+
+
+def draw_leader(
+    axes: Axes, anchor: np.ndarray, end: np.ndarray, rank: int, line: np.ndarray
+) -> None:
+    """Join a label to its anchor if it stands apart; `line` is a line's height in map units."""
+    if np.hypot(*((end - anchor) / line)) < LEADER_FROM:
+        return
+    colour = style.darken(style.topic_colour(rank))
+    axes.plot(
+        *zip(anchor, end, strict=True),
+        color=colour,
+        linewidth=0.8,
+        solid_capstyle="round",
+        zorder=LEADER_LAYER,
+        path_effects=[withStroke(linewidth=2.0, foreground="white")],
+    )
+    axes.plot(
+        *anchor, "o", color=colour, markersize=3.6, markeredgecolor="white", zorder=LEADER_LAYER
+    )
+
+
+def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlabelled: int) -> None:
+    """Explain the layers below the map, and tell what it leaves out."""
+    small = len(results.table) - named
+    coloured = style.TOPIC_COLOURS[: min(named, 3)]
+    entries = [
+        (coloured, named, f"{named} largest topics" if small else f"{named} topics"),
+        ((style.SMALL_TOPIC,), small, f"{small:,} smaller topics"),
+        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers, in no topic"),
+    ]
+    shown = [(colours, label) for colours, number, label in entries if number]
+    handles = [
+        tuple(Line2D([], [], linestyle="", marker="o", markersize=5, color=one) for one in colours)
+        for colours, _ in shown
+    ]
+    left = style.MARGIN / figure.get_figwidth()
+    line = style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS / figure.get_figheight()
+    figure.legend(
+        handles,
+        [label for _, label in shown],
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.1)},
+        loc="center left",
+        bbox_to_anchor=(left, 1.8 * line),
+        ncols=max(len(handles), 1),
+        handletextpad=0.6,
+        handlelength=1.2,
+        columnspacing=1.6,
+        borderpad=0,
+        borderaxespad=0,
+    )
+    hidden = int((~frame.contains(results.places)).sum())
+    notes = [
+        "Documents that stand near each other are alike; how far apart islands lie means little."
+    ]
+    if results.unstable & set(results.table["topic"].head(named)):
+        notes.append("Faded topics hardly come again in other fits.")
+    if hidden:
+        notes.append(f"{hidden:,} documents lie outside the frame.")
+    if unlabelled:
+        notes.append(f"{unlabelled} names found no room.")
+    figure.text(left, 0.8 * line, " ".join(notes), va="center", color=style.QUIET)

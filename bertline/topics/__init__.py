@@ -1,0 +1,1 @@
+"""Topics of documents: vocabulary, clustering, words, outliers, measures, merge tree, stability."""

@@ -1,0 +1,201 @@
+"""Reduce documents' vectors with UMAP and cluster them with HDBSCAN, the same on every machine's
+threads.
+
+UMAP, HDBSCAN and numba beneath them are imported where they are called: numba takes its number of
+threads from the environment once, when it is imported (`allow_threads`).
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+
+if TYPE_CHECKING:
+    from hdbscan import HDBSCAN
+    from umap import UMAP
+
+CHUNK = 65_536  # vectors checked at once
+
+
+class Umap(Section):
+    """`topic_fit.umap`."""
+
+    n_neighbors: Annotated[int, Field(ge=2)]
+    n_components: Annotated[int, Field(ge=2)]
+    min_dist: Annotated[float, Field(ge=0, le=1)]
+    metric: Literal["cosine", "euclidean"]
+    threads: params.Threads
+
+
+class Map(Section):
+    """`topic_fit.map`."""
+
+    min_dist: Annotated[float, Field(ge=0, le=1)]
+
+
+class Hdbscan(Section):
+    """`topic_fit.hdbscan`."""
+
+    min_cluster_size: Annotated[int, Field(ge=2)]
+    min_samples: Annotated[int, Field(ge=1)]
+    cluster_selection_method: Literal["eom", "leaf"]
+
+
+class Reduced:
+    """A dimension reduction that has been done: BERTopic asks it for the result again."""
+
+    def __init__(self, reduced: np.ndarray) -> None:
+        self.reduced = reduced
+
+    def fit(self, vectors: np.ndarray, y: Any = None) -> "Reduced":
+        """Do nothing: the reduction is fitted."""
+        return self
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the reduced vectors of the fitted documents."""
+        return self.reduced
+
+
+def load_vectors(path: Path) -> np.ndarray:
+    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
+    files.require(path)
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
+            f"`dvc repro embed`."
+        ) from error
+    if vectors.dtype.kind != "f":
+        raise BertlineError(
+            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
+            f"`dvc repro embed`."
+        )
+    return vectors
+
+
+def check_vectors(vectors: np.ndarray, documents: int) -> None:
+    """Raise BertlineError unless there is one finite vector for each document."""
+    if vectors.ndim != 2 or len(vectors) != documents:
+        raise BertlineError(
+            f"embeddings.npy has the shape {vectors.shape} and there are {documents:,} documents: "
+            f"they belong to different runs. Run `dvc repro embed`."
+        )
+    for start in range(0, len(vectors), CHUNK):
+        finite = np.isfinite(vectors[start : start + CHUNK]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.argmin(finite))
+            raise BertlineError(
+                f"the vector of document {row + 1} has values that are no numbers. The encoder "
+                f"overflowed: set embed.precision to fp32, or choose another inputs.embedder."
+            )
+
+
+def check_size(documents: int, umap: Umap, hdbscan: Hdbscan) -> None:
+    """Raise BertlineError if there are too few documents for the parameters."""
+    least = {
+        "umap.n_neighbors": umap.n_neighbors + 1,
+        "umap.n_components": umap.n_components + 2,
+        "hdbscan.min_cluster_size": hdbscan.min_cluster_size,
+        "hdbscan.min_samples": hdbscan.min_samples + 1,
+    }
+    for key, needed in least.items():
+        if documents < needed:
+            raise BertlineError(
+                f"params.yaml: topic_fit.{key} needs {needed} documents at least, and there are "
+                f"{documents}. Lower it, or add documents."
+            )
+
+
+def allow_threads(count: int) -> None:
+    """Let numba, which must not have been imported yet, start `count` threads on any machine.
+
+    Raises BertlineError if it was, and with fewer threads.
+    """
+    os.environ["NUMBA_NUM_THREADS"] = str(count)
+    if "numba" not in sys.modules:
+        return
+    import numba
+
+    if count > numba.config.NUMBA_NUM_THREADS:
+        raise BertlineError(
+            f"topic_fit.umap.threads is {count}, and numba was imported with "
+            f"{numba.config.NUMBA_NUM_THREADS} threads before. Set NUMBA_NUM_THREADS to {count} "
+            f"before Python starts."
+        )
+
+
+def search(
+    vectors: np.ndarray, count: int, seed: int, options: Umap
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return the `count` nearest neighbours of each vector, their distances, and the index.
+
+    Numbers and distances: shape (n, count), the vector itself first. The search (Dong, Moses and
+    Li 2011, as pynndescent does it) divides its random choices among its threads and gives other
+    neighbours with another number of them, so that number is a parameter. Imports numba, which
+    gets it.
+    """
+    allow_threads(options.threads)
+    from umap.umap_ import nearest_neighbors
+
+    return nearest_neighbors(
+        vectors,
+        n_neighbors=count,
+        metric=options.metric,
+        metric_kwds={},
+        angular=False,
+        random_state=np.random.RandomState(seed),
+        n_jobs=options.threads,
+    )
+
+
+def reduce_vectors(
+    vectors: np.ndarray, seed: int, options: Umap, drawing: Map
+) -> tuple["UMAP", np.ndarray, np.ndarray]:
+    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
+
+    Nearest neighbours are searched once and serve both. UMAP begins with eigenvectors from linear
+    algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
+    """
+    neighbours = search(vectors, options.n_neighbors, seed, options)
+    from umap import UMAP
+
+    shared = {
+        "metric": options.metric,
+        "random_state": seed,
+        "n_neighbors": options.n_neighbors,
+        "precomputed_knn": neighbours,
+        "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn
+    }
+    with threadpool_limits(1, user_api="blas"):
+        console.log(f"UMAP: {vectors.shape[1]} to {options.n_components} dimensions")
+        reducer = UMAP(n_components=options.n_components, min_dist=options.min_dist, **shared)
+        reduced = reducer.fit_transform(vectors)
+        console.log("UMAP: to the 2 dimensions of the map")
+        drawn = UMAP(n_components=2, min_dist=drawing.min_dist, **shared).fit_transform(vectors)
+    return reducer, reduced, drawn
+
+
+def cluster(reduced: np.ndarray, options: Hdbscan) -> "HDBSCAN":
+    """Return HDBSCAN fitted on reduced vectors, (n, components), ready to predict for others.
+
+    It draws nothing at random, so the same vectors give the same clusters.
+    """
+    from hdbscan import HDBSCAN
+
+    return HDBSCAN(
+        min_cluster_size=options.min_cluster_size,
+        min_samples=options.min_samples,
+        cluster_selection_method=options.cluster_selection_method,
+        metric="euclidean",
+        prediction_data=True,
+        core_dist_n_jobs=1,  # on a few dimensions the trees take a second; processes take more
+    ).fit(reduced)

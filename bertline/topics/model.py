@@ -1,0 +1,332 @@
+"""Keep a fitted topic model without pickle, and give documents their topics as the fit did.
+
+A folder that topic_fit wrote holds BERTopic's own files in `model`, which know topics and words but
+no UMAP and no HDBSCAN, and in `fit` what these two need:
+
+    embeddings.npy       the documents' vectors, the very file that embed wrote: DVC's cache and
+                         file systems that share copies keep it once
+    arrays.safetensors   reduced vectors, topics of HDBSCAN and in the end, probabilities, and a
+                         hash of each document's text and vector
+    settings.json        the parameters that the fit had
+
+    model = topic_model.load(Path("data/topic_fit"))
+    topics, probabilities = model.assign(vectors, texts)
+
+A fitted document is recognised by its vector, or by its text, and gets the topic that it has. Any
+other is placed by UMAP's own `transform` among its exactly nearest neighbours, alone, so that its
+topic does not depend on what comes with it; HDBSCAN's `approximate_predict` gives it a topic; and
+the strategy for outliers does what it did in the fit. HDBSCAN is fitted again to the stored
+vectors, which takes a second and draws nothing at random, and is held to the stored topics.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from scipy.sparse.csgraph import connected_components
+from threadpoolctl import threadpool_limits
+
+from bertline.core import console, files, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.topics.clustering import Hdbscan, Umap, cluster, load_vectors
+from bertline.topics.measures import OUTLIERS
+from bertline.topics.outliers import Outliers, reduce_outliers
+
+if TYPE_CHECKING:
+    from bertopic import BERTopic
+    from hdbscan import HDBSCAN
+    from umap import UMAP
+
+HASH_BYTES = 16  # two of a billion documents share a hash with a chance of 1 in 10^20
+# Without them BERTopic would look for pickles, or take the folder for one.
+BERTOPIC = ("topic_embeddings.safetensors", "ctfidf.safetensors", "topics.json", "config.json")
+VECTORS, ARRAYS, SETTINGS = "embeddings.npy", "arrays.safetensors", "settings.json"
+
+
+class Settings(Section):
+    """What settings.json holds."""
+
+    seed: params.Seed
+    umap: Umap
+    hdbscan: Hdbscan
+    outliers: Outliers
+
+
+class ExactNeighbours:
+    """The nearest fitted vectors to others, in place of UMAP's approximate index.
+
+    It needs no index that a number of threads decides, and is the same after loading.
+    """
+
+    _angular_trees = False  # UMAP asks for it, to choose how far an approximate search goes
+
+    def __init__(self, vectors: np.ndarray, metric: str) -> None:
+        self.metric = metric
+        self.vectors = np.asarray(vectors, np.float32)
+        if metric == "cosine":
+            self.vectors = _of_length_one(self.vectors)
+        self.squares = np.einsum("ij,ij->i", self.vectors, self.vectors)
+
+    def query(
+        self, vectors: np.ndarray, count: int, epsilon: float = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the `count` nearest and their distances, both (n, count)."""
+        rows = _of_length_one(vectors) if self.metric == "cosine" else vectors
+        found = [self._nearest(row, count) for row in rows]
+        numbers, distances = zip(*found, strict=True)
+        return np.asarray(numbers, np.int32), np.asarray(distances, np.float32)
+
+    def _nearest(self, row: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        alike = self.vectors @ row
+        if self.metric == "cosine":
+            distances = np.maximum(1 - alike, 0)
+        else:
+            distances = np.sqrt(np.maximum(self.squares + row @ row - 2 * alike, 0))
+        nearest = np.argpartition(distances, count - 1)[:count]
+        nearest = nearest[np.lexsort((nearest, distances[nearest]))]
+        return nearest, distances[nearest]
+
+
+def _of_length_one(vectors: np.ndarray) -> np.ndarray:
+    sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(sizes > 0, sizes, 1)
+
+
+@dataclass
+class TopicModel:
+    """A fitted model: what it was fitted to, and how others are given its topics."""
+
+    settings: Settings
+    vectors: np.ndarray  # of the fitted documents, (n, d)
+    reduced: np.ndarray  # by UMAP, (n, components)
+    labels: np.ndarray  # HDBSCAN's, (n,)
+    topic_of: np.ndarray  # the topic of each of these labels but the outliers', (clusters,)
+    topics: np.ndarray  # topics in the end, (n,)
+    probabilities: np.ndarray  # HDBSCAN's, of the core topics, (n,)
+    text_hashes: np.ndarray  # (n, HASH_BYTES)
+    clusters: "HDBSCAN"
+    bertopic: "BERTopic"
+
+    def __post_init__(self) -> None:
+        """Make the look-ups: UMAP, numbers of topics, fitted documents by their hashes."""
+        self._umap = _umap(self.settings, self.vectors, self.reduced)
+        hashes = (hash_vector(vector) for vector in self.vectors)
+        self._of_vector = {key: row for row, key in enumerate(hashes)}
+        self._of_text = {bytes(key): row for row, key in enumerate(self.text_hashes)}
+
+    def assign(
+        self, vectors: np.ndarray, texts: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the topic of each document, -1 for none, and HDBSCAN's probability, both (n,).
+
+        vectors: as `embed` makes them, (n, d). texts: the documents' own; without them a fitted
+        document is recognised by its vector alone.
+
+        Raises BertlineError for vectors of another length, or for a strategy for outliers that
+        needs texts where there are none.
+        """
+        vectors = np.asarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.vectors.shape[1]:
+            raise BertlineError(
+                f"the documents' vectors have the shape {vectors.shape}, and the topics were found "
+                f"with {self.vectors.shape[1]} numbers for each. Embed them with the same encoder."
+            )
+        if texts is None and self.settings.outliers.strategy in {"c-tf-idf", "distributions"}:
+            raise BertlineError(
+                f"topic_fit.outliers.strategy was {self.settings.outliers.strategy}, which needs "
+                f"the documents' texts, and there are only vectors. Give the texts too."
+            )
+        rows = [
+            self._fitted(vector, None if texts is None else texts[number])
+            for number, vector in enumerate(vectors)
+        ]
+        known = np.array([row is not None for row in rows], bool)
+        fitted = np.array([row for row in rows if row is not None], np.int64)
+        topics = np.full(len(vectors), OUTLIERS, np.int64)
+        probabilities = np.zeros(len(vectors))
+        topics[known], probabilities[known] = self.topics[fitted], self.probabilities[fitted]
+        fresh = np.flatnonzero(~known)
+        if len(fresh):
+            own = None if texts is None else [texts[row] for row in fresh]
+            topics[fresh], probabilities[fresh] = self._predict(vectors[fresh], own or [])
+        return topics, probabilities
+
+    def _fitted(self, vector: np.ndarray, text: str | None) -> int | None:
+        row = self._of_vector.get(hash_vector(vector))
+        if row is None and text is not None:
+            row = self._of_text.get(hash_text(text))
+        return row
+
+    def _predict(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        from hdbscan import approximate_predict
+
+        with threadpool_limits(1, user_api="blas"):
+            steps = console.progress(vectors, total=len(vectors), label="assign", unit="documents")
+            reduced = np.vstack([self._umap.transform(vector[None]) for vector in steps])
+            labels, probabilities = approximate_predict(self.clusters, reduced)
+            strategy = self.settings.outliers
+            membership = None
+            if strategy.strategy == "probabilities" and len(self.topic_of):
+                membership = self._membership(reduced)
+        topics = number_topics(labels, self.topic_of)
+        topics = reduce_outliers(self.bertopic, texts, vectors, topics, strategy, membership)
+        return topics, probabilities
+
+    def _membership(self, reduced: np.ndarray) -> np.ndarray:
+        from hdbscan import membership_vector
+
+        found = membership_vector(self.clusters, reduced.astype(np.float64))
+        return by_topic(found, self.topic_of)
+
+    def save(self, folder: Path, embeddings: Path) -> None:
+        """Write what `load` needs besides BERTopic's own files; embeddings: the file of embed."""
+        folder.mkdir()
+        shutil.copyfile(embeddings, folder / VECTORS)
+        arrays = {
+            "reduced": np.ascontiguousarray(self.reduced, np.float32),
+            "labels": self.labels.astype(np.int32),
+            "topic_of": self.topic_of.astype(np.int32),
+            "topics": self.topics.astype(np.int32),
+            "probabilities": np.asarray(self.probabilities, np.float64),
+            "text_hashes": self.text_hashes,
+        }
+        save_file(arrays, folder / ARRAYS)
+        files.write_json(folder / SETTINGS, self.settings.model_dump())
+
+
+def number_topics(labels: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
+    """Return the topics of HDBSCAN's labels, shape (n,)."""
+    return np.append(topic_of, OUTLIERS)[labels]  # -1 is the last
+
+
+def by_topic(membership: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
+    """Return HDBSCAN's memberships, a column per cluster, with a column per topic instead."""
+    membership = membership.reshape(len(membership), -1)
+    columns = np.empty_like(membership)
+    columns[:, topic_of] = membership
+    return columns
+
+
+def hash_vector(vector: np.ndarray) -> bytes:
+    """Return the hash that a vector is recognised by."""
+    return hashlib.blake2b(vector.astype("<f4").tobytes(), digest_size=HASH_BYTES).digest()
+
+
+def hash_text(text: str) -> bytes:
+    """Return the hash that a text is recognised by."""
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=HASH_BYTES).digest()
+
+
+def hash_texts(texts: Sequence[str]) -> np.ndarray:
+    """Return the hashes of texts, (n, HASH_BYTES), bytes."""
+    return np.array([list(hash_text(text)) for text in texts], np.uint8)
+
+
+def first_alike(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Return for each document the first that has its vector or its text, shape (n,).
+
+    So that a document's topic is a matter of what it says: HDBSCAN may divide equal ones.
+    """
+    count = len(texts)
+    first: dict[bytes, int] = {}
+    pairs = []
+    for row in range(count):
+        for key in (b"v" + hash_vector(np.asarray(vectors[row])), b"t" + hash_text(texts[row])):
+            pairs.append((row, first.setdefault(key, row)))
+    one, other = np.asarray(pairs).T
+    links = sp.csr_matrix((np.ones(len(pairs)), (one, other)), shape=(count, count))
+    _, group = connected_components(links, directed=False)
+    _, firsts = np.unique(group, return_index=True)
+    return firsts[group]
+
+
+def load(folder: Path) -> TopicModel:
+    """Return the model in a folder that topic_fit wrote.
+
+    Raises BertlineError if a file is missing or damaged, or if HDBSCAN, of another version say,
+    finds other topics than the fit did.
+    """
+    from bertopic import BERTopic
+
+    kept = folder / "fit"
+    content = files.read_json(kept / SETTINGS)
+    settings = params.validate(content, Settings, where=str(kept / SETTINGS))
+    for name in BERTOPIC:
+        files.require(folder / "model" / name)
+    vectors = load_vectors(kept / VECTORS)
+    arrays = _arrays(kept / ARRAYS, len(vectors))
+    clusters = cluster(arrays["reduced"], settings.hdbscan)
+    if not np.array_equal(clusters.labels_, arrays["labels"]):
+        raise BertlineError(
+            f"HDBSCAN finds other clusters in the vectors of {kept / ARRAYS} than the fit did: its "
+            f"version is another one. Run `dvc repro topic-fit`."
+        )
+    return TopicModel(
+        settings=settings,
+        vectors=vectors,
+        reduced=arrays["reduced"],
+        labels=arrays["labels"].astype(np.int64),
+        topic_of=arrays["topic_of"].astype(np.int64),
+        topics=arrays["topics"].astype(np.int64),
+        probabilities=arrays["probabilities"],
+        text_hashes=arrays["text_hashes"],
+        clusters=clusters,
+        bertopic=BERTopic.load(folder / "model"),
+    )
+
+
+def _arrays(path: Path, count: int) -> dict[str, Any]:
+    files.require(path)
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BertlineError(
+            f"{path} cannot be read as the arrays that topic_fit writes ({error}). Delete its "
+            f"folder and run `dvc repro topic-fit`."
+        ) from error
+    rows = {"reduced", "labels", "topics", "probabilities", "text_hashes"}
+    wrong = sorted({*rows, "topic_of"} - set(arrays))
+    wrong = wrong or [name for name in sorted(rows) if len(arrays[name]) != count]
+    if wrong:
+        raise BertlineError(
+            f"{path} does not fit {VECTORS} beside it, which has {count:,} vectors: see its "
+            f"`{wrong[0]}`. They come from different runs: run `dvc repro topic-fit`."
+        )
+    return arrays
+
+
+def _umap(settings: Settings, vectors: np.ndarray, reduced: np.ndarray) -> "UMAP":
+    """Return UMAP as it is after a fit, as far as `transform` asks.
+
+    The attributes are those of umap-learn 0.5; tests hold the result to that of a fitted one.
+    """
+    from umap import UMAP
+    from umap.umap_ import find_ab_params
+
+    umap = UMAP(
+        n_neighbors=settings.umap.n_neighbors,
+        n_components=settings.umap.n_components,
+        min_dist=settings.umap.min_dist,
+        metric=settings.umap.metric,
+        random_state=settings.seed,
+        n_jobs=1,
+    )
+    umap._raw_data = np.asarray(vectors, np.float32)
+    umap._a, umap._b = find_ab_params(umap.spread, umap.min_dist)
+    umap._initial_alpha = umap.learning_rate
+    umap._validate_parameters()
+    umap._n_neighbors = umap.n_neighbors
+    umap._small_data = False
+    umap._knn_search_index = ExactNeighbours(vectors, settings.umap.metric)
+    umap._input_hash = None
+    umap._supervised = False
+    umap.embedding_ = np.asarray(reduced, np.float32)
+    return umap

@@ -1,0 +1,1 @@
+"""Training: the resumable loop, recipes, and the corruptions of intermediate training."""

@@ -1,1 +1,0 @@
-"""How raw bytes become rows: one module per published format, and the generated corpus."""

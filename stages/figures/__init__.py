@@ -1,1 +1,0 @@
-"""The figures: one module each, whose `draw` returns a matplotlib Figure that the caller saves."""

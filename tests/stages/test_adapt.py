@@ -1,0 +1,471 @@
+"""Training before fine-tuning: the same bytes, no sentence of the corpus, an encoder that fits."""
+
+import json
+import math
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import matthews_corrcoef
+from tokenizers import ByteLevelBPETokenizer
+from transformers import AutoModelForSequenceClassification, RobertaConfig
+
+from bertline.core import checkpoint, files
+from bertline.core.errors import BertlineError
+from bertline.encoders import loading
+from bertline.training import corruptions, loop
+from bertline.training.corruptions import Corruptor
+from stages import adapt, parse
+from tests import killed, tiny
+from tests.command import call, write_params
+
+DOCUMENTS = 60  # of five sentences
+QUICK = {
+    "adapt.epochs": 2,
+    "adapt.sentences": 100,
+    "adapt.held_out": 50,
+    "adapt.batch_size": 32,
+    "adapt.learning_rate": 1.0e-3,
+    "adapt.precision": "fp32",
+    "adapt.threads": 1,
+}
+STEPS = 8  # two epochs of 100 sentences
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what parse writes: documents, and sentences of which none is theirs."""
+    folder = tmp_path_factory.mktemp("adapt")
+    write_documents(folder / "documents.parquet", tiny.prose(DOCUMENTS))
+    sentences = tiny.sentence_sets({"in_domain_train": 20})
+    files.write_table(folder / "sentences.parquet", sentences, parse.SENTENCES)
+    return folder
+
+
+def write_documents(path: Path, documents: pd.DataFrame) -> None:
+    table = documents.assign(id=documents.index.astype(str), part="all")
+    files.write_table(path, table[list(parse.DOCUMENTS.names)], parse.DOCUMENTS)
+
+
+def run(out: Path, inputs: Path, backbone: Path, changes: dict[str, object]) -> Path:
+    """Adapt into `out`, parameters, figures and receipt beside it, and return it."""
+    changed = {f"adapt.{key}": value for key, value in changes.items()}
+    settings = write_params(out.with_suffix(".yaml"), QUICK | changed)
+    tables = (inputs / "documents.parquet", inputs / "sentences.parquet")
+    call(
+        adapt,
+        *(*tables, backbone, out, "--params", settings),
+        *("--metrics", out.with_suffix(".json"), "--receipt", out.with_suffix(".receipt")),
+    )
+    return out
+
+
+@pytest.fixture
+def fit(data: Path, tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that adapts with changed parameters; it returns the folder."""
+
+    def fit(name: str, *, inputs: Path = data, backbone: Path = tiny_bert, **changes: object):
+        return run(tmp_path / name, inputs, backbone, changes)
+
+    return fit
+
+
+@pytest.fixture(scope="module")
+def adapted(data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the encoder that two epochs give, its figures beside it. Not to be changed."""
+    return run(tmp_path_factory.mktemp("adapted") / "out", data, tiny_bert, {})
+
+
+@pytest.fixture
+def plan(data: Path, tiny_bert: Path) -> adapt.Detection:
+    """Return a training of 40 sentences of the documents, 20 held out."""
+    texts = pd.read_parquet(data / "documents.parquet")["text"]
+    chosen, *_ = adapt.collect(texts, known=set(), most=60, max_words=18)
+    corruptor, tokenizer = Corruptor(chosen), adapt.load_word_tokenizer(tiny_bert)
+    values = {key.removeprefix("adapt."): value for key, value in QUICK.items()}
+    recipe = {"epsilon": 1e-8, "weight_decay": 0.0, "warmup": 0.0, "max_grad_norm": 1.0}
+    task = {"max_words": 18, "corrupted": 0.5, "token_loss_weight": 4.0, "seed": 1}
+    options = adapt.Adapt(**values, **recipe, **task)
+    held_out = adapt.corrupt(chosen[:20], corruptor, tokenizer, 0.5, random.Random(0))
+    cpu = torch.device("cpu")
+    return adapt.Detection(options, 1, cpu, "fp32", chosen[20:], held_out, corruptor, tokenizer)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: files.sha256(path) for path in folder.iterdir()}
+
+
+def figures_of(folder: Path) -> dict:
+    return json.loads(folder.with_suffix(".json").read_text())
+
+
+# --- off ----------------------------------------------------------------------------------------
+
+
+def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls, capfd):
+    out = fit("out", backbone=tiny_bert_cls, epochs=0)
+
+    def everything(folder: Path) -> dict[str, bytes]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+    assert everything(out) == everything(tiny_bert_cls)
+    assert "1_Pooling/config.json" in everything(out)
+    assert figures_of(out) == {"sentences": 0, "in_corpus": 0, "epochs": []}
+    assert "adapt.epochs is 0: the backbone stays as it is" in capfd.readouterr().err
+
+
+def test_without_epochs_the_documents_need_no_sentences(fit, data, tmp_path):
+    write_documents(tmp_path / "documents.parquet", tiny.documents(4))
+    (tmp_path / "sentences.parquet").write_bytes((data / "sentences.parquet").read_bytes())
+
+    assert fit("out", inputs=tmp_path, epochs=0).exists()
+
+
+# --- the result ---------------------------------------------------------------------------------
+
+
+def test_same_seed_gives_the_same_bytes_and_another_seed_others(fit, adapted):
+    again, other = fit("again"), fit("other", seed=2)
+
+    assert contents(again) == contents(adapted)
+    assert figures_of(again) == figures_of(adapted)
+    one, two = (load_file(folder / "model.safetensors") for folder in (adapted, other))
+    same = [name for name in one if torch.equal(one[name], two[name])]
+    assert same == ["bert.embeddings.token_type_embeddings.weight"][: len(same)]
+
+
+def test_output_holds_a_model_and_a_tokenizer_alone(adapted):
+    assert sorted(path.name for path in adapted.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+
+
+def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
+    torch.manual_seed(1)
+    loaded = loop.load_classifier(adapted).state_dict()
+    saved = load_file(adapted / "model.safetensors")
+
+    assert loaded.keys() == saved.keys()
+    assert {"classifier.weight", "classifier.bias"} <= saved.keys()
+    assert [name for name in saved if not torch.equal(loaded[name], saved[name])] == []
+    assert loading.load_tokenizer(adapted)("The dog.")["input_ids"]
+
+
+def test_figures_have_a_row_per_epoch(adapted):
+    figures = figures_of(adapted)
+
+    assert list(figures) == ["sentences", "in_corpus", "epochs"]
+    assert (figures["sentences"], figures["in_corpus"]) == (100, 0)
+    assert [row["epoch"] for row in figures["epochs"]] == [1, 2]
+    for row in figures["epochs"]:
+        names = ["epoch", "training_loss", "validation_loss", "validation_mcc"]
+        assert list(row) == names
+        assert all(math.isfinite(value) for value in row.values())
+    receipt = json.loads(adapted.with_suffix(".receipt").read_text())
+    assert receipt["precision"] == "fp32" and len(receipt["epochs"]) == 2
+
+
+def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
+    plans, train_by = [], loop.fit
+
+    def watched(model: torch.nn.Module, plan: adapt.Detection, kept: object) -> loop.History:
+        plans.append(plan)
+        return train_by(model, plan, kept)
+
+    monkeypatch.setattr(loop, "fit", watched)
+    out = fit("out", learning_rate=1.0e-2)
+
+    network = AutoModelForSequenceClassification.from_pretrained(out).eval()
+    labels = torch.tensor([row["labels"] for row in plans[0].held_out])
+    with torch.inference_mode():
+        logits = torch.cat(
+            [
+                network(input_ids=torch.tensor([row["input_ids"]])).logits
+                for row in plans[0].held_out
+            ]
+        )
+    last = figures_of(out)["epochs"][-1]
+    loss = torch.nn.functional.cross_entropy(logits, labels).item()
+    assert last["validation_loss"] == pytest.approx(loss, abs=1e-5)
+    assert last["validation_mcc"] == pytest.approx(matthews_corrcoef(labels, logits.argmax(1)))
+
+
+# --- killed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("killed_at", [1, 4, 6])
+def test_killed_training_goes_on_to_the_same_bytes(fit, adapted, monkeypatch, capfd, killed_at):
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    with killed.training_after(killed_at):
+        fit("again")
+    again = fit("again")
+
+    assert f"going on after step {killed_at} of {STEPS}" in capfd.readouterr().err
+    assert contents(again) == contents(adapted)
+    assert figures_of(again) == figures_of(adapted)
+    assert not (again.parent / ".again.checkpoint").exists()
+
+
+# --- the sentences ------------------------------------------------------------------------------
+
+TEXTS = [
+    "The lamp glows on it. She waits for him!",
+    "Is it in the rain? The lamp glows on it.",
+    "We saw that it was late.\n\nThey can do it.",
+]
+ALL = {
+    "The lamp glows on it.",
+    "She waits for him!",
+    "Is it in the rain?",
+    "We saw that it was late.",
+    "They can do it.",
+}
+
+
+def collect(texts: list[str], known: tuple[str, ...] = (), most: int = 10) -> tuple:
+    return adapt.collect(
+        texts, known={adapt.normalize(sentence) for sentence in known}, most=most, max_words=18
+    )
+
+
+def test_each_sentence_is_collected_once_and_all_are_counted():
+    chosen, in_corpus, found = collect(TEXTS)
+
+    assert len(chosen) == len(ALL) and set(chosen) == ALL
+    assert (in_corpus, found) == (0, 6)
+
+
+@pytest.mark.parametrize("most", [1, 3, 5, 10])
+def test_sample_is_bounded_and_does_not_depend_on_the_order(most):
+    chosen, *counts = collect(TEXTS, most=most)
+    lines = [sentence for text in TEXTS for sentence in corruptions.sentences(text, max_words=18)]
+
+    assert len(chosen) == min(most, len(ALL))
+    assert chosen == collect(TEXTS)[0][:most]
+    for seed in range(10):
+        shuffled = random.Random(seed).sample(lines, len(lines))
+        assert collect(shuffled, most=most) == (chosen, *counts)
+
+
+def test_sample_is_not_the_first_sentences():
+    texts = tiny.prose(DOCUMENTS)["text"]
+    chosen, _, found = adapt.collect(texts, known=set(), most=30, max_words=18)
+
+    def places(sentence: str) -> int:
+        return next(number for number, text in enumerate(texts) if sentence in text)
+
+    assert found == 5 * DOCUMENTS
+    assert 0.25 < np.mean([places(sentence) for sentence in chosen]) / DOCUMENTS < 0.75
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param("The lamp glows on it.", id="same"),
+        pytest.param("the LAMP glows on it.", id="case"),
+        pytest.param("The lamp  glows on it .", id="spaces"),
+        pytest.param("The lamp glows on it", id="without-the-full-stop"),
+    ],
+)
+def test_sentences_of_the_corpus_are_left_out_and_counted(known):
+    chosen, in_corpus, found = collect(TEXTS, known=(known,))
+
+    assert set(chosen) == ALL - {"The lamp glows on it."}
+    assert (in_corpus, found) == (2, 6)
+
+
+def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(fit, data, monkeypatch, tmp_path):
+    texts = pd.read_parquet(data / "documents.parquet")["text"]
+    chosen, *_ = adapt.collect(texts, known=set(), most=1000, max_words=18)
+    corpus = tiny.sentence_sets({"in_domain_train": 30, "in_domain_dev": 30})
+    corpus["text"] = [sentence.upper() for sentence in chosen[:60]]
+    (tmp_path / "documents.parquet").write_bytes((data / "documents.parquet").read_bytes())
+    files.write_table(tmp_path / "sentences.parquet", corpus, parse.SENTENCES)
+    corrupt, corrupted = adapt.corrupt, []
+
+    def watched(sentences: list[str], *arguments: object) -> list:
+        corrupted.extend(sentences)
+        return corrupt(sentences, *arguments)
+
+    monkeypatch.setattr(adapt, "corrupt", watched)
+    out = fit("out", inputs=tmp_path, epochs=1)
+
+    assert set(corrupted) == set(chosen[60:210])
+    assert figures_of(out)["in_corpus"] == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        pytest.param("comet orbit the moon", "0", id="no-sentence"),
+        pytest.param(TEXTS[0], "2", id="few"),
+    ],
+)
+def test_too_few_sentences_are_refused(fit, data, tmp_path, text, number):
+    (tmp_path / "sentences.parquet").write_bytes((data / "sentences.parquet").read_bytes())
+    write_documents(tmp_path / "documents.parquet", tiny.documents(9).assign(text=text))
+
+    message = (
+        rf"has {number} different plain sentences of at most 18 words, and adapt needs 82\."
+        r".*under inputs\.documents, or set adapt\.epochs to 0"
+    )
+    with pytest.raises(BertlineError, match=message):
+        fit("out", inputs=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+# --- what is learnt -----------------------------------------------------------------------------
+
+
+def test_wrong_word_pieces_are_those_of_the_wrong_words(plan, monkeypatch):
+    words = ["The", "lamps", ",", "galaxy", "."]  # l ##a ##m ##p ##s
+    given = corruptions.Words(words, [False, True, False, True, False])
+    monkeypatch.setattr(plan.corruptor, "corrupt", lambda *_: given)
+
+    (row,) = adapt.corrupt(["x"], plan.corruptor, plan.tokenizer, 1.0, random.Random(0))
+
+    pieces = plan.tokenizer.convert_ids_to_tokens(row["input_ids"])
+    assert pieces == ["[CLS]", "the", "l", "##a", "##m", "##p", "##s", ",", "galaxy", ".", "[SEP]"]
+    outside = adapt.IGNORED
+    assert row["wrong"] == [outside, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, outside]
+    assert row["labels"] == 0
+
+
+def test_spoiled_sentences_have_wrong_words_and_the_others_none(plan):
+    rows = adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(3))
+
+    labels = [row["labels"] for row in rows]
+    assert labels == [0 if 1.0 in row["wrong"] else 1 for row in rows]
+    assert 0.25 < np.mean(labels) < 0.75
+    assert [len(row["wrong"]) for row in rows] == [len(row["input_ids"]) for row in rows]
+
+
+def test_long_sentences_are_cut_at_what_the_encoder_takes(plan, tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "encoder")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["model_max_length"]  # not every tokenizer says it
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    tokenizer = adapt.load_word_tokenizer(folder)
+
+    (row,) = adapt.corrupt(["xyz " * 90], plan.corruptor, tokenizer, 0.0, random.Random(0))
+
+    assert len(row["input_ids"]) == len(row["wrong"]) == tiny.CONFIG["max_position_embeddings"]
+
+
+def test_words_of_a_byte_level_encoder_have_their_spaces(plan, tmp_path):
+    text = "the dog barks at the cat"
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(
+        [f" {text}"] * 50,
+        min_frequency=1,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+    )
+    tokenizer.save_model(str(tmp_path))
+    size = tokenizer.get_vocab_size()
+    RobertaConfig(vocab_size=size, max_position_embeddings=34).save_pretrained(tmp_path)
+
+    words = adapt.load_word_tokenizer(tmp_path)
+    (row,) = adapt.corrupt([text], plan.corruptor, words, 0.0, random.Random(0))
+
+    assert words.decode(row["input_ids"], skip_special_tokens=True).strip() == text
+    assert words.model_max_length == 32
+
+
+def test_batches_of_word_pieces_change_nothing(plan, monkeypatch):
+    def corrupt() -> list[dict]:
+        return adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(1))
+
+    whole = corrupt()
+    monkeypatch.setattr(adapt, "BATCH", 7)
+
+    assert corrupt() == whole
+
+
+def test_without_epochs_a_killed_run_leaves_no_checkpoint_behind(fit, tmp_path):
+    left = tmp_path / ".out.checkpoint" / "key"
+    left.mkdir(parents=True)
+    (left / "state.safetensors").write_bytes(b"large")
+
+    fit("out", epochs=0)
+
+    assert not left.parent.exists()
+
+
+def test_other_sentences_are_spoiled_in_every_epoch(plan):
+    first, again, second = plan.rows(0), plan.rows(0), plan.rows(1)
+
+    assert first == again
+    assert len(first) == len(second) == plan.rows_per_epoch == 40
+    assert [row["labels"] for row in first] != [row["labels"] for row in second]
+
+
+def test_pads_are_neither_attended_to_nor_judged(plan):
+    rows = [
+        {"input_ids": [2, 9, 3], "wrong": [adapt.IGNORED, 1.0, adapt.IGNORED], "labels": 0},
+        {"input_ids": [2, 3], "wrong": [adapt.IGNORED] * 2, "labels": 1},
+    ]
+
+    batch = plan.collate(rows)
+
+    assert batch["input_ids"].tolist() == [[2, 9, 3], [2, 3, plan.tokenizer.pad_token_id]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert batch["wrong"][1].tolist() == [adapt.IGNORED] * 3
+    assert batch["labels"].tolist() == [0, 1]
+
+
+class Scripted(torch.nn.Module):
+    """Gives the same logits to every sentence and to every word piece."""
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.tensor([[0.0, 2.0]]).expand(len(ids), 2), torch.full(ids.shape, -1.0)
+
+
+def test_loss_by_hand(plan):
+    rows = [
+        {"input_ids": [2, 9, 8, 3], "wrong": [adapt.IGNORED, 1.0, 0.0, adapt.IGNORED], "labels": 0},
+        {"input_ids": [2, 9, 3], "wrong": [adapt.IGNORED, 0.0, adapt.IGNORED], "labels": 1},
+    ]
+
+    loss = plan.loss(Scripted(), plan.collate(rows)).item()
+
+    # sentences: -log softmax([0, 2]) at 0 and at 1; three words: -log sigmoid(-1) once, and
+    # -log sigmoid(1) twice
+    of_sentences = (math.log(1 + math.exp(2)) + math.log(1 + math.exp(-2))) / 2
+    of_words = (math.log(1 + math.exp(1)) + 2 * math.log(1 + math.exp(-1))) / 3
+    assert loss == pytest.approx(of_sentences + 4.0 * of_words, rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["intact", "corrupted"])
+def test_loss_of_a_batch_of_one_label_is_finite(plan, tiny_bert, share):
+    torch.manual_seed(0)
+    model = adapt.Detector(loop.load_classifier(tiny_bert))
+    rows = adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, share, random.Random(0))
+
+    loss = plan.loss(model, plan.collate(rows))
+    loss.backward()
+
+    assert {row["labels"] for row in rows} == {1 - int(share)}
+    assert math.isfinite(loss.item())
+    assert all(
+        weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None
+    )
+    assert model.words.weight.grad.abs().sum() > 0
+
+
+def test_spoiled_sentences_are_learnt_to_be_told(fit):
+    out = fit("out", epochs=8, sentences=250, batch_size=16, learning_rate=3.0e-3)
+
+    first, *_, last = figures_of(out)["epochs"]
+    mcc = last["validation_mcc"]
+    assert last["training_loss"] < first["training_loss"]
+    assert mcc > 0.5, f"held-out MCC {mcc:.3f} of telling corrupted sentences"

@@ -1,0 +1,217 @@
+"""Planted topics come again, structureless ones do not, and matches are what the formulas say.
+
+UMAP compiles itself for half a minute in each process, so the vectors are clustered as they are,
+with a little noise of each seed in its place.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bertline.core import files
+from bertline.core.errors import BertlineError
+from bertline.topics import refit
+from bertline.topics.measures import OUTLIERS
+from stages import parse, topic_fit, topic_stability
+from tests import tiny
+from tests.command import call, write_params
+
+SMALL = {
+    "topic_fit.hdbscan.min_cluster_size": 8,
+    "topic_fit.hdbscan.min_samples": 3,
+    "topic_fit.umap.n_neighbors": 5,
+    "topic_stability.seeds": 3,
+    "topic_stability.resamples": 3,
+    "vocabulary.min_df": 1,
+    "vocabulary.boilerplate": None,
+}
+GROUPS = 4
+
+
+@pytest.fixture
+def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a refit cluster the vectors themselves, with noise of its seed."""
+
+    def reduce(vectors: np.ndarray, _: object, seed: int, __: object) -> np.ndarray:
+        return vectors + np.random.default_rng(seed).normal(scale=0.3, size=vectors.shape)
+
+    nothing = refit.Neighbours(np.empty((0, 0)), np.empty((0, 0)))
+    monkeypatch.setattr(refit, "search", lambda *_: nothing)
+    monkeypatch.setattr(refit, "within", lambda *_: nothing)
+    monkeypatch.setattr(refit, "reduce", reduce)
+
+
+@pytest.fixture
+def run(tmp_path: Path, without_umap: None) -> Callable[..., Path]:
+    """Return a function that runs the stage on vectors and topics; it returns the folder."""
+
+    def run(name: str, vectors: np.ndarray, core: np.ndarray, **changes: object) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        count = len(vectors)
+        table = tiny.documents(count)
+        table.insert(0, "id", [f"d{number}" for number in range(count)])
+        table.insert(1, "part", "all")
+        files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
+        np.save(folder / "embeddings.npy", vectors.astype(np.float32))
+        write_fitted(folder / "fitted", table, core)
+        named = {f"topic_stability.{key}": value for key, value in changes.items()}
+        write_params(folder / "params.yaml", SMALL | named)
+        call(
+            topic_stability,
+            *(folder / "documents.parquet", folder, folder / "fitted", folder / "out"),
+            *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
+            *("--table", folder / "table.csv"),
+        )
+        return folder
+
+    return run
+
+
+def write_fitted(folder: Path, table: pd.DataFrame, core: np.ndarray) -> None:
+    """Write what the stage reads of topic_fit's folder."""
+    folder.mkdir()
+    rows = [
+        {
+            "topic": topic,
+            "count": int(np.sum(core == topic)),
+            "core": int(np.sum(core == topic)),
+            "name": f"{topic}_name",
+            "words": [],
+            "weights": [],
+            "representative_documents": [],
+        }
+        for topic in sorted(set(core.tolist()))
+    ]
+    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), topic_fit.TOPICS)
+    assigned = pd.DataFrame({"id": table["id"], "topic": core, "core_topic": core})
+    assigned = assigned.assign(probability=1.0, x=0.0, y=0.0)
+    files.write_table(folder / "assignments.parquet", assigned, topic_fit.ASSIGNMENTS)
+
+
+def planted(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors around one place for each group, and the groups."""
+    groups = np.arange(count) % GROUPS
+    scatter = np.random.default_rng(0).normal(scale=0.3, size=(count, 5))
+    return 5 * np.eye(GROUPS, 5)[groups] + scatter, groups
+
+
+def structureless(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors that hold no group, and groups that were drawn for them."""
+    random = np.random.default_rng(1)
+    return random.normal(size=(count, 5)), random.integers(GROUPS, size=count)
+
+
+def test_planted_topics_are_stable(run):
+    folder = run("planted", *planted(240))
+
+    figures = json.loads((folder / "metrics.json").read_text())
+    table = pd.read_csv(folder / "table.csv")
+    assert figures["mean_stability"] > 0.95, figures
+    assert (figures["topics"], figures["stable_topics"], figures["refits"]) == (4, 4, 6)
+    assert figures["topics_in_refits"] == [4] * 6
+    assert figures["ari"] > 0.95
+    assert table["verdict"].tolist() == ["stable"] * 4
+    assert (table["words"] == 1).all()
+    assert list(table.columns) == list(topic_stability.COLUMNS)
+
+
+def test_topics_of_structureless_vectors_are_near_zero(run):
+    folder = run("noise", *structureless(240))
+
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["mean_stability"] < 0.05, figures
+    assert figures["stability_of_all_documents"] < 0.05
+    assert figures["unstable_topics"] == GROUPS
+    assert figures["documents_in_stable_topics"] == 0
+
+
+def test_same_inputs_give_the_same_bytes(run):
+    one, other = run("one", *planted(80)), run("other", *planted(80))
+
+    for name in ("metrics.json", "table.csv", "out/matches.parquet"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_no_topic_has_no_stability(run):
+    vectors, groups = structureless(60)
+
+    folder = run("none", vectors, np.full_like(groups, OUTLIERS))
+
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert (figures["topics"], figures["mean_stability"], figures["stable_share"]) == (
+        0,
+        None,
+        None,
+    )
+
+
+def test_seeds_alone_have_no_column_of_resamples(run):
+    folder = run("seeds", *planted(80), resamples=0)
+
+    table = pd.read_csv(folder / "table.csv")
+    assert table["over_resamples"].isna().all()
+    assert (table["stability"] == table["over_seeds"]).all()
+
+
+def test_no_refit_is_refused(run):
+    with pytest.raises(BertlineError, match="both 0, so there is no fit to look for topics in"):
+        run("no", *planted(80), seeds=0, resamples=0)
+
+
+def test_overlap_is_jaccard_over_documents_in_a_topic():
+    one = np.array([0, 0, 0, 1, 1, -1])
+    other = np.array([0, 0, 1, 1, -1, 1])
+
+    found = topic_stability.overlap(one, other, (2, 2))
+
+    # topics 0 and 0 share 2 of 3 documents; 0 and 1 share 1 of 5; 1 and 1 share 1 of 4
+    assert np.allclose(found, [[2 / 3, 1 / 5], [0, 1 / 4]])
+
+
+def test_topics_are_matched_one_to_one_so_that_the_sum_is_greatest():
+    # Each row would have the first column; .6 + .5 is more than .7 + 0.
+    similarity = np.array([[0.7, 0.5, 0.0], [0.6, 0.0, 0.0], [0.0, 0.0, 0.0]])
+
+    matched = topic_stability.match(similarity)
+
+    assert matched.tolist() == [1, 0, -1]
+    assert topic_stability.matched_values(similarity, matched).tolist() == [0.5, 0.6, 0]
+
+
+def test_chance_is_taken_off():
+    jaccard, chance = np.array([1.0, 0.6, 0.2, 0.1]), np.array([0.2, 0.2, 0.2, 0.3])
+
+    # (.6 - .2) / (1 - .2) = .5; below chance is 0
+    assert np.allclose(topic_stability.above_chance(jaccard, chance), [1, 0.5, 0, 0])
+
+
+def test_one_topic_of_all_documents_is_chance():
+    core, again = np.zeros(50, int), np.zeros(50, int)
+
+    compared = topic_stability.compare(
+        *(core, [["a"]], topic_stability.Refit("seed 1", np.arange(50), again), [["a"]]),
+        np.random.default_rng(0),
+    )
+
+    assert compared["jaccard"].tolist() == [1.0]
+    assert compared["chance"].tolist() == pytest.approx([1.0])
+    score = topic_stability.above_chance(compared["jaccard"], compared["chance"])
+    assert score.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("stability", "said"),
+    [(0, "unstable"), (0.499, "unstable"), (0.5, "partly stable"), (0.75, "stable"), (1, "stable")],
+)
+def test_verdicts_follow_the_thresholds(stability, said):
+    assert topic_stability.verdict(stability) == said
+
+
+def test_words_overlap():
+    assert topic_stability.word_overlap(["a", "b"], ["b", "c"]) == pytest.approx(1 / 3)
+    assert topic_stability.word_overlap([], []) == 0

@@ -1,0 +1,327 @@
+"""A model that was saved and loaded assigns every document as the one in memory does."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file, save_file
+from tests.stages.test_topic_fit import SMALL, planted
+
+from bertline.apply import assign
+from bertline.core import files
+from bertline.core.errors import BertlineError
+from bertline.topics import clustering, model
+from stages import topic_fit
+from tests.command import call, write_params
+
+STRATEGIES = ("none", "embeddings", "c-tf-idf", "distributions", "probabilities")
+
+
+class FirstDimensions:
+    """UMAP compiles for half a minute: this takes the first dimensions for the reduced ones."""
+
+    @staticmethod
+    def transform(vectors: np.ndarray) -> np.ndarray:
+        return vectors[:, :5]
+
+
+@pytest.fixture
+def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
+    )
+    monkeypatch.setattr(model, "_umap", lambda *_: FirstDimensions)
+
+
+def scattered(count: int, *, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return planted documents of which every fifth lies between the groups."""
+    table, vectors = planted(count)
+    vectors[::5] = np.random.default_rng(seed).normal(scale=1.5, size=(len(vectors[::5]), 16))
+    return table, vectors.astype(np.float32)
+
+
+def fit(
+    folder: Path,
+    table: pd.DataFrame,
+    vectors: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    **changes: object,
+) -> model.TopicModel:
+    """Run the stage; return the model that it had in memory when it saved it."""
+    folder.mkdir(exist_ok=True)
+    write_params(
+        folder / "params.yaml",
+        SMALL | {f"topic_fit.{key.replace('__', '.')}": value for key, value in changes.items()},
+    )
+    files.write_table(folder / "documents.parquet", table, topic_fit_documents())
+    np.save(folder / "embeddings.npy", vectors)
+    kept: list[model.TopicModel] = []
+    save = model.TopicModel.save
+    monkeypatch.setattr(
+        model.TopicModel, "save", lambda self, *rest: (kept.append(self), save(self, *rest))
+    )
+    call(
+        topic_fit,
+        *(folder / "documents.parquet", folder, folder, folder / "out"),
+        *("--params", folder / "params.yaml"),
+    )
+    return kept[0]
+
+
+def topic_fit_documents() -> object:
+    from stages import parse
+
+    return parse.DOCUMENTS
+
+
+def check_reload(
+    folder: Path, in_memory: model.TopicModel, table: pd.DataFrame, vectors: np.ndarray
+) -> None:
+    """Hold the loaded model to the fit on all fitted documents, and to memory on unseen ones."""
+    loaded = model.load(folder / "out")
+    assigned = files.read_table(folder / "out" / "assignments.parquet")
+    texts = table["text"].tolist()
+    shuffled = np.random.default_rng(1).permutation(len(vectors))
+
+    for given in (None, texts):
+        found, probabilities = loaded.assign(vectors, given)
+        assert found.tolist() == assigned["topic"].tolist()
+        assert probabilities.astype(np.float32).tolist() == assigned["probability"].tolist()
+    if in_memory.settings.outliers.strategy in {"none", "embeddings", "probabilities"}:
+        found, _ = loaded.assign(vectors[shuffled])
+        assert found.tolist() == assigned["topic"][shuffled].tolist()
+    # another encoder's rounding: recognised by the text
+    found, _ = loaded.assign(vectors + np.float32(1e-3), texts)
+    assert found.tolist() == assigned["topic"].tolist()
+
+    unseen, others = scattered(40, seed=9)
+    own = [f"{text} unseen" for text in unseen["text"]]
+    there, sure = loaded.assign(others, own)
+    here, sure_here = in_memory.assign(others, own)
+    assert there.tolist() == here.tolist()
+    assert sure.tolist() == sure_here.tolist()
+    assert len(set(there.tolist())) > 3
+    if in_memory.settings.outliers.strategy != "none":
+        assert (there >= 0).all()  # the threshold is 0
+    assert loaded.bertopic._outliers == int((in_memory.labels == -1).any())
+    # each by itself, and all together
+    alone = [int(loaded.assign(others[[row]], [own[row]])[0][0]) for row in range(5)]
+    assert alone == there[:5].tolist()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, monkeypatch, strategy):
+    table, vectors = scattered(100)
+    in_memory = fit(tmp_path / "one", table, vectors, monkeypatch, outliers__strategy=strategy)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "_umap", lambda *_: FirstDimensions)
+        check_reload_or_texts(tmp_path / "one", in_memory, table, vectors)
+
+
+def check_reload_or_texts(folder, in_memory, table, vectors) -> None:
+    if in_memory.settings.outliers.strategy in {"c-tf-idf", "distributions"}:
+        loaded = model.load(folder / "out")
+        with pytest.raises(BertlineError, match="needs the documents' texts"):
+            loaded.assign(vectors)
+        found, _ = loaded.assign(vectors, table["text"].tolist())
+        assigned = files.read_table(folder / "out" / "assignments.parquet")
+        assert found.tolist() == assigned["topic"].tolist()
+        unseen, others = scattered(40, seed=9)
+        own = [f"{text} unseen" for text in unseen["text"]]
+        there, here = loaded.assign(others, own), in_memory.assign(others, own)
+        assert there[0].tolist() == here[0].tolist()
+        return
+    check_reload(folder, in_memory, table, vectors)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_loaded_model_assigns_as_the_fit_did_through_umap(tmp_path, monkeypatch, metric):
+    table, vectors = scattered(200)
+    fitted: list[object] = []
+    reduce = clustering.reduce_vectors
+
+    def remembering(*given: object) -> object:
+        reduced = reduce(*given)
+        fitted.append(reduced[0])
+        return reduced
+
+    monkeypatch.setattr(topic_fit, "reduce_vectors", remembering)
+    in_memory = fit(
+        *(tmp_path / "one", table, vectors, monkeypatch),
+        outliers__strategy="embeddings",
+        umap__metric=metric,
+    )
+
+    check_reload(tmp_path / "one", in_memory, table, vectors)
+    loaded = model.load(tmp_path / "one" / "out")
+    umap = fitted[0]
+    umap._small_data, umap._knn_search_index = False, loaded._umap._knn_search_index
+    _, others = scattered(40, seed=9)
+    for row in others:
+        assert np.array_equal(loaded._umap.transform(row[None]), umap.transform(row[None]))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_exact_neighbours_are_the_nearest(metric):
+    random = np.random.default_rng(3)
+    vectors, others = random.normal(size=(60, 8)), random.normal(size=(5, 8))
+    vectors[7] = 0
+
+    numbers, distances = model.ExactNeighbours(vectors, metric).query(others, 4)
+
+    for row, other in enumerate(others):
+        if metric == "euclidean":
+            expected = np.linalg.norm(vectors - other, axis=1)
+        else:
+            sizes = np.linalg.norm(vectors, axis=1) * np.linalg.norm(other)
+            expected = 1 - vectors @ other / np.where(sizes > 0, sizes, 1)
+        order = np.argsort(expected)[:4]
+        assert numbers[row].tolist() == order.tolist()
+        assert distances[row] == pytest.approx(expected[order], abs=1e-5)
+
+
+def test_documents_with_the_same_text_or_vector_are_one(tmp_path):
+    vectors = np.array([[1, 0], [2, 0], [1, 0], [3, 0], [4, 0]], np.float32)
+    texts = ["a", "b", "c", "c", "e"]  # 0 and 2 share a vector, 2 and 3 a text
+
+    assert model.first_alike(vectors, texts).tolist() == [0, 1, 0, 0, 4]
+
+
+def test_equal_documents_have_one_topic(tmp_path, without_umap, monkeypatch):
+    table, vectors = scattered(100)
+    table.loc[1, "text"] = table.loc[0, "text"]  # the first is an outlier, the second is in a group
+
+    fit(tmp_path / "one", table, vectors, monkeypatch)
+
+    assigned = files.read_table(tmp_path / "one" / "out" / "assignments.parquet")
+    assert assigned["topic"][0] == assigned["topic"][1]
+
+
+def test_vectors_of_another_encoder_are_refused(tmp_path, without_umap, monkeypatch):
+    fit(tmp_path / "one", *scattered(100), monkeypatch)
+    loaded = model.load(tmp_path / "one" / "out")
+
+    with pytest.raises(BertlineError, match=r"shape \(3, 7\).*16 numbers.*same encoder"):
+        loaded.assign(np.zeros((3, 7)))
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "message"),
+    [
+        (lambda fit: (fit / "settings.json").unlink(), "settings.json does not exist"),
+        (lambda fit: (fit / "settings.json").write_text("{}"), "seed is missing"),
+        (lambda fit: (fit / "arrays.safetensors").write_bytes(b"x" * 99), "cannot be read as the"),
+        (lambda fit: np.save(fit / "embeddings.npy", np.zeros((3, 16))), "different runs"),
+        (lambda fit: change(fit, "labels", lambda labels: labels * 0), "its version is another"),
+        (lambda fit: change(fit, "topic_of", None), "see its `topic_of`"),
+        (
+            lambda fit: (fit.parent / "model" / "ctfidf.safetensors").rename(
+                fit.parent / "model" / "ctfidf.bin"
+            ),
+            "ctfidf.safetensors does not exist",
+        ),
+    ],
+    ids=[
+        *("no-settings", "empty", "no-safetensors", "other-vectors", "other-clusters", "no-array"),
+        "pickle-beside",
+    ],
+)
+def test_a_damaged_model_is_refused_in_a_sentence(
+    tmp_path, without_umap, monkeypatch, corrupt, message
+):
+    fit(tmp_path / "one", *scattered(100), monkeypatch)
+    corrupt(tmp_path / "one" / "out" / "fit")
+
+    with pytest.raises(BertlineError, match=message):
+        model.load(tmp_path / "one" / "out")
+
+
+def change(folder: Path, name: str, changing: object) -> None:
+    arrays = load_file(folder / "arrays.safetensors")
+    if changing is None:
+        del arrays[name]
+    else:
+        arrays[name] = changing(arrays[name])
+    save_file(arrays, folder / "arrays.safetensors")
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fitted(tmp_path, without_umap, monkeypatch) -> Path:
+    table, vectors = scattered(100)
+    fit(tmp_path / "one", table, vectors, monkeypatch, outliers__strategy="embeddings")
+    return tmp_path / "one"
+
+
+def run(fitted: Path, documents: Path) -> pd.DataFrame:
+    call(assign, fitted / "out", documents, fitted / "topics.csv")
+    return pd.read_csv(fitted / "topics.csv")
+
+
+def test_vectors_are_assigned(fitted):
+    found = run(fitted, fitted / "embeddings.npy")
+
+    assigned = files.read_table(fitted / "out" / "assignments.parquet")
+    topics = files.read_table(fitted / "out" / "topics.parquet").set_index("topic")["name"]
+    assert found["topic"].tolist() == assigned["topic"].tolist()
+    assert found["name"].tolist() == topics[found["topic"]].tolist()
+    assert found["id"].tolist() == list(range(1, 101))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "txt"])
+def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
+    table = files.read_table(fitted / "documents.parquet")
+    documents = fitted / f"new.{ending}"
+    if ending == "parquet":
+        table.to_parquet(documents)
+    elif ending == "csv":
+        table[["id", "text"]].to_csv(documents, index=False)
+    else:
+        documents.write_text("\n".join(table["text"]), encoding="utf-8")
+    monkeypatch.setattr(
+        assign, "embed_texts", lambda folder, texts, _: np.zeros((len(texts), 16), np.float32)
+    )
+
+    found = run(fitted, documents)
+
+    assigned = files.read_table(fitted / "out" / "assignments.parquet")
+    assert found["topic"].tolist() == assigned["topic"].tolist()  # recognised by their texts
+    assert found["id"].tolist() == (
+        list(range(1, 101)) if ending == "txt" else table["id"].tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("new.doc", b"orbit", "should end in .parquet, .csv, .txt or .npy"),
+        ("new.csv", b"body\norbit\n", "has no column `text`; it has body"),
+        ("new.csv", b"text\n", "has no document"),
+        ("new.csv", b"", "cannot be read as CSV"),
+        ("new.csv", b"text\nm\xfcsli\n", "cannot be read as CSV in UTF-8"),
+        ("new.txt", b"m\xfcsli\n", "cannot be read as text in UTF-8"),
+        ("new.txt", b"", "has no document"),
+        ("new.parquet", b"orbit", "cannot be read as the Parquet table"),
+        ("new.npy", b"orbit", "cannot be read as the array"),
+    ],
+)
+def test_documents_that_cannot_be_read_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(BertlineError, match=message):
+        call(assign, tmp_path, tmp_path / name, tmp_path / "topics.csv")
+
+
+def test_settings_are_those_of_the_fit(fitted):
+    settings = json.loads((fitted / "out" / "fit" / "settings.json").read_text())
+
+    assert settings["outliers"]["strategy"] == "embeddings"
+    assert (fitted / "out" / "fit" / "embeddings.npy").read_bytes() == (
+        fitted / "embeddings.npy"
+    ).read_bytes()
