@@ -79,6 +79,7 @@ torture: $(INSTALLED)  ## kill a run at 20 random moments (KILLS=n) and compare 
 check: $(INSTALLED)  ## lint, and hold the formatting
 	ruff check .
 	ruff format --check .
+	mypy
 
 format: $(INSTALLED)  ## mend what the linter and the formatter can
 	ruff check --fix .

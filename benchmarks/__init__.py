@@ -1,0 +1,1 @@
+"""Speed, scale, and comparisons with other tools and models."""
