@@ -152,7 +152,7 @@ def _sentence(problem: ErrorDetails, values: Any, section: type[Section], where:
     found = shown(problem["input"])
     if problem["type"] == "extra_forbidden":
         known = _known_keys(section, problem["loc"][:-1])
-        return f"{place} is not a parameter{nearest(str(problem["loc"][-1]), known)}."
+        return f"{place} is not a parameter{nearest(str(problem['loc'][-1]), known)}."
     if problem["type"] == "missing":
         return f"{place} is missing. Add it; the project's own params.yaml explains it."
     if problem["type"] == "model_type":
