@@ -16,9 +16,6 @@ endif
 endif
 
 INSTALLED := $(VENV)/.installed
-# DVC keeps pickles in its database, which can run code when they are read, and its own choice is a
-# folder that every user of the machine can write to.
-SITE_CACHE = $(shell python -c "import platformdirs; print(platformdirs.user_cache_path('bertline') / 'dvc')")
 
 # The article's run. Each can be set on the command line: make article BACKBONE=minilm
 BACKBONE ?= bert-base-uncased
@@ -39,14 +36,17 @@ RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.max_words
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# DVC's database holds pickles, which can run code, by default in a folder that all users can write to.
+DATABASE := import platformdirs; print(platformdirs.user_cache_path('bertline') / 'dvc')
+
 install: $(INSTALLED)  ## make .venv with the locked packages
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	dvc config core.site_cache_dir > /dev/null 2>&1 || { \
-	  mkdir -p -m 700 "$(SITE_CACHE)"; dvc config --local core.site_cache_dir "$(SITE_CACHE)"; }
+	dvc config core.site_cache_dir > /dev/null 2>&1 || { folder=$$(python -c "$(DATABASE)"); \
+	  mkdir -p -m 700 "$$folder"; dvc config --local core.site_cache_dir "$$folder"; }
 	touch $@
 
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
