@@ -5,7 +5,6 @@ import io
 import json
 import pickletools
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -179,13 +178,6 @@ def _check_parquet(content: bytes) -> None:
             raise ValueError(f"a table whose column {field.name} can hold pickles")
 
 
-def _check_zip(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as bundle:
-        for member in bundle.namelist():
-            if not member.endswith("/"):
-                kind_of(bundle.read(member))
-
-
 def _accept(content: bytes) -> None:
     """Accept what its signature says."""
 
@@ -194,7 +186,6 @@ BINARY = [
     ("npy", b"\x93NUMPY", _check_npy),
     ("parquet", b"PAR1", _check_parquet),
     ("png", b"\x89PNG\r\n\x1a\n", _accept),
-    ("zip", b"PK", _check_zip),
 ]
 
 

@@ -19,7 +19,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.test_params import SECTIONS
 
 from bertline.core import params
 from bertline.core.errors import BertlineError
@@ -28,6 +27,7 @@ from bertline.corpora.rows import decode
 from bertline.runs import compare
 from bertline.sources import catalogue
 from tests.command import PROJECT as ROOT
+from tests.core.test_params import SECTIONS
 from tests.hostile.desk import zipped
 
 NUMBER = os.environ.get("BERTLINE_FUZZ")
@@ -306,35 +306,6 @@ def mutated(data: st.DataObject, values: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestParameters:
-    @fuzzed
-    @given(
-        st.one_of(st.binary(max_size=60), AWKWARD.map(lambda text: text.encode(errors="ignore")))
-    )
-    def test_any_file_is_a_mapping_or_a_sentence(self, tmp_path, content):
-        (tmp_path / "params.yaml").write_bytes(content)
-
-        found = returns_or_explains(lambda: params.read_yaml(tmp_path / "params.yaml"))
-
-        assert found is None or isinstance(found, dict)
-
-    @fuzzed
-    @given(
-        st.lists(
-            st.sampled_from(
-                ["seed", ": ", "&a ", "*a", "<<", "[", "]", "{", "}", ", ", "\n", "  ", "- ", "? "]
-                + ["!!int ", "!!float ", "!!binary ", "!!timestamp ", "!!set ", "!!omap ", "!!x "]
-                + ["1", ".inf", "0x", "0o9", "2001-01-99", "1:60", "~", "|", ">", "'", '"', "#"]
-                + ["---", "...", "%YAML 1.1\n", "%TAG ! x\n", "\\x", "<<: *a", "=", "!", "!<>"]
-            ),
-            max_size=14,
-        ).map("".join)
-    )
-    def test_any_words_of_yaml_are_a_mapping_or_a_sentence(self, tmp_path, text):
-        (tmp_path / "params.yaml").write_text(text)
-
-        returns_or_explains(lambda: params.read_yaml(tmp_path / "params.yaml"))
-        returns_or_explains(lambda: params.load_seeds(tmp_path / "params.yaml"))
-
     @pytest.mark.parametrize("name", SECTIONS)
     @fuzzed
     @given(st.data())
@@ -342,24 +313,6 @@ class TestParameters:
         values = mutated(data, OWN[name])
 
         returns_or_explains(lambda: params.validate(values, section_of(name), where=name))
-
-    @pytest.mark.parametrize("name", SECTIONS)
-    @fuzzed
-    @given(VALUES)
-    def test_any_value_for_a_section_is_a_sentence(self, name, values):
-        found = returns_or_explains(
-            lambda: params.validate(values, section_of(name), where="params.yaml")
-        )
-
-        assert found is None
-
-    @pytest.mark.parametrize("name", SECTIONS)
-    def test_a_section_that_is_written_is_read_back(self, tmp_path, name):
-        (tmp_path / "params.yaml").write_text(json.dumps({name: OWN[name]}))
-
-        found = params.load(tmp_path / "params.yaml", name, section_of(name))
-
-        assert found.model_dump() == OWN[name]
 
 
 class TestSources:

@@ -1,8 +1,8 @@
-"""dvc.yaml against a recorded run: nothing that a stage used can change without making it stale.
+"""dvc.yaml against a recorded run: whatever a stage used makes it stale when it changes.
 
-The processes of the miniature run record the modules that they loaded and the files that they opened
-(`tests/recorder`); their receipts have the parameters that they read and the packages that they
-imported. All of it has to be covered by deps and params of dvc.yaml, which DVC then compares.
+The processes of the miniature run record the modules that they loaded and the files that they
+opened (`tests/recorder`); their receipts have the parameters that they read and the packages that
+they imported. All of it has to be covered by deps and params of dvc.yaml, which DVC compares.
 """
 
 from collections.abc import Iterator

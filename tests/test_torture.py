@@ -1,4 +1,4 @@
-"""A run that is killed in training goes on there, and ends as one that was left in peace."""
+"""A run that is killed in training resumes there, and ends with the same model."""
 
 import signal
 import time
@@ -17,7 +17,7 @@ TRAINED = ("train@1", "data/train/1")
 
 @pytest.fixture(scope="module")
 def expected(made_project: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the hash of the model that a run in peace gives."""
+    """Return the hash of the model that an undisturbed run gives."""
     quiet = copy(made_project, tmp_path_factory.mktemp("torture") / "quiet")
     quiet.run("dvc", "repro", "train@1")
     return outputs_of(quiet.folder)[TRAINED]
@@ -41,7 +41,7 @@ def wait_for_checkpoint(made: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["dvc", "both"])
-def test_killed_run_goes_on_to_the_same_model(made_project, expected, tmp_path, victim):
+def test_killed_run_resumes_to_the_same_model(made_project, expected, tmp_path, victim):
     made = copy(made_project, tmp_path / "killed")
     killed = torture.start(made, tmp_path / "log")
     wait_for_checkpoint(made)

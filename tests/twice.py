@@ -1,4 +1,4 @@
-"""Run the pipeline in clean folders under different circumstances, and hold every output together.
+"""Run the pipeline in clean folders under different circumstances, and compare every output.
 
     python -m tests.twice             # miniature inputs; `make twice`
     python -m tests.twice --full      # default inputs, from clones of HEAD; `make twice FULL=1`
@@ -6,8 +6,8 @@
 
 The runs differ in what must not matter: the folder, the process, PYTHONHASHSEED, locale, time zone,
 umask, home, and the number of threads that libraries start by themselves. Prints the hash of each
-output of dvc.lock, and lets `bertline.runs.verify` compare the first run with every other; exits 1 if any
-output differs or `verify` raises an alarm.
+output of dvc.lock, and lets `bertline verify` compare the first run with every other; exits 1 if
+any output differs or `verify` raises an alarm.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def run(made: Project, umask: str) -> float:
 
 
 def verify(one: Path, other: Path) -> str:
-    """Return what `bertline.runs.verify` prints of two runs, or nothing if it calls all identical."""
+    """Return what `bertline verify` prints of two runs, or nothing if it calls all identical."""
     finished = subprocess.run(
         [sys.executable, "-m", "bertline.runs.verify", one, other],
         cwd=ROOT,

@@ -1,9 +1,9 @@
-"""Which files of the project a stage's result can depend on: what dvc.yaml lists, what code imports.
+"""The files of the project that a stage's result can depend on, by dvc.yaml and by imports.
 
     python -m bertline.core.dependencies
 
-prints the needless re-runs of each stage: files that its deps in dvc.yaml cover and that it does not
-import, and packages of its groups in packages.yaml that its last run did not import. Tests hold
+prints the needless re-runs of each stage: files that its deps in dvc.yaml cover and that it does
+not import, and packages of its groups in packages.yaml that its last run did not import. Tests hold
 that deps cover everything that is imported, and that each needless re-run has its reason.
 """
 

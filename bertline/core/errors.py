@@ -1,10 +1,10 @@
-"""The one exception for mistakes that a person can mend."""
+"""The exception for mistakes that a user can correct."""
 
 
 class BertlineError(Exception):
-    """A mistake in a person's input, configuration or surroundings.
+    """A mistake in a user's input, configuration or surroundings.
 
     The message is one or more sentences: what is wrong and where (file, row, key), what was
-    expected and what was found, and the command or key that mends it. `bertline.core.console.run` prints
-    it without a traceback and exits with code 2.
+    expected and what was found, and the command or key that corrects it. The function
+    `bertline.core.console.run` prints it without a traceback and exits with code 2.
     """

@@ -19,7 +19,7 @@ from bertline.core.errors import BertlineError
 PACKAGES = "packages.yaml"
 # A package and its version, in quotes of either kind or in none, and a comment behind it.
 LINE = re.compile(
-    r"""^(?P<indent> *)(?P<name>[A-Za-z0-9._-]+): +(?P<quote>["']?)(?P<version>[^"'#\n]*?)(?P=quote)"""
+    r"""^(?P<indent> *)(?P<name>[\w.-]+): +(?P<quote>["']?)(?P<version>[^"'#\n]*?)(?P=quote)"""
     r"(?P<rest> *(?:#.*)?)$",
     re.MULTILINE,
 )

@@ -1,7 +1,7 @@
 """What a hostile case is, and the desk at which it is tried: a project where all commands succeed.
 
-A case corrupts one thing at the desk, runs a stage's real command line in this process, and names the
-exit code and the message. Earlier results lie where the command writes: `out`, `metrics.json`,
+A case corrupts one thing at the desk, runs a stage's real command line in this process, and names
+the exit code and the message. Earlier results lie where the command writes: `out`, `metrics.json`,
 `receipt.json`, and what the stage writes besides.
 """
 
@@ -53,7 +53,6 @@ COMMANDS = {
     "topic_stability": (
         "documents.parquet vectors fitted out --params params.yaml --table table.csv"
     ),
-    "topic_baselines": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
     "visualize": "figures analysis topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
@@ -294,7 +293,7 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
     """Put the results of an earlier run where the stage writes."""
     for name in ("metrics.json", "receipt.json"):
         (folder / name).write_bytes(EARLIER)
-    if stage in ("topic_fit", "topic_stability", "topic_baselines"):
+    if stage in ("topic_fit", "topic_stability"):
         (folder / "table.csv").write_bytes(EARLIER)
     if stage == "parse":
         (folder / "out").write_bytes(EARLIER)

@@ -236,18 +236,6 @@ CASES = [
         with_value(np.nan),
     ),
     Case(
-        "not-a-number",
-        "topic_baselines",
-        "the vector of document 8 has values that are no numbers",
-        with_value(np.nan),
-    ),
-    Case(
-        "encoder-is-missing",
-        "topic_baselines",
-        "encoder does not exist",
-        lambda desk: desk.remove("encoder"),
-    ),
-    Case(
         "documents-are-a-page",
         "embed",
         "cannot be read as the Parquet table",
