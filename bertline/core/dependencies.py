@@ -19,7 +19,7 @@ from bertline.core import console, hashes, params
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("stages", "bertline", "minimal_pairs", "benchmarks")
 SCRIPTS = ("stages", "benchmarks")  # where a script that writes a receipt may lie
-CODE = ("stages", "bertline", "minimal_pairs")  # deps of dvc.yaml below these are code
+CODE = ("stages", "bertline")  # deps of dvc.yaml below these are code
 
 
 # --- what dvc.yaml lists --------------------------------------------------------------------------
