@@ -8,11 +8,13 @@ import ast
 import sys
 from pathlib import Path
 
-from bertline.core import hashes
+from bertline.core import hashes, params
 
 ROOT = Path(__file__).parents[2]
 STAGES = "stages"
 PACKAGES = ("stages", "bertline", "minimal_pairs", "benchmarks")
+SCRIPTS = ("stages", "benchmarks")  # where a script that writes a receipt may lie
+CODE = ("stages", "bertline", "minimal_pairs")  # deps of dvc.yaml below these are code
 
 
 def scripts() -> list[Path]:
@@ -34,9 +36,41 @@ def closure(script: Path) -> set[str]:
 
 
 def hashed(stage: str) -> dict[str, str]:
-    """Return the MD5 of every file in the closure of the script that is named for `stage`."""
-    names = closure(ROOT / STAGES / f"{stage}.py")
-    return {name: hashes.md5(ROOT / name) for name in sorted(names)}
+    """Return the MD5 of every file of a stage's code, by its path: the code deps of its dvc.yaml.
+
+    Folders are expanded to their files, so that DVC's hash of a folder can be computed again
+    (`hashes.of_listing`). Where the working folder has no dvc.yaml with this stage, the code is
+    what the stage's script imports.
+
+    stage: its name; an item behind an `@` does not count.
+    """
+    name = stage.partition("@")[0]
+    declared = declared_code(Path(), name)
+    if declared is None:
+        script = next(
+            path for folder in SCRIPTS if (path := ROOT / folder / f"{name}.py").is_file()
+        )
+        return {path: hashes.of_file(ROOT / path) for path in sorted(closure(script))}
+    found: dict[str, str] = {}
+    for dependency in map(Path, declared):
+        if dependency.is_dir():
+            listed = hashes.listing(dependency)
+            found |= {(dependency / path).as_posix(): md5 for path, md5 in listed.items()}
+        elif dependency.is_file():
+            found[dependency.as_posix()] = hashes.of_file(dependency)
+    return dict(sorted(found.items()))
+
+
+def declared_code(project: Path, stage: str) -> list[str] | None:
+    """Return the code deps of a stage in a project's dvc.yaml, or None if it has no such stage."""
+    path = project / "dvc.yaml"
+    if not path.is_file():
+        return None
+    entry = params.read_yaml(path).get("stages", {}).get(stage.replace("_", "-"))
+    if entry is None:
+        return None
+    deps = entry.get("do", entry).get("deps", [])  # `do` under `foreach`
+    return [path for path in deps if path.partition("/")[0] in CODE]
 
 
 def imported_files(path: Path) -> set[Path]:
