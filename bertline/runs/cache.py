@@ -6,8 +6,8 @@ Writes  nothing. It removes damaged files from the cache and prints what to type
 
     bertline verify-cache
 
-DVC names a file in its cache by its MD5, makes it read-only and never hashes it again: a byte that a
-disk or a program has changed is checked out as if it were right. Of an output it looks at inode,
+DVC names a file in its cache by its MD5, makes it read-only and never hashes it again: a byte that
+a disk or a program has changed is checked out as if it were right. Of an output DVC looks at inode,
 size and time alone.
 
 Exit codes: 0 all as recorded; 3 something is damaged or missing; 2 a mistake in the command.
@@ -96,13 +96,11 @@ def main() -> None:
         renew_time(Path(output))
     if changed:
         console.log(
-            f"`dvc checkout --force {' '.join(changed)}` restores what the cache still has; git has "
+            f"`dvc checkout --force {' '.join(changed)}` restores what the cache still has, and git "
             f"what is below metrics/"
         )
     if damaged or changed:
-        console.log(
-            "then `dvc pull` gets from a remote what is missing, or `dvc repro` computes it"
-        )
+        console.log("`dvc pull` gets what is missing from a remote, or `dvc repro` computes it")
         sys.exit(EXIT_DAMAGED)
     console.log(f"{total:,} files in the cache and the outputs are as recorded")
 

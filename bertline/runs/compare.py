@@ -145,17 +145,23 @@ def read_confusion(content: bytes, where: str, sha256: str) -> Scored:
             f"{where}, row {row + 2}: seed {table['seed'][row]} has the sentence "
             f"{table['id'][row]} twice. {AGAIN}"
         )
-    rows = table.drop_duplicates("id").set_index("id")[["pair", "actual"]]
-    rows = rows.assign(actual=rows["actual"] == LABELS[1])
-    wide = table.pivot(index="id", columns="seed", values=["actual", "predicted"])
-    wide = (wide.loc[rows.index] == LABELS[1]).where(wide.loc[rows.index].notna())
-    if wide.isna().any(axis=None) or not wide["actual"].eq(rows["actual"], axis=0).all(axis=None):
-        raise BertlineError(
-            f"{where}: the seeds {', '.join(table['seed'].unique())} do not have the same "
-            f"sentences with the same labels. {AGAIN}"
-        )
-    predicted = wide["predicted"][list(table["seed"].unique())].astype(bool)
-    return Scored(rows, predicted, sha256)
+    seeds = list(table["seed"].unique())
+    of_seeds = [of_seed.set_index("id") for _, of_seed in table.groupby("seed", sort=False)]
+    rows = of_seeds[0][["pair", "actual"]]
+    for of_seed in of_seeds:
+        if set(of_seed.index) != set(rows.index) or any(
+            of_seed.loc[rows.index, "actual"] != rows["actual"]
+        ):
+            raise BertlineError(
+                f"{where}: the seeds {', '.join(seeds)} do not have the same sentences with the "
+                f"same labels. {AGAIN}"
+            )
+    predicted = [of_seed.loc[rows.index, "predicted"] == LABELS[1] for of_seed in of_seeds]
+    return Scored(
+        rows.assign(actual=rows["actual"] == LABELS[1]),
+        pd.concat(predicted, axis=1, keys=seeds),
+        sha256,
+    )
 
 
 def _read_json(run: Run, path: str) -> dict[str, Any]:

@@ -167,14 +167,14 @@ def _figures(a: Run, b: Run, stage: str) -> tuple[list[Difference], bool, list[s
     for out in (path for path in a.stages[stage].outs if path.startswith(METRICS)):
         listed = {name for run in (a, b) for name in hashes.listing(run.root / out)}
         for path in [f"{out}/{name}" for name in sorted(listed)] or [out]:
-            contents = a.read(path), b.read(path)
-            for letter, run, content in zip("AB", (a, b), contents, strict=True):
+            in_a, in_b = a.read(path), b.read(path)
+            for letter, run, content in (("A", a, in_a), ("B", b, in_b)):
                 if content is None:
                     unread.append(f"{path} is missing in {letter}")
                 elif out in run.touched:
                     unread.append(f"{out} in {letter} is not the one that dvc.lock records")
-            if contents[0] is not None and contents[1] is not None:
-                found, has_tolerance = tolerances.compare(path, *contents)
+            if in_a is not None and in_b is not None:
+                found, has_tolerance = tolerances.compare(path, in_a, in_b)
                 differing += found
                 measured |= has_tolerance
     return differing, measured, list(dict.fromkeys(unread))
