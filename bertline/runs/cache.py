@@ -96,7 +96,7 @@ def main() -> None:
         renew_time(Path(output))
     if changed:
         console.log(
-            f"`dvc checkout --force {' '.join(changed)}` restores what the cache still has, and git "
+            f"`dvc checkout --force {' '.join(changed)}` restores what the cache has, and git "
             f"what is below metrics/"
         )
     if damaged or changed:
