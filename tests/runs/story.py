@@ -10,7 +10,7 @@ from bertline.core import hashes
 MACHINE = {
     "processor": "AMD EPYC",
     "instruction_sets": ["avx2", "fma", "avx512f"],
-    "libraries": ["openblas 0.3.30 SkylakeX on 2 threads"],
+    "libraries": ["openblas 0.3.30 SkylakeX"],
     "python": "3.11.7",
     "threads": 2,
 }
