@@ -32,8 +32,13 @@ def of_file(path: Path) -> str:
 
 def listing(folder: Path) -> dict[str, str]:
     """Return the MD5 of every file below a folder, by its path relative to the folder."""
+    return {name: of_file(folder / name) for name in files_below(folder)}
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the relative paths of the files below a folder that DVC does not ignore."""
     within = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path.as_posix(): of_file(folder / path) for path in within if not _is_ignored(path)}
+    return [path.as_posix() for path in within if not _is_ignored(path)]
 
 
 def of_listing(listed: Mapping[str, str]) -> str:

@@ -7,8 +7,7 @@ explains, and `bertline verify` compares the receipts of two runs. A run that re
 leaves the earlier receipt as it is.
 
 What a run took on this machine (seconds, memory, where bytes came from) differs each time: it
-goes to
-`metrics/costs/`, which git ignores.
+goes to `metrics/costs/`, which git ignores.
 """
 
 import hashlib
@@ -152,15 +151,14 @@ def _check_packages(root: Path) -> None:
     if not (root / environment.PACKAGES).is_file():
         return  # a stage on its own, outside of the project
     wrong = [
-        f"{name} is {environment.installed(name)} and stated as {version}"
-        for name, version in environment.stated(root).items()
-        if environment.installed(name) != version
+        f"{name} is {found} and stated as {version}"
+        for name, (version, found) in environment.differing(root).items()
     ]
     if wrong:
         raise BertlineError(
             f"{environment.PACKAGES} states other versions than those that are installed: "
-            f"{'; '.join(wrong)}. Run `bertline packages`, which corrects it, and then "
-            f"the command again."
+            f"{'; '.join(wrong)}. Run `bertline packages`, which corrects it, and then the command "
+            f"again."
         )
 
 
