@@ -107,7 +107,7 @@ def main() -> None:
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
         device, precision = running.set_up("fp32", key="")
-        facts |= {"device": running.describe(device), "precision": precision}
+        facts |= running.facts(device, precision)
         training = rows[rows["fold"] == TRAINING]
         baseline = tfidf.fit(training["text"], training["label"].to_numpy())
         held_out = rows[rows["fold"] != TRAINING].reset_index(drop=True)

@@ -329,11 +329,8 @@ def judge(
 
 def facts(plan: Plan) -> dict[str, Any]:
     """Return what a training ran on, for its receipt."""
-    return {
-        "device": running.describe(plan.device),
-        "precision": plan.precision,
-        "threads": torch.get_num_threads(),
-    }
+    where: dict[str, Any] = {**running.facts(plan.device, plan.precision)}
+    return where | {"threads": torch.get_num_threads()}
 
 
 def costs(plan: Plan, history: History) -> dict[str, Any]:
