@@ -32,13 +32,14 @@ from bertline.core import console, files
 from bertline.core.errors import BertlineError
 from bertline.runs import recorded, text
 from bertline.runs.recorded import Run
-from bertline.scoring import intervals
-from bertline.scoring.intervals import Difference, Interval
+from bertline.scoring import differences, intervals
+from bertline.scoring.differences import Difference
+from bertline.scoring.intervals import Interval
 from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
+from bertline.scoring.tables import CONFUSION as COLUMNS
 
 PLOTS = "metrics/evaluate"
 CONFUSION = f"{PLOTS}/confusion"
-COLUMNS = ("seed", "id", "pair", "actual", "predicted")
 AGAIN = "Run `dvc repro evaluate` there."
 
 A_BETTER, B_BETTER, SAME, UNKNOWN = "A is better", "B is better", "the same", "not significant"
@@ -267,9 +268,9 @@ def compare(a: Side, b: Side, names: Sequence[str], confidence: float) -> list[F
         found[name] = (
             intervals.interval(labels, of_a, confidence, pairs),
             intervals.interval(labels, of_b, confidence, pairs),
-            intervals.difference(labels, of_a, of_b, confidence, pairs),
+            differences.difference(labels, of_a, of_b, confidence, pairs),
         )
-    corrected = intervals.holm([difference.p for _, _, difference in found.values()])
+    corrected = differences.holm([difference.p for _, _, difference in found.values()])
     return [
         Finding(name, of_a, of_b, difference, p, judge(difference, p, confidence))
         for (name, (of_a, of_b, difference)), p in zip(found.items(), corrected, strict=True)
