@@ -18,7 +18,7 @@ from tests import tiny
 RECORDER = ROOT / "tests" / "recorder"
 
 MINIATURE = {
-    "inputs.sentences": "tiny-pairs",
+    "inputs.sentences": "tiny-sentences",
     "inputs.documents": "tiny-documents",
     "inputs.backbone": "tiny-bert",
     "inputs.embedder": "tiny-bert",
@@ -39,8 +39,6 @@ MINIATURE = {
     "topic_numbers": [2, 3],
     "topic_stability.seeds": 1,
     "topic_stability.resamples": 1,
-    "topic_baselines.seeds": [1],
-    "topic_baselines.lda_passes": 3,
     "visualize.top_topics": 4,
 }
 
@@ -101,13 +99,15 @@ def edit(path: Path, values: dict[str, object]) -> None:
     yaml.dump(document, path)
 
 
-def own_source(role: str, folder: Path, parse: dict[str, object] | None) -> dict[str, object]:
+def own_source(
+    folder: Path, title: str, roles: list[str], parse: dict[str, object] | None
+) -> dict[str, object]:
     """Return an entry of sources.yaml for the files below `own/<folder>`."""
     names = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): files.sha256(path) for path in names}
     entry: dict[str, object] = {
-        "title": f"Miniature {role}",
-        "roles": ["backbone", "embedder"] if role == "encoder" else [role],
+        "title": title,
+        "roles": roles,
         "licence": "Apache-2.0",
         "fetch": {"kind": "path", "folder": f"own/{folder.name}", "files": hashes},
     }
@@ -120,9 +120,7 @@ def make(folder: Path, home: Path) -> Project:
     home: a folder for what is kept per person.
     """
     copy_tracked(folder)
-    tiny.write_bert(folder / "own" / "tiny-bert")
-    tiny.write_documents(folder / "own" / "tiny-documents" / "documents.csv", 80)
-    write_sources(folder)
+    write_inputs(folder)
     edit(folder / "params.yaml", MINIATURE)
     shutil.rmtree(folder / "metrics", ignore_errors=True)
     (folder / "dvc.lock").unlink(missing_ok=True)
@@ -193,38 +191,32 @@ def copy_tracked(folder: Path) -> None:
             shutil.copyfile(ROOT / name, target)
 
 
-def write_sources(folder: Path) -> None:
-    """Add the miniature inputs to sources.yaml: two of a person's own, two generated."""
-    path = folder / "sources.yaml"
+def write_inputs(folder: Path) -> None:
+    """Write miniature inputs below own/ and declare them in sources.yaml."""
+    own = folder / "own"
+    tiny.write_bert(own / "tiny-bert")
+    tiny.write_documents(own / "tiny-documents" / "documents.csv", 80)
+    sizes = {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60}
+    tiny.write_sentences(own / "tiny-sentences", sizes, seed=5)
+    rows = [
+        ("source", "major", "description"),
+        *((f"t{n:02}", "all", "agreement") for n in range(3)),
+    ]
+    (own / "tiny-phenomena").mkdir()
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    (own / "tiny-phenomena" / "phenomena.tsv").write_text(text, encoding="utf-8")
+    table: dict[str, object] = {"format": "table", "files": {"train": "documents.csv"}}
+    table["columns"] = {"text": "text", "group": "group"}
+    listed: dict[str, object] = {"format": "source-list", "file": "phenomena.tsv"}
+    encoder = ["backbone", "embedder"]
     yaml = YAML()
-    table = yaml.load(path)
-    table["tiny-bert"] = own_source("encoder", folder / "own" / "tiny-bert", None)
-    table["tiny-documents"] = own_source(
-        "documents",
-        folder / "own" / "tiny-documents",
-        {
-            "format": "table",
-            "files": {"train": "documents.csv"},
-            "columns": {"text": "text", "group": "group"},
-        },
-    )
-    table["tiny-pairs"] = {
-        "title": "A few minimal pairs (synthetic)",
-        "roles": ["sentences"],
-        "licence": "Apache-2.0",
-        "fetch": {
-            "kind": "generated",
-            "generator": "minimal-pairs",
-            "seed": 5,
-            "sizes": {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60},
-        },
-        "parse": {"format": "cola"},
+    sources = yaml.load(folder / "sources.yaml")
+    sources |= {
+        "tiny-bert": own_source(own / "tiny-bert", "Miniature encoder", encoder, None),
+        "tiny-documents": own_source(own / "tiny-documents", "Documents", ["documents"], table),
+        "tiny-sentences": own_source(
+            own / "tiny-sentences", "Sentences (synthetic)", ["sentences"], {"format": "cola"}
+        ),
+        "tiny-phenomena": own_source(own / "tiny-phenomena", "Phenomena", ["phenomena"], listed),
     }
-    table["tiny-phenomena"] = {
-        "title": "The phenomena of these",
-        "roles": ["phenomena"],
-        "licence": "Apache-2.0",
-        "fetch": {"kind": "catalogue", "catalogue": "minimal-pairs"},
-        "parse": {"format": "source-list", "file": "phenomena.tsv"},
-    }
-    yaml.dump(table, path)
+    yaml.dump(sources, folder / "sources.yaml")

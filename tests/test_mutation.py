@@ -104,7 +104,9 @@ def test_every_package_that_a_stage_imported_is_in_its_groups_or_argued_away(
     missing: dict[str, set[str]] = {}
     for stage, receipt in receipts.items():
         name = stage.partition("@")[0]
-        listed = {package for group in dependencies.groups(declared[name]) for package in grouped[group]}
+        listed = {
+            package for group in dependencies.groups(declared[name]) for package in grouped[group]
+        }
         undeclared = set(receipt["packages"]) & stated - listed
         if undeclared:
             missing.setdefault(name, set()).update(undeclared)
