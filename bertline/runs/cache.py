@@ -54,9 +54,9 @@ def is_intact(path: Path) -> bool:
 
 
 def remove_damaged(cache: Path) -> tuple[int, list[Path]]:
-    """Remove the files of the cache that are not what their names say; return how many there are.
+    """Remove the files of the cache whose MD5 is not their name.
 
-    Returns the number of all files that are named for a hash, and the removed ones.
+    Returns the number of files in the cache, and the removed ones.
     """
     found = sorted(
         path

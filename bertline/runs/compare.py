@@ -328,7 +328,7 @@ def _figures(finding: Finding, confidence: float) -> list[str]:
     difference = finding.difference
     p = "" if difference.p is None else f"p {_p(difference.p)}"
     if difference.p != finding.p_corrected and finding.p_corrected is not None:
-        p += f", corrected {_p(finding.p_corrected)}"
+        p += f", corrected p {_p(finding.p_corrected)}"
     return [*lines, _line("B - A", f"{difference.estimate:+.3f}", difference) + p]
 
 

@@ -17,21 +17,19 @@ def wrap(text: str, start: str = "", indent: str = "") -> list[str]:
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows of a table in lines: the first column to the left, the others to the right.
 
-    Cells that make a line too long are cut in the middle, those of the first column first.
+    Cells of the first column that make a line too long are cut in the middle.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * len(widths[1:]))
-    return [
-        "  ".join(
-            cut(cell, width).rjust(width) if place else cut(cell, width).ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    lines = []
+    for name, *cells in rows:
+        right = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join([f"{cut(name, widths[0]):{widths[0]}}", *right]))
+    return lines
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text in at most `width` letters, its middle left out if necessary."""
+    """Return a text of at most `width` letters, its middle left out where it is longer."""
     half = width // 2
     return text if len(text) <= width else f"{text[: half - 1]}..{text[len(text) - half + 1 :]}"
 

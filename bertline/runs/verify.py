@@ -221,15 +221,16 @@ def conclusion(findings: Sequence[Finding]) -> str:
     if verdicts == {IDENTICAL}:
         return f"The runs are identical: all {len(findings)} stages wrote the same bytes."
     first = first_to_differ(findings)
-    named = [
-        f"{finding.stage} ({finding.why[0] if finding.why else finding.verdict})"
-        for finding in first
-    ]
+    by_reason: dict[str, list[str]] = {}
+    for finding in first:
+        reason = finding.why[0] if finding.why else finding.verdict
+        by_reason.setdefault(reason, []).append(finding.stage)
+    named = "; ".join(f"{text.some(stages)} ({reason})" for reason, stages in by_reason.items())
     machine = any(cause.kind == causes.MACHINE for finding in first for cause in finding.causes)
     floats = f" {OTHER_MACHINE}" if machine else ""
     if verdicts <= {IDENTICAL, WITHIN}:
-        return f"The runs agree within tolerances. Other bytes first: {text.some(named)}.{floats}"
-    return f"The runs differ. First: {text.some(named)}.{floats}"
+        return f"The runs agree within tolerances. First with other bytes: {named}.{floats}"
+    return f"The runs differ. First: {named}.{floats}"
 
 
 def first_to_differ(findings: Sequence[Finding]) -> list[Finding]:
@@ -266,7 +267,7 @@ def _figures_of(finding: Finding) -> list[str]:
             lines += [f"  and {len(figures) - SHOWN} more (--json FILE has all)"]
     for file in dict.fromkeys(figure.file for figure in free):
         same = [figure for figure in free if figure.file == file]
-        note = f"{len(same)} differing values not compared. {same[0].reason}"
+        note = f"differing and not compared: {len(same)}. {same[0].reason}"
         lines += ["", *text.wrap(note, f"{finding.stage}, {file}: ", "  ")]
     return lines
 
