@@ -1,4 +1,4 @@
-"""The command `bertline`: a line for each of its verbs. `bertline VERB --help` says more."""
+"""The command `bertline`, with a line for each of its verbs."""
 
 import sys
 from importlib import import_module
@@ -10,20 +10,20 @@ VERBS = {
     "compare": ("bertline.runs.compare", "Test whether two runs differ in MCC"),
     "assign": ("bertline.apply.assign", "Assign topics to new documents"),
     "packages": ("bertline.core.packages", "Write the installed versions to packages.yaml"),
-    "verify-cache": ("bertline.runs.cache", "Hash DVC's cache and restore damaged files"),
+    "verify-cache": ("bertline.runs.cache", "Hash DVC's cache and remove damaged files"),
 }
 
 
 def usage() -> str:
-    """Return the verbs with a line each."""
+    """Return the help of the command: each verb in a line."""
     lines = [f"  {verb:<14}{line}" for verb, (_, line) in VERBS.items()]
     return "\n".join(
-        ["usage: bertline VERB ...", "", *lines, "", "bertline VERB --help says more."]
+        ["usage: bertline VERB ...", "", *lines, "", "`bertline VERB --help` documents a verb."]
     )
 
 
 def main() -> None:
-    """Call the module of the verb on the command line with the words behind it."""
+    """Call the module of the verb with the arguments that follow it."""
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb not in VERBS:
         wanted = verb in {"-h", "--help"}

@@ -337,7 +337,7 @@ class TestPredictions:
     def test_any_bytes_are_predictions_or_a_sentence(self, content):
         found = returns_or_explains(lambda: compare.read_confusion(content, "a.csv", ""))
 
-        assert found is None or found.predicted.shape == (len(found.seeds), len(found.ids))
+        assert found is None or len(found.predicted) == len(found.rows)
 
     @fuzzed
     @given(
@@ -353,5 +353,6 @@ class TestPredictions:
 
         found = compare.read_confusion(stream.getvalue().encode(), "a.csv", "")
 
-        assert found.ids == list(rows)
-        assert (found.predicted == found.labels).all() and len(found.seeds) == seeds
+        assert list(found.rows.index) == list(rows)
+        assert found.predicted.eq(found.rows["actual"], axis=0).to_numpy().all()
+        assert found.predicted.shape == (len(rows), seeds)

@@ -35,6 +35,11 @@ def set_up(precision: str, *, key: str) -> tuple[torch.device, str]:
     return device, choose_precision(precision, device, key=key)
 
 
+def facts(device: torch.device, precision: str) -> dict[str, str]:
+    """Return where a stage computes, for its receipt and the key of its checkpoint."""
+    return {"device": describe(device), "precision": precision}
+
+
 def choose_device() -> torch.device:
     """Return the accelerator that torch finds (CUDA, MPS or another), or the CPU."""
     if torch.accelerator.is_available():

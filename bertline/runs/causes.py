@@ -1,15 +1,23 @@
-"""Why a stage has other outputs in one run than in another, from what the two runs recorded.
+"""Find why a stage has other outputs in one run than in another, from what the two runs recorded.
 
-Causes are listed by how likely they are to have made the difference: the data that a stage read,
-its parameters, its code, its packages, the machine.
+Causes are listed by how likely they made the difference: the data that a stage read, its
+parameters, its code, its packages, the machine.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bertline.runs import recorded
-from bertline.runs.recorded import PACKAGES, SOURCES, Receipt, Recorded, Run
+from bertline.runs import text
+from bertline.runs.recorded import (
+    PACKAGES,
+    SOURCES,
+    Receipt,
+    Run,
+    Stage,
+    differing,
+    imported_versions,
+)
 from bertline.runs.tolerances import ABSENT
 
 DATA = "data"
@@ -20,27 +28,20 @@ MACHINE = "machine"
 IRREPRODUCIBLE = "not reproducible"
 UNKNOWN = "unknown"
 
-# Facts of a receipt by which a machine can decide about floats; a receipt need not have each.
+# Facts of a receipt on which floats can depend. `libraries` names the kernels of linear algebra.
 MACHINE_FACTS = (
     *("processor", "instruction_sets", "device", "precision", "threads"),
     *("libraries", "system", "cores"),
 )
 
-# Keys of a source that say what its content is; of the others, some say how to choose or draw it.
+# Keys of a source that identify its content; the others say how it is parsed.
 CONTENT_KEYS = ("sha256", "files", "bytes", "revision", "wheel", "hub", "url")
-
-# Modules that every stage has and that decide about no result, as far as their purpose goes.
-HOUSEKEEPING = tuple(
-    f"stages/{name}.py"
-    for name in ("closure", "console", "environment", "errors", "hashes", "params", "receipt")
-)
-
-LISTED = 3  # changed modules or packages that a cause names; it counts the others
+COMMON = "bertline/core/"  # code that every stage has, and that rarely decides a result
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One possible reason of a difference, in words that follow its kind."""
+    """A possible reason of a difference: its kind, and what differs."""
 
     kind: str
     text: str
@@ -51,15 +52,15 @@ class Cause:
 
 @dataclass(frozen=True)
 class Pair:
-    """A stage in two runs, with the receipts that count."""
+    """A stage in two runs, with the receipts of both."""
 
-    a: Recorded
-    b: Recorded
+    a: Stage
+    b: Stage
     receipts: tuple[Receipt, Receipt]
 
     @property
     def complete(self) -> bool:
-        """Whether both runs have a receipt that counts."""
+        """Whether both runs have a receipt without a problem."""
         return all(receipt.problem is None for receipt in self.receipts)
 
 
@@ -80,37 +81,31 @@ def differences(found: Pair) -> list[Cause]:
 
 
 def changed_outputs(a: Run, b: Run, found: Pair) -> list[Cause]:
-    """Return the outputs that were changed after the stage wrote them, in the order of the runs."""
+    """Return the outputs that were changed after the stage wrote them, those of A first."""
     causes = []
     for letter, run, receipt in zip("AB", (a, b), found.receipts, strict=True):
         for path in found.a.outs:
             if a.hash_of(found.a.name, path) == b.hash_of(found.a.name, path):
                 continue
             if path in run.touched:
-                known = "dvc.lock records"
-                how = (
-                    f"changed after the run{'' if run.in_folder else ', or not committed with it'}"
-                )
+                how = "changed after the run"
+                how += ", or not committed with it" if run.is_revision else ""
+                causes.append(f"{path} in {letter} is not what dvc.lock records: {how}")
             elif path in receipt.altered:
-                known, how = "the stage wrote", "changed after the run, and committed"
-            else:
-                continue
-            causes.append(Cause(DATA, f"{path} in {letter} is not what {known}: {how}"))
-    return causes
+                how = "changed after the run, and committed"
+                causes.append(f"{path} in {letter} is not what the stage wrote: {how}")
+    return [Cause(DATA, cause) for cause in causes]
 
 
 def changed_inputs(found: Pair, paths: Iterable[str]) -> list[Cause]:
     """Return those of the paths that the stage reads and that differ between the runs."""
-    changed = _changed(found.a.data, found.b.data)
-    return [
-        Cause(DATA, f"{path}, which it reads, has other content")
-        for path in changed
-        if path in set(paths)
-    ]
+    among = set(paths)
+    changed = (path for path in differing(found.a.data, found.b.data) if path in among)
+    return [Cause(DATA, f"input {path} has other content") for path in changed]
 
 
 def nothing_recorded(found: Pair) -> Cause:
-    """Return what can be said of a difference for which no cause was found."""
+    """Return the cause of a difference that nothing recorded explains."""
     problems = [
         f"{letter} has no receipt of this run ({receipt.problem})"
         for letter, receipt in zip("AB", found.receipts, strict=True)
@@ -119,43 +114,38 @@ def nothing_recorded(found: Pair) -> Cause:
     if problems:
         return Cause(
             UNKNOWN,
-            f"all that dvc.lock records is the same; {' and '.join(problems)}, so its machine and "
-            f"its full versions are not known",
+            f"dvc.lock records the same for both; {' and '.join(problems)}, so machine and full "
+            f"versions are not known",
         )
     return Cause(
         IRREPRODUCIBLE,
-        "same code, parameters, data, packages and machine, and other outputs: please report it",
+        "same code, parameters, data, packages and machine, but other outputs: please report it",
     )
 
 
 def _sources(found: Pair) -> list[Cause]:
     """Compare the declarations of the sources: other bytes are data, another choice a parameter."""
     before, after = found.a.sources, found.b.sources
-    role = found.a.name.partition("@")[2]
     if before != after:
-        text = f"inputs.{role}: {', '.join(sorted(before))} -> {', '.join(sorted(after))}"
-        return [Cause(PARAMETER, text)]
+        role = found.a.name.partition("@")[2]
+        step = f"{', '.join(sorted(before))} -> {', '.join(sorted(after))}"
+        return [Cause(PARAMETER, f"inputs.{role}: {step}")]
     old, new = found.a.values(SOURCES), found.b.values(SOURCES)
     data, parameters = [], []
-    for key in _changed(old, new):
+    for key in differing(old, new):
         source = next(name for name in before if key.startswith(f"{name}."))
-        part = key.removeprefix(f"{source}.").split(".")
-        if part[0] != "fetch" or part[1] not in CONTENT_KEYS:
-            parameters.append(Cause(PARAMETER, f"sources.yaml: {_step(key, old, new)}"))
-        elif part[1] == "files":
-            name = ".".join(part[2:])
-            data.append(Cause(DATA, f"{_what(key, old, new)} file {name} of source {source}"))
-        elif part[1] == "sha256":
-            data.append(Cause(DATA, f"the file of source {source} has other content (SHA-256)"))
-        elif part[1] != "bytes":
-            data.append(Cause(DATA, f"source {source}: {part[1]} {_arrow(key, old, new)}"))
-    return [*data, *parameters]
-
-
-def _what(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    if key not in new:
-        return "B lacks the"
-    return "other content (SHA-256) in the" if key in old else "A lacks the"
+        group, field, *rest = [*key.removeprefix(f"{source}.").split("."), ""]
+        if group != "fetch" or field not in CONTENT_KEYS:
+            parameters.append(Cause(PARAMETER, f"sources.yaml: {key}: {_step(key, old, new)}"))
+        elif field == "files":
+            where = "" if key in old and key in new else " (only in one run)"
+            name = ".".join(filter(None, rest))
+            data.append(f"the file {name} of source {source} has other content (SHA-256){where}")
+        elif field == "sha256":
+            data.append(f"the file of source {source} has other content (SHA-256)")
+        elif field != "bytes":  # sha256 says more
+            data.append(f"source {source}: {field} {_step(key, old, new)}")
+    return [*(Cause(DATA, line) for line in data), *parameters]
 
 
 def _parameters(found: Pair) -> list[Cause]:
@@ -163,57 +153,42 @@ def _parameters(found: Pair) -> list[Cause]:
     for file in sorted({*found.a.params, *found.b.params} - {SOURCES, PACKAGES}):
         old, new = found.a.values(file), found.b.values(file)
         where = "" if file == "params.yaml" else f"{file}: "
-        causes += [Cause(PARAMETER, f"{where}{_step(key, old, new)}") for key in _changed(old, new)]
-    if _command(found.a) != _command(found.b):
-        old_words, new_words = found.a.command.split(), found.b.command.split()
-        gone = [word for word in old_words if word not in new_words]
-        come = [word for word in new_words if word not in old_words]
-        text = f"the command in dvc.yaml, `{' '.join(gone)}` -> `{' '.join(come)}`"
-        causes.append(Cause(PARAMETER, text))
-    return causes
-
-
-def _command(stage: Recorded) -> list[str]:
-    """Return a stage's command without the source's name, which is a parameter of its own."""
-    return [word for word in stage.command.split() if word not in stage.sources]
+        causes += [f"{where}{key}: {_step(key, old, new)}" for key in differing(old, new)]
+    commands = [
+        # The source's name in a command is a parameter of its own.
+        [word for word in stage.command.split() if word not in stage.sources]
+        for stage in (found.a, found.b)
+    ]
+    if commands[0] != commands[1]:
+        gone = " ".join(word for word in commands[0] if word not in commands[1])
+        come = " ".join(word for word in commands[1] if word not in commands[0])
+        causes.append(f"the command in dvc.yaml, `{gone}` -> `{come}`")
+    return [Cause(PARAMETER, cause) for cause in causes]
 
 
 def _code(found: Pair) -> list[Cause]:
-    own = f"stages/{found.a.name.partition('@')[0].replace('-', '_')}.py"
-    changed = sorted(
-        _changed(found.a.code, found.b.code),
-        key=lambda path: (path != own, path in HOUSEKEEPING, path),
-    )
-    return [Cause(CODE, _some(changed))] if changed else []
+    """Name the files that differ where both receipts list them, else the deps of dvc.lock."""
+    changed = differing(found.a.code, found.b.code)
+    if changed and found.complete:
+        old, new = (receipt.facts["code"] for receipt in found.receipts)
+        changed = differing(old, new)
+    script = f"stages/{found.a.name.partition('@')[0].replace('-', '_')}.py"
+    changed.sort(key=lambda path: (path != script, path.startswith(COMMON), path))
+    return [Cause(CODE, text.some(changed))] if changed else []
 
 
 def _packages(found: Pair) -> list[Cause]:
-    listed = [
-        {recorded.normal(name): version for name, version in stage.values(PACKAGES).items()}
-        for stage in (found.a, found.b)
-    ]
-    names = [name for name in listed[0] if name in listed[1]]
-    steps = {
-        name: f"{name} {listed[0][name]} -> {listed[1][name]}"
-        for name in names
-        if listed[0][name] != listed[1][name]
-    }
-    causes = [Cause(PACKAGE, step) for step in steps.values()]
+    old, new = found.a.packages, found.b.packages
+    names = [name for name in old if name in new]
+    causes = [f"{name} {_step(name, old, new)}" for name in names if old[name] != new[name]]
     if found.complete:
-        old, new = (_versions(receipt.facts) for receipt in found.receipts)
-        full = [name for name in _changed(old, new) if name not in steps]
-        causes += [Cause(PACKAGE, _arrowed(name, old, new)) for name in full if name in names]
-        others = [_arrowed(name, old, new) for name in full if name not in names]
-        if others:
-            causes.append(Cause(PACKAGE, f"imported as well: {_some(others)}"))
-    return causes
-
-
-def _versions(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the versions that a receipt names, Python's patch level among them."""
-    python = {"python": facts["python"]} if "python" in facts else {}
-    found = {recorded.normal(name): version for name, version in facts.get("packages", {}).items()}
-    return python | found
+        full_old, full_new = (imported_versions(receipt.facts) for receipt in found.receipts)
+        full = [name for name in differing(full_old, full_new) if old.get(name) == new.get(name)]
+        steps = {name: f"{name} {_step(name, full_old, full_new)}" for name in full}
+        causes += [step for name, step in steps.items() if name in names]
+        others = [step for name, step in steps.items() if name not in names]
+        causes += [f"imported as well: {text.some(others)}"] if others else []
+    return [Cause(PACKAGE, cause) for cause in causes]
 
 
 def _machine(found: Pair) -> list[Cause]:
@@ -230,28 +205,9 @@ def _machine(found: Pair) -> list[Cause]:
             won = [f"+{item}" for item in new[key] if item not in old[key]]
             steps.append(f"{name} {' '.join([*lost, *won]) or 'in another order'}")
         else:
-            steps.append(f"{name} {old[key]} -> {new[key]}")
+            steps.append(f"{name} {_step(key, old, new)}")
     return [Cause(MACHINE, ", ".join(steps))] if steps else []
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the keys that differ or that only one of two mappings has."""
-    keys = [*old, *(key for key in new if key not in old)]
-    return [key for key in keys if key not in old or key not in new or old[key] != new[key]]
-
-
 def _step(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    return f"{key}: {_arrow(key, old, new)}"
-
-
-def _arrowed(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    return f"{name} {_arrow(name, old, new)}"
-
-
-def _arrow(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return f"{old.get(key, ABSENT)} -> {new.get(key, ABSENT)}"
-
-
-def _some(items: list[str]) -> str:
-    shown = ", ".join(items[:LISTED])
-    return shown if len(items) <= LISTED else f"{shown} and {len(items) - LISTED} more"

@@ -1,85 +1,77 @@
-"""Say whether one run is better than another, worse, or whether nobody can tell from these data.
+"""Test whether two runs differ in MCC, and which is better.
 
 Reads   metrics/evaluate/confusion/ and protocol.json of the runs A and B: a project's folder, a
         branch, tag or commit of the current project, a DVC experiment by its name, or `workspace`,
         the current folder, which is also B's default.
-Writes  nothing but what it prints, and with --json the same to a file for programs.
+Writes  what it prints, and with --json the same to a file for programs.
 
-    python -m bertline.runs.compare HEAD
-    python -m bertline.runs.compare main faster --sets out_of_domain_dev
-    python -m bertline.runs.compare ../colleague/bertline . --json comparison.json
+    bertline compare HEAD
+    bertline compare main faster --sets out_of_domain_dev
+    bertline compare ../colleague/bertline . --json comparison.json
 
-Both have to be scored on the same sentences, as the SHA-256 of each set tells. The difference in
-MCC is paired over these, the two of a minimal pair count as one, and seeds count as drawn:
-docs/statistics.md says how, and how often it errs. With several sets the p-values are corrected
-(Holm 1979), as one of many looks finds something by chance; --sets with one name asks of it alone.
-Where one side has a single seed, the answer is of the models and not of how they were trained.
+Both runs have to be scored on the same sentences, which the SHA-256 of each set shows. The
+difference in MCC is paired over sentences, the two sentences of a minimal pair are one cluster, and
+seeds are a random effect: docs/statistics.md has the method and its error rates. With several sets
+the p-values are corrected (Holm 1979); --sets with one name tests that set alone. Where one side
+has a single seed, the test compares models, not training recipes.
 
 Exit codes: 0 compared; 2 a mistake in the command, or runs that cannot be compared.
 """
 
-import csv
 import io
 import json
 import sys
-import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bertline.core import console, files
 from bertline.core.errors import BertlineError
-from bertline.runs import recorded
+from bertline.runs import recorded, text
 from bertline.runs.recorded import Run
-from bertline.scoring import intervals
-from bertline.scoring.intervals import Difference, Interval
-from bertline.scoring.names import BOTH, DEV_SETS, VALIDATION
+from bertline.scoring import differences, intervals
+from bertline.scoring.differences import Difference
+from bertline.scoring.intervals import Interval
+from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
+from bertline.scoring.tables import CONFUSION as COLUMNS
 
 PLOTS = "metrics/evaluate"
 CONFUSION = f"{PLOTS}/confusion"
-COLUMNS = ("seed", "id", "pair", "actual", "predicted")
-LABELS = ("unacceptable", "acceptable")
-WIDTH = 100  # columns of what is printed
+AGAIN = "Run `dvc repro evaluate` there."
 
-BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "same", "not significant"
+A_BETTER, B_BETTER, SAME, UNKNOWN = "A is better", "B is better", "the same", "not significant"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A set as one run predicted it: ids and pairs (n,), labels (n,), predictions (seeds, n)."""
+    """A set as a run predicted it.
 
-    ids: list[str]
-    pairs: list[str]
-    labels: np.ndarray
-    predicted: np.ndarray
-    seeds: list[str]
+    rows: a row per sentence, by id: its `pair`, and `actual`, whether it is acceptable. predicted:
+    the same rows, whether each seed, a column, called it acceptable. sha256: of the sentences.
+    """
+
+    rows: pd.DataFrame
+    predicted: pd.DataFrame
     sha256: str
-
-    def reordered(self, ids: Sequence[str]) -> "Scored":
-        """Return the same with the sentences in the order of `ids`."""
-        place = {name: number for number, name in enumerate(self.ids)}
-        order = [place[name] for name in ids]
-        return replace(
-            self,
-            ids=list(ids),
-            pairs=[self.pairs[number] for number in order],
-            labels=self.labels[order],
-            predicted=self.predicted[:, order],
-        )
 
 
 @dataclass(frozen=True)
 class Side:
-    """What is read of a run: its sets, what it was trained on, and how labels were decided."""
+    """What is read of a run: its sets, its data, and how labels were decided."""
 
     run: Run
     data: str
     backbone: str
     threshold: str
     sets: dict[str, Scored]
+
+    @property
+    def seeds(self) -> int:
+        """How many models the run trained."""
+        return len(next(iter(self.sets.values())).predicted.columns)
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,6 @@ class Finding:
     difference: Difference
     p_corrected: float | None
     verdict: str
-    says: str
 
 
 # --- what is read ---------------------------------------------------------------------------------
@@ -108,87 +99,74 @@ def read_side(run: Run) -> Side:
     if not isinstance(hashed, dict):
         raise BertlineError(
             f"{PLOTS}/protocol.json of {run.title} does not name its sentences, so that nothing "
-            f"can be paired: an earlier version of `evaluate` wrote it. Run `dvc repro evaluate` "
-            f"there."
+            f"can be paired: an earlier version of `evaluate` wrote it. {AGAIN}"
         )
-    paths = {PurePosixPath(path).stem: path for path in run.tree.names(CONFUSION)}
     sets = {}
     for name, sha256 in hashed.items():
-        if name not in paths:
-            raise BertlineError(
-                f"{run.title} has no {CONFUSION}/{name}.csv. Run `dvc repro evaluate` there."
-            )
-        content = run.tree.read(paths[name]) or b""
-        sets[name] = read_confusion(content, f"{paths[name]} of {run.title}", str(sha256))
+        content = run.read(f"{CONFUSION}/{name}.csv")
+        if content is None:
+            raise BertlineError(f"{run.title} has no {CONFUSION}/{name}.csv. {AGAIN}")
+        sets[name] = read_confusion(content, f"{CONFUSION}/{name}.csv of {run.title}", str(sha256))
+    backbone = _named(run, "metrics/download/backbone.json", "source")
+    adapted = run.read("metrics/adapt.json") and _read_json(run, "metrics/adapt.json").get("epochs")
     return Side(
         run,
-        _named(run, "metrics/parse/sentences.json", "title"),
-        _encoder(run),
-        str(protocol.get("threshold", "half")),
-        sets,
+        data=_named(run, "metrics/parse/sentences.json", "title"),
+        backbone=f"{backbone}, adapted" if adapted else backbone,
+        threshold=str(protocol.get("threshold", "half")),
+        sets=sets,
     )
 
 
 def read_confusion(content: bytes, where: str, sha256: str) -> Scored:
-    """Return a set's predictions from the CSV file that evaluate wrote: seeds behind one another.
+    """Return a set's predictions from the CSV file that evaluate wrote, one seed after another.
 
-    Raises BertlineError if it is no such file, or if seeds have not the same sentences.
+    Raises BertlineError if it is no such file, or if seeds do not have the same sentences.
     """
-    again = "Run `dvc repro evaluate` there."
     try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
-        rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BertlineError(f"{where} is not a table in CSV ({error}). {again}") from error
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as error:  # no CSV, no UTF-8, or empty
+        raise BertlineError(f"{where} is not a table in CSV ({error}). {AGAIN}") from error
+    missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise BertlineError(
             f"{where} has no column {', '.join(missing)}; an earlier version of `evaluate` wrote "
-            f"it. {again}"
+            f"it. {AGAIN}"
         )
-    by_seed: dict[str, dict[str, dict[str, str]]] = {}
-    for number, row in enumerate(rows, start=2):
-        if row["actual"] not in LABELS or row["predicted"] not in LABELS:
+    if table.empty:
+        raise BertlineError(f"{where} has no rows. {AGAIN}")
+    for column in ("actual", "predicted"):
+        for row in np.flatnonzero(~table[column].isin(LABELS))[:1]:
             raise BertlineError(
-                f"{where}, row {number}: labels should be {' or '.join(LABELS)}, and are "
-                f"{row['actual']!r} and {row['predicted']!r}. {again}"
+                f"{where}, row {row + 2}: {column} should be {' or '.join(LABELS)}, and is "
+                f"{table[column][row]!r}. {AGAIN}"
             )
-        of_seed = by_seed.setdefault(str(row["seed"]), {})
-        if str(row["id"]) in of_seed:
+    for row in np.flatnonzero(table.duplicated(["seed", "id"]))[:1]:
+        raise BertlineError(
+            f"{where}, row {row + 2}: seed {table['seed'][row]} has the sentence "
+            f"{table['id'][row]} twice. {AGAIN}"
+        )
+    seeds = list(table["seed"].unique())
+    of_seeds = [of_seed.set_index("id") for _, of_seed in table.groupby("seed", sort=False)]
+    rows = of_seeds[0][["pair", "actual"]]
+    for of_seed in of_seeds:
+        if set(of_seed.index) != set(rows.index) or any(
+            of_seed.loc[rows.index, "actual"] != rows["actual"]
+        ):
             raise BertlineError(
-                f"{where}, row {number}: seed {row['seed']} has the sentence {row['id']} twice. "
-                f"{again}"
+                f"{where}: the seeds {', '.join(seeds)} do not have the same sentences with the "
+                f"same labels. {AGAIN}"
             )
-        of_seed[str(row["id"])] = row
-    if not by_seed:
-        raise BertlineError(f"{where} has no rows. {again}")
-    first_seed, first = next(iter(by_seed.items()))
-    for seed, of_seed in by_seed.items():
-        if any(
-            name not in of_seed or of_seed[name]["actual"] != row["actual"]
-            for name, row in first.items()
-        ) or len(of_seed) != len(first):
-            raise BertlineError(
-                f"{where}: the seeds {first_seed} and {seed} have not the same sentences with the "
-                f"same labels. {again}"
-            )
+    predicted = [of_seed.loc[rows.index, "predicted"] == LABELS[1] for of_seed in of_seeds]
     return Scored(
-        ids=list(first),
-        pairs=[str(row["pair"]) for row in first.values()],
-        labels=np.array([row["actual"] == LABELS[1] for row in first.values()]),
-        predicted=np.array(
-            [
-                [of_seed[name]["predicted"] == LABELS[1] for name in first]
-                for of_seed in by_seed.values()
-            ]
-        ),
-        seeds=list(by_seed),
-        sha256=sha256,
+        rows.assign(actual=rows["actual"] == LABELS[1]),
+        pd.concat(predicted, axis=1, keys=seeds),
+        sha256,
     )
 
 
 def _read_json(run: Run, path: str) -> dict[str, Any]:
-    content = run.tree.read(path)
+    content = run.read(path)
     if content is None:
         raise BertlineError(
             f"{run.title} has no {path}: `evaluate` has not run there. Type `dvc repro evaluate` "
@@ -196,33 +174,16 @@ def _read_json(run: Run, path: str) -> dict[str, Any]:
         )
     try:
         document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BertlineError(
-            f"{path} of {run.title} is no JSON ({error}). Run `dvc repro evaluate` there."
-        ) from error
+    except ValueError as error:
+        raise BertlineError(f"{path} of {run.title} is no JSON ({error}). {AGAIN}") from error
     if not isinstance(document, dict):
-        raise BertlineError(
-            f"{path} of {run.title} should hold a JSON object. Run `dvc repro evaluate` there."
-        )
+        raise BertlineError(f"{path} of {run.title} should hold a JSON object. {AGAIN}")
     return document
 
 
 def _named(run: Run, path: str, key: str) -> str:
-    """Return what a run calls itself in a file that the comparison can do without."""
-    try:
-        return str(_read_json(run, path).get(key, "unknown"))
-    except BertlineError:
-        return "unknown"
-
-
-def _encoder(run: Run) -> str:
-    """Return the backbone's name, and whether it was adapted before it was fine-tuned."""
-    backbone = _named(run, "metrics/download/backbone.json", "source")
-    try:
-        epochs = _read_json(run, "metrics/adapt.json").get("epochs")
-    except BertlineError:  # as of a run from before there was `adapt`
-        epochs = None
-    return f"{backbone}, adapted" if epochs else backbone
+    """Return the name of a run's data or backbone, which the comparison can do without."""
+    return "unknown" if run.read(path) is None else str(_read_json(run, path).get(key, "unknown"))
 
 
 # --- what is compared -----------------------------------------------------------------------------
@@ -240,13 +201,13 @@ def choose_sets(a: Side, b: Side, asked: Sequence[str]) -> list[str]:
         shared.append(BOTH)
     if not shared:
         raise BertlineError(
-            f"the runs have no set in common: A was scored on {_list(a.sets)}, B on "
-            f"{_list(b.sets)}."
+            f"the runs have no set in common: A was scored on {', '.join(a.sets) or 'none'}, B on "
+            f"{', '.join(b.sets) or 'none'}."
         )
     for name in asked:
         if name not in shared:
             raise BertlineError(
-                f"{name} is no set of both runs; these are {_list(shared)}. Change --sets."
+                f"{name} is no set of both runs; these are {', '.join(shared)}. Change --sets."
             )
     tests = [name for name in shared if name != VALIDATION]
     return list(dict.fromkeys(asked)) or tests or shared
@@ -261,26 +222,25 @@ def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
         parts = [pair(a, b, part) for part in DEV_SETS]
         return _together([part[0] for part in parts]), _together([part[1] for part in parts])
     one, other = a.sets[name], b.sets[name]
-    only_a = [key for key in one.ids if key not in set(other.ids)]
-    only_b = [key for key in other.ids if key not in set(one.ids)]
+    only_a = one.rows.index.difference(other.rows.index, sort=False)
+    only_b = other.rows.index.difference(one.rows.index, sort=False)
     differing = ""
-    if only_a or only_b:
+    if len(only_a) or len(only_b):
         differing = f"{_count(only_a)} only in A, {_count(only_b)} only in B"
     else:
-        other = other.reordered(one.ids)
-        moved = [one.ids[place] for place in np.flatnonzero(one.labels != other.labels)]
-        if moved:
+        order = one.rows.index
+        other = Scored(other.rows.loc[order], other.predicted.loc[order], other.sha256)
+        moved = order[one.rows["actual"] != other.rows["actual"]]
+        if len(moved):
             differing = f"{_count(moved)} with another label"
         elif one.sha256 != other.sha256:
-            differing = "the same ids and labels, and other texts"
+            differing = "the same ids and labels, but other texts"
     if differing:
-        hint = (
-            f" A was scored on {a.data}, B on {b.data}."
-            if a.data != b.data
-            else " The validation fold depends on `split`: compare test sets."
-            if name == VALIDATION
-            else ""
-        )
+        hint = ""
+        if a.data != b.data:
+            hint = f" A was scored on {a.data}, B on {b.data}."
+        elif name == VALIDATION:
+            hint = " The validation fold depends on `split`: compare test sets."
         raise BertlineError(
             f"A and B were not scored on the same sentences of {name}: {differing}.{hint} Their "
             f"MCC cannot be compared in pairs; score both on one data set."
@@ -289,20 +249,13 @@ def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
 
 
 def _together(parts: Sequence[Scored]) -> Scored:
-    seeds = parts[0].seeds
-    if any(sorted(part.seeds) != sorted(seeds) for part in parts):
-        raise BertlineError(
-            f"{' and '.join(DEV_SETS)} have not the same seeds. Run `dvc repro evaluate`."
-        )
-    rows = [part.predicted[[part.seeds.index(seed) for seed in seeds]] for part in parts]
-    return Scored(
-        ids=[name for part in parts for name in part.ids],
-        pairs=[name for part in parts for name in part.pairs],
-        labels=np.concatenate([part.labels for part in parts]),
-        predicted=np.hstack(rows),
-        seeds=seeds,
-        sha256="",
+    if any(set(part.predicted) != set(parts[0].predicted) for part in parts):
+        raise BertlineError(f"{' and '.join(DEV_SETS)} do not have the same seeds. {AGAIN}")
+    rows, predicted = (
+        pd.concat([part.rows for part in parts]),
+        pd.concat([part.predicted for part in parts]),
     )
+    return Scored(rows, predicted, "")
 
 
 def compare(a: Side, b: Side, names: Sequence[str], confidence: float) -> list[Finding]:
@@ -310,121 +263,100 @@ def compare(a: Side, b: Side, names: Sequence[str], confidence: float) -> list[F
     found = {}
     for name in names:
         one, other = pair(a, b, name)
-        pairs = np.array(one.pairs)
+        labels, pairs = one.rows["actual"].to_numpy(), one.rows["pair"].to_numpy()
+        of_a, of_b = (side.predicted.to_numpy().T for side in (one, other))
         found[name] = (
-            intervals.interval(one.labels, one.predicted, confidence, pairs),
-            intervals.interval(other.labels, other.predicted, confidence, pairs),
-            intervals.difference(
-                one.labels, one.predicted, other.predicted, confidence, pairs, looks=len(names)
-            ),
+            intervals.interval(labels, of_a, confidence, pairs),
+            intervals.interval(labels, of_b, confidence, pairs),
+            differences.difference(labels, of_a, of_b, confidence, pairs),
         )
-    corrected = intervals.holm([difference.p for _, _, difference in found.values()])
-    findings = []
-    for (name, (of_a, of_b, difference)), p in zip(found.items(), corrected, strict=True):
-        verdict = judge(difference, p, confidence)
-        says = put_in_words(difference, verdict, confidence, len(names))
-        findings.append(Finding(name, of_a, of_b, difference, p, verdict, says))
-    return findings
+    corrected = differences.holm([difference.p for _, _, difference in found.values()])
+    return [
+        Finding(name, of_a, of_b, difference, p, judge(difference, p, confidence))
+        for (name, (of_a, of_b, difference)), p in zip(found.items(), corrected, strict=True)
+    ]
 
 
 def judge(difference: Difference, p: float | None, confidence: float) -> str:
-    """Return the verdict on B, by the corrected p-value."""
+    """Return the verdict by the corrected p-value."""
     if difference.identical:
         return SAME
     if p is None or p >= 1 - confidence:
         return UNKNOWN
-    return BETTER if difference.estimate > 0 else WORSE
-
-
-def put_in_words(difference: Difference, verdict: str, confidence: float, looks: int) -> str:
-    """Return the verdict as a sentence or three, with what would be needed to tell."""
-    if verdict == SAME:
-        return "A and B predict the same for every sentence and seed: there is no difference."
-    if difference.p is None:
-        return "Not significant: MCC is 0 where all labels, or all predictions, are of one class."
-    if verdict != UNKNOWN:
-        if difference.recipes:
-            return f"B is {verdict}."
-        return f"B's model is {verdict} than A's; of how they were trained one seed says nothing."
-    alone = ""
-    if difference.p < 1 - confidence:
-        alone = f" (it would count if this were the only set; {looks} are looked at)"
-    return f"Not significant{alone}: {_what_is_needed(difference)}"
-
-
-def _what_is_needed(difference: Difference) -> str:
-    seeds, sentences = difference.seeds_needed, difference.sentences_needed
-    more = []
-    if seeds:
-        counts = difference.seeds
-        now = str(counts[0]) if counts[0] == counts[1] else f"{counts[0]} and {counts[1]}"
-        more.append(f"{max(seeds, max(counts) + 1):,} seeds on each side (now {now})")
-    if sentences:
-        least = max(sentences, difference.sentences + 1)
-        more.append(f"{least:,} sentences ({_rounded(least - difference.sentences)} more than now)")
-    size = f"to tell a true difference of {abs(difference.estimate):.3f}"
-    if more:
-        needed = f"you would need about {' or '.join(more)} {size} four times of five."
-    else:
-        needed = f"neither 1,000 seeds nor a million sentences would do {size}."
-    if not seeds and sentences and difference.recipes:
-        needed += " More seeds alone do not suffice: the sentences are too few."
-    if seeds and not sentences:
-        needed += " More sentences alone do not suffice: seeds differ too much."
-    if not difference.recipes:
-        needed += " With one seed on a side it cannot be said what more seeds would do."
-    return (
-        f"{needed} As things are, a true difference of {difference.detectable:.3f} would be found "
-        f"that often."
-    )
-
-
-def _rounded(number: int) -> str:
-    """Return a number with two significant digits: a plan is no more exact."""
-    digits = max(0, len(str(number)) - 2)
-    return f"{round(number, -digits):,}"
+    return B_BETTER if difference.estimate > 0 else A_BETTER
 
 
 # --- what is printed ------------------------------------------------------------------------------
 
 
 def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> str:
-    """Return the comparison for a person: the runs, each set's figures and verdict, notes."""
-    lines = [_title("A", a), _title("B", b)]
+    """Return the comparison as text: the runs, each set's figures and verdict, notes."""
+    lines = [
+        f"{letter}  {side.run.title}: {side.data}, {side.backbone}, {_seeds(side.seeds)}"
+        for letter, side in (("A", a), ("B", b))
+    ]
     for finding in findings:
-        lines += ["", *_figures(finding, confidence, len(findings)), *_wrap(finding.says, "")]
+        lines += ["", *_figures(finding, confidence), say(finding)]
     notes = list_notes(a, b, findings, confidence)
-    lines += ["", *(line for note in notes for line in _wrap(f"note: {note}", " " * 6))]
-    # What another project's files say must not command the terminal.
-    text = "\n".join(line.rstrip() for line in lines).rstrip()
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    lines += ["", *(line for note in notes for line in text.wrap(note, "note: ", " " * 6))]
+    return text.printable(lines)
+
+
+def say(finding: Finding) -> str:
+    """Return the verdict as a sentence."""
+    if finding.verdict == SAME:
+        return "A and B predict the same for every sentence and seed: there is no difference."
+    if finding.p_corrected is None:
+        return "Not significant: MCC is 0 where all labels, or all predictions, are of one class."
+    p = f"p {_p(finding.p_corrected)}"
+    if finding.verdict == UNKNOWN:
+        return f"Not significant ({p})."
+    return f"{finding.verdict} ({p})."
+
+
+def _figures(finding: Finding, confidence: float) -> list[str]:
+    """Return the lines of a set: its size, both sides, and their difference."""
+    lines = [
+        f"{finding.name}, {finding.difference.sentences:,} sentences, MCC and "
+        f"{100 * confidence:g}% intervals"
+    ]
+    for letter, of_side in (("A", finding.a), ("B", finding.b)):
+        spread = "" if of_side.sd is None else f", SD {of_side.sd:.3f}"
+        lines.append(
+            _line(letter, f"{of_side.estimate:.3f}", of_side) + _seeds(of_side.seeds) + spread
+        )
+    difference = finding.difference
+    p = "" if difference.p is None else f"p {_p(difference.p)}"
+    if difference.p != finding.p_corrected and finding.p_corrected is not None:
+        p += f", corrected p {_p(finding.p_corrected)}"
+    return [*lines, _line("B - A", f"{difference.estimate:+.3f}", difference) + p]
+
+
+def _line(name: str, estimate: str, found: Interval | Difference) -> str:
+    bounds = "-" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
+    return f"  {name:<6}{estimate:>7}   {bounds:<18}"
 
 
 def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> list[str]:
     """Return what has to be known beside the verdicts."""
     notes = []
-    single = [
-        letter
-        for letter, count in zip("AB", findings[0].difference.seeds, strict=True)
-        if count == 1
-    ]
+    single = [letter for letter, side in (("A", a), ("B", b)) if side.seeds == 1]
     if single:
         notes.append(
-            f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} one seed. The "
-            f"comparison is of {'these two models' if len(single) == 2 else 'that model'}, not of "
-            f"recipes: another seed may turn it round. Train three or more for each."
+            f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} one seed. The test "
+            f"compares {'two models' if len(single) == 2 else 'this one model'}, not training "
+            f"recipes: another seed may reverse it. Train three or more seeds for each."
         )
-    if len(findings) > 1:
+    names = {finding.name for finding in findings}
+    if len(names) > 1:
         notes.append(
-            f"{len(findings)} sets are looked at, so p is corrected (Holm): of runs that do not "
-            f"differ, about {1 - confidence:.0%} are called better or worse on any. Decide "
-            f"beforehand which set counts, and name it with --sets. Intervals are of each alone."
+            f"{len(names)} sets are tested, so p is corrected (Holm): of runs that do not differ, "
+            f"about {1 - confidence:.0%} are called better or worse on any. Decide beforehand "
+            f"which set counts, and name it with --sets. Intervals are not corrected."
         )
-    if any(finding.name == BOTH for finding in findings):
-        notes.append(
-            f"{BOTH} is {' and '.join(DEV_SETS)} together, for CoLA the GLUE dev set of others."
-        )
-    if any(finding.name == VALIDATION for finding in findings):
+    if BOTH in names:
+        notes.append(f"{BOTH} is {' and '.join(DEV_SETS)} together; for CoLA, the GLUE dev set.")
+    if VALIDATION in names:
         notes.append(f"{VALIDATION} may have steered decisions of A or B: it is no test set.")
     if a.threshold != b.threshold:
         notes.append(
@@ -435,55 +367,29 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
         touched = [path for path in side.run.touched if path.startswith(PLOTS)]
         if touched:
             notes.append(f"{touched[0]} of {letter} is not the one that dvc.lock records.")
-        stale = recorded.stale(side.run).get("evaluate")
-        if stale:
+        if "evaluate" in recorded.stale(side.run):
             notes.append(
                 f"evaluate of {letter} ran with other code, parameters or inputs than {letter} has "
                 f"now; `dvc repro` runs what has changed."
             )
-    notes.append("`python -m bertline.runs.verify A B` says in what the two runs differ.")
+    notes.append("`bertline verify A B` shows in what the two runs differ.")
     return notes
 
 
-def _title(letter: str, side: Side) -> str:
-    seeds = next(iter(side.sets.values())).seeds
-    number = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}"
-    return f"{letter}  {side.run.title}: {side.data}, {side.backbone}, {number}"
-
-
-def _figures(finding: Finding, confidence: float, looks: int) -> list[str]:
-    """Return the lines of a set: its size, both sides, and their difference."""
-    difference = finding.difference
-    size = f"{finding.name}, {difference.sentences:,} sentences"
-    lines = [f"{size}, MCC and {100 * confidence:g}% intervals"]
-    for letter, of_side in (("A", finding.a), ("B", finding.b)):
-        spread = "one seed" if of_side.sd is None else f"{of_side.seeds} seeds, SD {of_side.sd:.3f}"
-        lines.append(f"  {letter:<6}{of_side.estimate:>7.3f}   {_bounds(of_side):<18}{spread}")
-    p = "" if difference.p is None else f"p {_p(difference.p)}"
-    if p and looks > 1:
-        p += f", {_p(finding.p_corrected)} for {looks} sets"
-    lines.append(f"  {'B - A':<6}{difference.estimate:>+7.3f}   {_bounds(difference):<18}{p}")
-    return lines
-
-
-def _bounds(found: Interval | Difference) -> str:
-    return "-" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _p(value: float) -> str:
-    return "<.001" if value < 0.001 else f"{value:.3f}"
+    """Return a p-value with two or three digits: < .001, = .006, = .65."""
+    if value < 0.001:
+        return "< .001"
+    shown = f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return f"= {shown.removeprefix('0')}"
 
 
-def _wrap(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, width=WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
-
-
-def _count(ids: Sequence[str]) -> str:
-    return f"{len(ids):,} sentences{f' (first {ids[0]})' if ids else ''}"
+def _count(ids: pd.Index) -> str:
+    return f"{len(ids):,} sentences{f' (first {ids[0]})' if len(ids) else ''}"
 
 
 def as_json(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> dict[str, Any]:
@@ -492,25 +398,14 @@ def as_json(a: Side, b: Side, findings: Sequence[Finding], confidence: float) ->
         "a": a.run.title,
         "b": b.run.title,
         "confidence": confidence,
-        "sets": [
-            {
-                "set": finding.name,
-                "verdict": finding.verdict,
-                "says": finding.says,
-                "p_corrected": finding.p_corrected,
-                "recipes": finding.difference.recipes,
-                "a": asdict(finding.a),
-                "b": asdict(finding.b),
-                "difference": asdict(finding.difference),
-            }
-            for finding in findings
-        ],
+        "recipes": min(a.seeds, b.seeds) > 1,
+        "sets": [asdict(finding) | {"says": say(finding)} for finding in findings],
         "notes": list_notes(a, b, findings, confidence),
     }
 
 
 def main() -> None:
-    """Read the arguments, compare the two runs, and say what can be concluded."""
+    """Read the arguments, compare the two runs, and print what can be concluded."""
     arguments = console.parser(__doc__)
     recorded.add_sides(arguments)
     arguments.add_argument(
@@ -526,8 +421,7 @@ def main() -> None:
             f"{args.confidence}."
         )
     a, b = read_side(recorded.open_run(args.a)), read_side(recorded.open_run(args.b))
-    names = choose_sets(a, b, args.sets)
-    findings = compare(a, b, names, args.confidence)
+    findings = compare(a, b, choose_sets(a, b, args.sets), args.confidence)
     if args.json:
         files.write_json(args.json, as_json(a, b, findings, args.confidence))
     sys.stdout.write(f"{describe(a, b, findings, args.confidence)}\n")

@@ -1,95 +1,41 @@
-"""Read a run as it was recorded: dvc.lock, receipts and metrics of a folder, or of a git revision.
+"""Read a recorded run: dvc.lock, receipts and metrics of a project's folder or of a git revision.
 
-`open_run` takes what a person types: a project's folder, whatever git resolves, the name of a DVC
-experiment, or `workspace`. Nothing is written, and nothing of the other project is executed.
+`open_run` takes a project's folder, whatever git resolves, the name of a DVC experiment, or
+`workspace`. A revision is extracted to a temporary folder. Nothing of another project is run.
 """
 
 import argparse
-import hashlib
+import atexit
+import io
 import json
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import tarfile
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from typing import Any
 
 from bertline.core import console, hashes, params
+from bertline.core.dependencies import CODE
 from bertline.core.errors import BertlineError
 
 LOCK = "dvc.lock"
 WORKSPACE = "workspace"
-CODE = "stages/"  # where the deps of a stage that are code lie; the others are data
 PACKAGES = "packages.yaml"
 SOURCES = "sources.yaml"
+DATA = ("data", "metrics")  # deps below these are outputs of other stages
+EXPERIMENTS = "refs/exps/*/*/*"  # <2 digits>/<38 digits of the commit below it>/<name>
 
-EXPERIMENTS = "refs/exps"
-# What DVC keeps below refs/exps beside the experiments: its queue and its own state.
-NOT_EXPERIMENTS = ("exec", "stash", "celery", "apply", "tempdir", "temp")
-
-# What a receipt has by name or path.
+# The parts of a receipt that are mappings by name or path.
 MAPPINGS = ("parameters", "inputs", "outputs", "code", "packages")
 
 
-class Tree(Protocol):
-    """The files of a project, in a folder or in a git commit."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a file, or None where there is none."""
-
-    def names(self, below: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted."""
-
-
 @dataclass(frozen=True)
-class FolderTree:
-    """The files of a project in a folder."""
-
-    root: Path
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a file, or None where there is none."""
-        place = self.root / path
-        return place.read_bytes() if place.is_file() else None
-
-    def names(self, below: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted."""
-        found = (path for path in (self.root / below).rglob("*") if path.is_file())
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
-
-
-@dataclass(frozen=True)
-class GitTree:
-    """The files of the current project as a commit has them."""
-
-    commit: str
-    objects: Mapping[str, str]  # path: name of the blob
-
-    @classmethod
-    def of(cls, commit: str) -> "GitTree":
-        """List the files of a commit below the current folder."""
-        # <mode> SP blob SP <name> TAB <path>, NUL
-        listed = _git("ls-tree", "-r", "-z", commit).decode(errors="surrogateescape").split("\0")
-        entries = (line.partition("\t") for line in listed if line)
-        return cls(commit, {path: facts.split()[2] for facts, _, path in entries})
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a file, or None where there is none."""
-        if path not in self.objects:
-            return None
-        return _git("cat-file", "blob", self.objects[path])
-
-    def names(self, below: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted."""
-        return sorted(path for path in self.objects if path.startswith(f"{below}/"))
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What dvc.lock says of the last run of a stage. Paths have their MD5, as DVC makes it."""
+class Stage:
+    """What dvc.lock records of the last run of a stage: MD5s by path, as DVC computes them."""
 
     name: str
     command: str
@@ -99,18 +45,26 @@ class Recorded:
 
     @property
     def code(self) -> dict[str, str | None]:
-        """The deps that are code."""
-        return {path: md5 for path, md5 in self.deps.items() if path.startswith(CODE)}
+        """The deps that are code: scripts, modules and rooms."""
+        return {path: md5 for path, md5 in self.deps.items() if _top(path) in CODE}
 
     @property
     def data(self) -> dict[str, str | None]:
         """The deps that are data."""
-        return {path: md5 for path, md5 in self.deps.items() if not path.startswith(CODE)}
+        return {path: md5 for path, md5 in self.deps.items() if _top(path) not in CODE}
 
     @property
     def sources(self) -> set[str]:
         """The entries of sources.yaml that the stage reads."""
         return {key.rpartition(".")[0] for key in self.params.get(SOURCES, {})}
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """The versions of the packages in the stage's groups of packages.yaml."""
+        found: dict[str, str] = {}
+        for name, value in self.params.get(PACKAGES, {}).items():
+            found |= value if isinstance(value, dict) else {name: value}
+        return {normal(name): str(version) for name, version in found.items()}
 
     def values(self, file: str) -> dict[str, Any]:
         """Return the parameters of a file by their full dotted names."""
@@ -119,50 +73,51 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A receipt, if it is of the run that dvc.lock records; `problem` says why it does not count.
+    """A receipt of the run that dvc.lock records; `problem` says why a receipt is not one.
 
-    altered: outputs of that run that dvc.lock records with another content than was written.
+    altered: outputs for which dvc.lock records other content than the stage wrote. contradicts:
+    whether the problem is a contradiction between the receipt and dvc.lock.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     altered: list[str] = field(default_factory=list)
     problem: str | None = None
+    contradicts: bool = False
 
 
 @dataclass(frozen=True)
 class Run:
     """A recorded run of the pipeline.
 
-    stages: those that have run, in the order of dvc.lock. waiting: those that have not. touched:
-    outputs, in the folder or in git, that are not what dvc.lock records, with their MD5.
+    root: its folder, or the temporary folder of a revision. stages: the recorded ones, in the order
+    of dvc.lock. waiting: stages of dvc.yaml that have not run. touched: outputs that are not what
+    dvc.lock records, with their MD5.
     """
 
-    name: str
     title: str
-    tree: Tree
-    stages: dict[str, Recorded]
+    root: Path
+    is_revision: bool
+    stages: dict[str, Stage]
     waiting: list[str]
     touched: dict[str, str]
 
     def hash_of(self, stage: str, path: str) -> str | None:
-        """Return the MD5 of an output: what is there counts, then what was recorded."""
+        """Return the MD5 of an output: as it is on disk or in git, else as recorded."""
         return self.touched.get(path, self.stages[stage].outs.get(path))
 
-    @property
-    def in_folder(self) -> bool:
-        """Whether it is a folder's, not a commit's."""
-        return isinstance(self.tree, FolderTree)
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file, or None if there is none."""
+        place = self.root / path
+        return place.read_bytes() if place.is_file() else None
 
     def receipt(self, stage: str) -> Receipt:
-        """Return the receipt of a stage, which the stage's own command names."""
-        recorded = self.stages[stage]
-        named = re.search(r"--receipt (\S+)", recorded.command)
-        content = self.tree.read(named[1]) if named else None
-        return judge_receipt(recorded, content)
+        """Return the receipt that the stage's command names, judged against dvc.lock."""
+        named = re.search(r"--receipt (\S+)", self.stages[stage].command)
+        return judge_receipt(self.stages[stage], self.read(named[1]) if named else None)
 
 
 def add_sides(arguments: argparse.ArgumentParser) -> None:
-    """Let a command take the two runs that it is about, A and B, and a file for its result."""
+    """Add the arguments of a command that compares two runs: A, B, and a file for its result."""
     arguments.add_argument("a", metavar="A", help="a folder, revision or experiment")
     arguments.add_argument(
         "b", metavar="B", nargs="?", default=WORKSPACE, help="another (default: %(default)s)"
@@ -171,121 +126,79 @@ def add_sides(arguments: argparse.ArgumentParser) -> None:
 
 
 def open_run(name: str) -> Run:
-    """Return the run that a person's word names.
+    """Return the run in a folder, the workspace, a git revision or a DVC experiment.
 
-    Raises BertlineError if it names nothing, or something without a recorded run.
+    Raises BertlineError if there is nothing of this name, or no recorded run.
     """
-    if name == WORKSPACE:
-        return open_folder(Path(), name)
-    if (Path(name) / LOCK).is_file():
-        return open_folder(Path(name), name)
+    folder = Path() if name == WORKSPACE else Path(name)
+    if name == WORKSPACE or (folder / LOCK).is_file():
+        if not (folder / LOCK).is_file():
+            raise BertlineError(
+                f"{folder.absolute()} has no {LOCK}: type `dvc repro` there first, or run this "
+                f"command in a project's folder."
+            )
+        title = "the workspace" if name == WORKSPACE else name
+        return _read_run(title, folder, is_revision=False)
     commit = find_commit(name)
-    if commit is None:
-        raise BertlineError(_unknown(name))
-    tree = GitTree.of(commit)
-    lock = tree.read(LOCK)
-    if lock is None:
+    extracted = _extract(commit)
+    if not (extracted / LOCK).is_file():
         raise BertlineError(
             f"{name} has no {LOCK}: no run was committed there. Type `dvc repro` in it, and commit "
             f"{LOCK} and metrics/."
         )
-    return _run(name, f"{name} ({commit[:7]})", tree, lock, None)
+    return _read_run(f"{name} ({commit[:7]})", extracted, is_revision=True)
 
 
-def open_folder(folder: Path, name: str) -> Run:
-    """Return the run that a project's folder holds, outputs on disk held against dvc.lock."""
-    tree = FolderTree(folder)
-    lock = tree.read(LOCK)
-    if lock is None:
-        raise BertlineError(
-            f"{folder.absolute()} has no {LOCK}: type `dvc repro` there first, or run this command "
-            f"in a project's folder."
-        )
-    return _run(name, "the workspace" if name == WORKSPACE else name, tree, lock, folder)
-
-
-def _run(name: str, title: str, tree: Tree, lock: bytes, folder: Path | None) -> Run:
-    stages, waiting = _live(tree, read_lock(lock, f"{name}: {LOCK}"))
+def _read_run(title: str, root: Path, *, is_revision: bool) -> Run:
+    try:
+        locked = read_lock(root / LOCK)
+        names = stage_names(root)
+    except BertlineError as error:
+        raise BertlineError(f"{title}: {str(error).replace(f'{root}/', '')}") from error
+    # DVC keeps entries of stages that are gone, such as those of a seed taken out.
+    stages = {name: stage for name, stage in locked.items() if names is None or name in names}
+    waiting = [name for name in names or [] if name not in locked]
     outs = {path: md5 for stage in stages.values() for path, md5 in stage.outs.items()}
-    if folder is None:
-        found = {path: _md5_in(tree, path) for path in outs}
-    else:
-        counted = console.progress(outs, total=len(outs), label="hash outputs", unit="outputs")
-        found = {path: hashes.md5(folder / path) for path in counted}
-    # What is not there is no change: data comes with `dvc checkout` or `dvc pull`.
-    present = {path: md5 for path, md5 in found.items() if md5 is not None}
-    touched = {path: md5 for path, md5 in present.items() if md5 != outs[path]}
-    return Run(name, title, tree, stages, waiting, touched)
+    counted = console.progress(outs, total=len(outs), label="hash outputs", unit="outputs")
+    found = {path: hashes.md5(root / path) for path in counted}
+    # An output that is not there is no change: `dvc checkout` or `dvc pull` brings it.
+    touched = {path: md5 for path, md5 in found.items() if md5 not in (None, outs[path])}
+    return Run(title, root, is_revision, stages, waiting, touched)
 
 
-def _md5_in(tree: Tree, path: str) -> str | None:
-    """Return the MD5 of a file or folder of a commit, as `hashes.md5` does for those on disk."""
-    names = tree.names(path)
-    if not names:
-        return md5(tree.read(path))
-    listed = [
-        {"md5": md5(tree.read(name)), "relpath": name.removeprefix(f"{path}/")} for name in names
-    ]
-    return f"{md5(json.dumps(listed, sort_keys=True).encode())}.dir"
-
-
-def read_lock(content: bytes, where: str) -> dict[str, Recorded]:
-    """Return the stages of a dvc.lock."""
-    document = read_yaml(content, where)
+def read_lock(path: Path) -> dict[str, Stage]:
+    """Return the stages that a dvc.lock records."""
+    document = params.read_yaml(path)
     stages = document.get("stages")
     if document.get("schema") != "2.0" or not isinstance(stages, dict):
         raise BertlineError(
-            f"{where} should have `schema: '2.0'` and `stages`, as DVC 3 writes it. Take it from "
+            f"{path} should have `schema: '2.0'` and `stages`, as DVC 3 writes it. Take it from "
             f"git, or type `dvc repro`."
         )
     try:
-        return {name: _recorded(name, entry) for name, entry in stages.items()}
+        return {
+            name: Stage(
+                name=name,
+                command=" ".join(str(entry["cmd"]).split()),
+                deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
+                outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
+                params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
+            )
+            for name, entry in stages.items()
+        }
     except (AttributeError, KeyError, TypeError) as error:
         raise BertlineError(
-            f"{where} has an entry that is not as DVC writes it ({error!r}). Take the file from "
-            f"git, or type `dvc repro`, which mends what a killed dvc left."
+            f"{path} has an entry that is not as DVC writes it ({error!r}). Take the file from "
+            f"git, or type `dvc repro`."
         ) from error
 
 
-def _recorded(name: str, entry: Mapping[str, Any]) -> Recorded:
-    return Recorded(
-        name=name,
-        command=" ".join(str(entry["cmd"]).split()),
-        deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
-        outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
-        params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
-    )
-
-
-def read_yaml(content: bytes, where: str) -> dict[str, Any]:
-    """Return the mapping in YAML 1.2, as DVC reads it."""
-    try:
-        document = YAML(typ="safe", pure=True).load(content.decode())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise BertlineError(f"{where} is not valid YAML. {error}") from error
-    if not isinstance(document, dict):
-        raise BertlineError(f"{where} should hold `name: value` pairs and holds {document!r}.")
-    return document
-
-
-def _live(tree: Tree, locked: dict[str, Recorded]) -> tuple[dict[str, Recorded], list[str]]:
-    """Return the recorded stages that the pipeline still has, and those that it has not run.
-
-    DVC keeps entries in dvc.lock of stages that are gone, such as those of a seed taken out.
-    """
-    names = stage_names(tree)
-    if names is None:
-        return locked, []
-    live = {name: recorded for name, recorded in locked.items() if name in names}
-    return live, [name for name in names if name not in locked]
-
-
-def stage_names(tree: Tree) -> list[str] | None:
-    """Return the stages of dvc.yaml by name, or None if they cannot be told without DVC."""
-    contents = {name: tree.read(name) for name in ("dvc.yaml", "params.yaml")}
-    if None in contents.values():
+def stage_names(root: Path) -> list[str] | None:
+    """Return the names of the stages in dvc.yaml, or None if only DVC itself can expand them."""
+    paths = [root / "dvc.yaml", root / "params.yaml"]
+    if not all(path.is_file() for path in paths):
         return None
-    pipeline, values = (read_yaml(content, name) for name, content in contents.items())
+    pipeline, values = map(params.read_yaml, paths)
     names: list[str] = []
     for name, stage in pipeline.get("stages", {}).items():
         if "matrix" in stage:
@@ -296,7 +209,7 @@ def stage_names(tree: Tree) -> list[str] | None:
         items = stage["foreach"]
         if isinstance(items, str):
             items = look_up(values, items.strip().removeprefix("${").removesuffix("}"))
-        # Over a mapping or a list of plain values stages are named for them, else by number.
+        # Over a mapping or a list of plain values stages are named for these, else by number.
         if not isinstance(items, dict | list) or any(isinstance(item, dict) for item in items):
             return None
         names += [f"{name}@{item}" for item in items]
@@ -311,8 +224,7 @@ def look_up(values: Any, key: str) -> Any:
         return values[key]
     parts = key.split(".")
     for cut in range(1, len(parts)):
-        inner = values.get(".".join(parts[:cut]))
-        found = look_up(inner, ".".join(parts[cut:]))
+        found = look_up(values.get(".".join(parts[:cut])), ".".join(parts[cut:]))
         if found is not None:
             return found
     return None
@@ -328,12 +240,55 @@ def flatten(values: Any, name: str = "") -> dict[str, Any]:
     return leaves
 
 
-def judge_receipt(recorded: Recorded, content: bytes | None) -> Receipt:
+def normal(package: str) -> str:
+    """Return a package's name as pip compares it."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def stale(run: Run) -> dict[str, list[str]]:
+    """Return the stages whose code, parameters or inputs have changed since they ran, and these.
+
+    `dvc repro` would run these stages.
+    """
+    code = {path for stage in run.stages.values() for path in stage.code}
+    current = {path: hashes.md5(run.root / path) for path in code}
+    parameter_files = {file for stage in run.stages.values() for file in stage.params}
+    documents = {
+        file: params.read_yaml(run.root / file) if (run.root / file).is_file() else {}
+        for file in parameter_files
+    }
+    outs = {path: md5 for stage in run.stages.values() for path, md5 in stage.outs.items()}
+    found: dict[str, list[str]] = {}
+    for name, stage in run.stages.items():
+        changed = [path for path, md5 in stage.code.items() if current[path] != md5]
+        changed += [path for path, md5 in stage.data.items() if outs.get(path, md5) != md5]
+        for file, keys in stage.params.items():
+            now = flatten({key: look_up(documents[file], key) for key in keys})
+            changed += [f"{key} of {file}" for key in differing(stage.values(file), now)]
+        if changed:
+            found[name] = changed
+    return found
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the keys that differ or that only one of two mappings has."""
+    keys = [*old, *(key for key in new if key not in old)]
+    return [key for key in keys if key not in old or key not in new or old[key] != new[key]]
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0]
+
+
+# --- receipts -------------------------------------------------------------------------------------
+
+
+def judge_receipt(stage: Stage, content: bytes | None) -> Receipt:
     """Return a receipt if it is of the run that dvc.lock records, else why it is not.
 
-    DVC may restore outputs of an earlier run from its cache; the receipt is then of another one.
-    One that agrees with dvc.lock in code, inputs, parameters and versions, and names other
-    outputs, is of this run: the outputs were changed after it.
+    DVC may restore outputs of an earlier run from its cache; the receipt is then of another run. A
+    receipt that agrees with dvc.lock in everything but outputs is of this run: the outputs were
+    changed after it.
     """
     if content is None:
         return Receipt(problem="there is none")
@@ -341,153 +296,128 @@ def judge_receipt(recorded: Recorded, content: bytes | None) -> Receipt:
         facts = json.loads(content)
     except ValueError:
         return Receipt(problem="it is no JSON")
-    if not isinstance(facts, dict) or "outputs" not in facts:
-        return Receipt(problem="it is of an older format, without hashes")
-    if not all(isinstance(facts.get(key, {}), dict) for key in MAPPINGS):
-        return Receipt(problem="it is not as a stage writes it")
-    altered = [path for path, md5 in recorded.outs.items() if facts["outputs"].get(path) != md5]
-    if altered and not _is_of(facts, recorded):
-        return Receipt(problem="it is of another run; DVC restored the outputs from its cache")
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(k), dict) for k in MAPPINGS):
+        return Receipt(problem=f"it lacks one of {', '.join(MAPPINGS)}")
+    written = facts["outputs"]
+    altered = [path for path, md5 in stage.outs.items() if written.get(path) != md5]
+    found = contradictions(stage, facts)
+    if not written.keys() & stage.outs.keys():
+        found.append("its outputs")
+    if found:
+        shown = f"{', '.join(found[:3])}{' and more' if len(found) > 3 else ''}"
+        problem = f"it is of another run: it and dvc.lock disagree on {shown}"
+        return Receipt(problem=problem, contradicts=True)
     return Receipt(facts=facts, altered=altered)
 
 
-def _is_of(facts: Mapping[str, Any], recorded: Recorded) -> bool:
-    wanted = {
-        key: value
-        for file in recorded.params
-        if file != PACKAGES
-        for key, value in recorded.values(file).items()
-    }
-    versions = {normal(name): base(text) for name, text in facts.get("packages", {}).items()}
-    listed = {normal(name): text for name, text in recorded.values(PACKAGES).items()}
-    read = flatten(facts.get("parameters", {}))
-    return (
-        bool(facts.get("code"))
-        and _agree(facts["code"], recorded.code)
-        and _agree(facts.get("inputs", {}), recorded.data)
-        and _agree(versions, listed)
-        and _agree(read, wanted)
-        and (bool(read.keys() & wanted.keys()) or not wanted)
-    )
+def contradictions(stage: Stage, facts: Mapping[str, Any]) -> list[str]:
+    """Return the code, inputs, parameters and packages on which a receipt and dvc.lock disagree.
 
-
-def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in one.keys() & other.keys())
-
-
-def normal(package: str) -> str:
-    """Return a package's name as pip compares it."""
-    return re.sub(r"[-_.]+", "-", package).lower()
-
-
-def base(version: str) -> str:
-    """Return a version without the label of a build."""
-    return version.partition("+")[0]
-
-
-def stale(run: Run) -> dict[str, list[str]]:
-    """Return the stages whose code, parameters or inputs are not those of their recorded run.
-
-    The value names what has changed. `dvc repro` would run these stages.
+    A receipt that does not name what dvc.lock records disagrees as well. Exceptions: folders such
+    as own/, of which a stage takes only what its parameters name; keys of sources.yaml that the
+    stage does not use; listed packages that the stage has not imported.
     """
-    documents = {
-        file: read_yaml(content, file) if (content := run.tree.read(file)) else {}
-        for file in {file for stage in run.stages.values() for file in stage.params}
-    }
-    code = {path for stage in run.stages.values() for path in stage.code}
-    current = {path: md5(run.tree.read(path)) for path in sorted(code)}
-    outs = {path: md5 for stage in run.stages.values() for path, md5 in stage.outs.items()}
-    found: dict[str, list[str]] = {}
-    for name, stage in run.stages.items():
-        changed = [path for path, md5 in stage.code.items() if current[path] != md5]
-        changed += [path for path, md5 in stage.data.items() if outs.get(path, md5) != md5]
-        for file, keys in stage.params.items():
-            ran = flatten(keys)
-            now = flatten({key: look_up(documents[file], key) for key in keys})
-            differing = [key for key in ran | now if ran.get(key) != now.get(key)]
-            changed += [f"{key} of {file}" for key in differing]
-        if changed:
-            found[name] = changed
+    found = [path for path, md5 in stage.code.items() if code_hash(facts["code"], path) != md5]
+    inputs, read = facts["inputs"], flatten(facts["parameters"])
+    named = [path for path in stage.data if path in inputs or _top(path) in DATA]
+    found += [path for path in named if inputs.get(path) != stage.data[path]]
+    for file in sorted({*stage.params} - {PACKAGES}):
+        wanted = stage.values(file)
+        shared = wanted.keys() & read.keys() if file == SOURCES else wanted.keys()
+        found += [key for key in sorted(shared) if key not in read or read[key] != wanted[key]]
+        if wanted and not shared:
+            found.append(file)
+    versions = imported_versions(facts)
+    listed = stage.packages
+    shared = listed.keys() & versions.keys()
+    found += [name for name in sorted(shared) if _stated(name, versions[name]) != listed[name]]
+    if listed and not shared:
+        found.append(PACKAGES)
     return found
 
 
-def md5(content: bytes | None) -> str | None:
-    """Return the MD5 of a file's content as dvc.lock has it."""
-    return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
+def code_hash(code: Mapping[str, str], path: str) -> str | None:
+    """Return the hash of a module or room as dvc.lock has it, from a receipt's hashes of files."""
+    if path in code:
+        return code[path]
+    below = {
+        name.removeprefix(f"{path}/"): md5
+        for name, md5 in code.items()
+        if name.startswith(f"{path}/")
+    }
+    return hashes.of_listing(below) if below else None
+
+
+def imported_versions(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions that a receipt names, Python's patch level among them."""
+    python = {"python": str(facts["python"])} if "python" in facts else {}
+    return python | {normal(name): str(version) for name, version in facts["packages"].items()}
+
+
+def _stated(package: str, version: str) -> str:
+    """Return a version as packages.yaml states it: 2.13.0 of 2.13.0+cpu, 3.11 of Python 3.11.7."""
+    return version.rpartition(".")[0] if package == "python" else version.partition("+")[0]
 
 
 # --- git ------------------------------------------------------------------------------------------
 
 
-def find_commit(name: str) -> str | None:
-    """Return the commit that git or DVC knows by this name, or None."""
-    if name.startswith("-"):
-        return None
-    for reference in (name, *_experiment(name)):
-        finished = _call("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
-        if finished.returncode == 0:
-            return finished.stdout.decode().strip()
-    return None
+def find_commit(name: str) -> str:
+    """Return the commit of a git revision or a DVC experiment.
 
-
-def _experiment(name: str) -> Iterator[str]:
-    """Yield the reference of the DVC experiment of this name, if there is one.
-
-    Experiments on different commits may share a name: that on HEAD goes first, as in DVC.
+    Experiments on different commits may share a name: one on HEAD comes first, as in DVC. Raises
+    BertlineError if there is none, or several.
     """
-    found = [reference for reference in experiments() if reference.rpartition("/")[2] == name]
+    if not name.startswith("-") and (commit := _resolve(name)):
+        return commit
+    listed = _git("for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS)
+    references = dict(line.split() for line in (listed or b"").decode().splitlines())
+    found = {ref: commit for ref, commit in references.items() if ref.endswith(f"/{name}")}
+    if len(found) > 1 and (head := _resolve("HEAD")):
+        on_head = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
+        found = {on_head: found[on_head]} if on_head in found else found
     if len(found) > 1:
-        head = _call("rev-parse", "HEAD").stdout.decode().strip()
-        on_head = [item for item in found if item == f"{EXPERIMENTS}/{head[:2]}/{head[2:]}/{name}"]
-        if not on_head:
-            raise BertlineError(
-                f"{name} is the name of {len(found)} experiments, none of them on the current "
-                f"commit. Name one in full: {', '.join(found)}."
-            )
-        found = on_head
-    yield from found
-
-
-def experiments() -> list[str]:
-    """Return the references of the DVC experiments of the current repository."""
-    finished = _call("for-each-ref", "--format=%(refname)", EXPERIMENTS)
-    if finished.returncode:
-        return []
-    # refs/exps/<2 digits>/<38 digits of the commit that it is based on>/<name>
-    references = finished.stdout.decode().split()
-    return [
-        reference
-        for reference in references
-        if len(parts := reference.split("/")) > 4 and parts[2] not in NOT_EXPERIMENTS
-    ]
-
-
-def _unknown(name: str) -> str:
-    listed = _call("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
-    if listed.returncode:
-        return (
+        raise BertlineError(
+            f"{name} is the name of {len(found)} experiments, none of them on the current "
+            f"commit. Name one in full: {', '.join(found)}."
+        )
+    if found:
+        return next(iter(found.values()))
+    if listed is None:
+        raise BertlineError(
             f"{name} is no folder with a {LOCK}, and this folder is no git repository. Name two "
             f"projects' folders, or run this command in a project."
         )
-    known = [WORKSPACE, "HEAD", *listed.stdout.decode(errors="replace").split()]
-    known += [reference.rpartition("/")[2] for reference in experiments()]
-    kind = f"a folder without {LOCK}" if Path(name).is_dir() else "no folder"
-    return (
-        f"{name} is {kind}, and neither a revision that git knows nor a DVC experiment"
+    heads = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags") or b""
+    known = [WORKSPACE, "HEAD", *heads.decode(errors="replace").split()]
+    known += [reference.rpartition("/")[2] for reference in references]
+    raise BertlineError(
+        f"{name} is no folder with a {LOCK}, no revision that git knows, and no DVC experiment"
         f"{params.nearest(name, known)}."
     )
 
 
-def _git(*arguments: str) -> bytes:
-    finished = _call(*arguments)
-    if finished.returncode:
-        said = finished.stderr.decode(errors="replace").strip()
-        raise BertlineError(f"`git {' '.join(arguments)}` failed: {said}")
-    return finished.stdout
+def _resolve(name: str) -> str | None:
+    found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return found.decode().strip() if found else None
 
 
-def _call(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _extract(commit: str) -> Path:
+    """Return a temporary folder with the files of a commit below the current folder."""
+    archive = _git("archive", "--format=tar", commit)
+    if archive is None:
+        raise BertlineError(f"`git archive {commit}` failed in {Path.cwd()}: see what it says.")
+    folder = Path(tempfile.mkdtemp(prefix="bertline-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        opened.extractall(folder, filter="data")
+    return folder
+
+
+def _git(*arguments: str) -> bytes | None:
+    """Return what git prints, or None if it fails."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError:
         raise BertlineError("git is not installed, and revisions are read with it.") from None
+    return done.stdout if done.returncode == 0 else None

@@ -1,176 +1,273 @@
-"""How far the figures of two runs may lie apart, as tolerances.yaml declares it with reasons.
+"""How far the figures of two runs may lie apart and still count as the same result.
 
-Whatever tolerances.yaml does not name has to be the same: outputs byte for byte, figures exactly.
+Processors round sums differently, so two machines cannot give the same floats; one machine gives
+the same bytes. A figure has a class by its name, which is a column of a CSV file or a key of a JSON
+file, and a class has one tolerance with its reason. A figure without a class has to be the same,
+and so have the bytes of outputs that hold no floats.
 """
 
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Any
 
-from pydantic import Field
-
-from bertline.core import params
 from bertline.core.errors import BertlineError
-from bertline.core.params import Section
 
 ABSENT = "absent"  # in place of a figure that only the other run has
-ANY = "any"  # in place of a tolerance: not compared
 
 # Figures are rounded when they are written: a difference of just the tolerance is within it.
 ROUNDING = 1e-9
 
-Reason = Annotated[str, Field(min_length=20)]
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A class of figures, and by how much they may differ; None: they are not compared."""
+
+    absolute: float | None
+    reason: str
 
 
-class Output(Section):
-    """Outputs that are computed in floats: other bytes are no finding if the figures agree."""
+COUNTED = Tolerance(0, "Counted from integers and text, or a parameter: the same on every machine.")
 
-    files: str
-    reason: Reason
+# Classification. Rounding sends a training on another path, as far as another seed does: bf16 with
+# AVX-512 and fp32 with AVX2 gave a validation MCC of .579 and .550 (docs/experiments.md). Two
+# models of different seeds differ by the SD over seeds times the square root of 2; tolerances are
+# about twice this.
+CORRELATION = Tolerance(
+    0.12, "MCC of one model: the SD over seeds is .04 in the first epoch, .042 in the last on CoLA."
+)
+MEAN_CORRELATION = Tolerance(
+    0.06,
+    "Mean MCC over seeds, and its interval: the SD of a mean of three is .024 for .042 a seed.",
+)
+BASELINE_CORRELATION = Tolerance(
+    0.006, "Computed in double precision; one sentence of 516 on the other side moves MCC by .005."
+)
+SHARE = Tolerance(
+    0.06, "Accuracy, F1, error rate or calibration error of one model: SD over seeds up to .02."
+)
+MEAN_SHARE = Tolerance(
+    0.04, "As of one model, for means over seeds: three times the SD of .012 with three seeds."
+)
+SPREAD = Tolerance(0.05, "A standard deviation or error of a few seeds is uncertain by half of it.")
+LOSS = Tolerance(0.05, "Cross-entropy in training: the SD over seeds is at most .017 in an epoch.")
+LARGE_LOSS = Tolerance(
+    0.15,
+    "Out of domain the SD over seeds is .044; in the training loss of adapt, the loss of tokens"
+    " counts four times.",
+)
+EPOCH = Tolerance(1, "Two epochs of like validation loss or MCC may change places as the best.")
+DECISION = Tolerance(
+    0.5,
+    "A threshold or temperature follows the confidence of one model; MCC is flat about its top.",
+)
 
+# Topics. Rounding of the vectors moves documents between topics. SDs are over four fits of 20
+# Newsgroups, to vectors that differ as those in bf16 and fp32 do (docs/experiments.md); tolerances
+# are three times the SD between two such fits, as an SD of four is itself uncertain.
+TOPICS = Tolerance(16, "The SD was 3.3 of 79 topics, and 3.9 of 87 documents in the median topic.")
+TOPICS_OF_REFITS = Tolerance(24, "The SD of the number of topics is 6 between refits by seed.")
+LARGEST_TOPIC = Tolerance(100, "The SD was 24 of 1,939 documents in the largest topic.")
+DOCUMENTS = Tolerance(0.05, "A share of the documents: the SD of the core's share was .012.")
+COHERENCE = Tolerance(0.05, "NPMI's SD was .0095, mostly of small topics that come and go.")
+AGREEMENT = Tolerance(0.02, "NMI, what it is made of, and diversity: SDs of .0030 to .0035.")
+PAIRS = Tolerance(
+    0.1, "ARI counts pairs: the SD was .016, and more with few topics, where a large one may split."
+)
+VARIANT = Tolerance(
+    0.06, "As the figures of the fit, for another strategy or number of topics: ten have few words."
+)
+STABILITY = Tolerance(0.1, "Means over topics and refits; between single refits the SD is .04.")
+STABLE = Tolerance(0.2, "A topic of 66 is .015, and a dozen lie near the threshold of stability.")
 
-class Tolerance(Section):
-    """The figures that a difference is allowed for; the first entry that fits a figure counts."""
+ROWS = Tolerance(
+    None,
+    "Rows of batches, small groups, single sentences or numbered topics; other figures count all.",
+)
 
-    files: str
-    keys: str = "*"
-    absolute: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Literal["any"]
-    reason: Reason
+# File, names and class of figures; of the lines that fit a figure, the first counts. A name is that
+# of a column or of the last key in JSON, or the whole dotted key; * stands for any letters.
+CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
+    ("metrics/download/*", "*", COUNTED),
+    ("metrics/parse/*", "*", COUNTED),
+    ("metrics/tokenize.json", "*", COUNTED),
+    ("metrics/split.json", "*", COUNTED),
+    ("metrics/embed.json", "*", COUNTED),
+    ("*/protocol.json", "*", COUNTED),
+    # tables whose rows are not compared
+    ("metrics/evaluate/confusion/*", "predicted", ROWS),
+    ("metrics/evaluate/mcc_per_batch.csv", "mcc", ROWS),
+    ("metrics/analyze/breakdown.csv", "*", ROWS),
+    ("metrics/analyze/reliability.csv", "*", ROWS),
+    ("metrics/analyze.json", "breakdown.* notes", ROWS),
+    ("metrics/topic_fit.csv", "*", ROWS),
+    ("metrics/topic_fit/groups.csv", "*", ROWS),
+    ("metrics/topic_fit/hierarchy.csv", "*", ROWS),
+    ("metrics/topic_stability.csv", "*", ROWS),
+    # classification
+    ("metrics/adapt.json", "training_loss", LARGE_LOSS),
+    ("*", "*_loss*", LOSS),
+    ("*", "loss", LARGE_LOSS),
+    ("*", "*_epoch overfits", EPOCH),
+    ("metrics/analyze/selection.csv", "epoch", EPOCH),
+    ("metrics/evaluate.json", "se_* mcc_sd", SPREAD),
+    ("metrics/evaluate.json", "tfidf_mcc", BASELINE_CORRELATION),
+    ("metrics/evaluate.json", "mcc_min mcc_max ensemble_mcc", CORRELATION),
+    ("metrics/evaluate.json", "*mcc*", MEAN_CORRELATION),
+    ("*", "*mcc*", CORRELATION),
+    ("metrics/evaluate.json", "accuracy", MEAN_SHARE),
+    ("*", "*accuracy f1", SHARE),
+    ("metrics/evaluate/decisions.csv", "threshold", DECISION),
+    ("*", "temperature", DECISION),
+    ("metrics/analyze.json", "ece* brier overconfidence", MEAN_SHARE),
+    ("*", "ece* brier overconfidence", SHARE),
+    # topics
+    ("metrics/topic_stability.json", "stable_share documents_in_stable_topics", STABLE),
+    ("metrics/topic_stability.json", "*topics*", TOPICS_OF_REFITS),
+    ("metrics/topic_stability.json", "*", STABILITY),
+    ("metrics/topic_fit*", "topics median_topic", TOPICS),
+    ("metrics/topic_fit*", "largest_topic", LARGEST_TOPIC),
+    ("metrics/topic_fit*", "*_share coverage", DOCUMENTS),
+    ("metrics/topic_fit*", "npmi* c_v", COHERENCE),
+    ("metrics/topic_fit*", "ari*", PAIRS),
+    ("metrics/topic_fit/*", "*", VARIANT),
+    ("metrics/topic_fit.json", "nmi* ami* homogeneity* completeness* v v_* diversity", AGREEMENT),
+)
 
-
-class Tolerances(Section):
-    """The file tolerances.yaml."""
-
-    tables: dict[str, Annotated[list[str], Field(min_length=1)]]
-    outputs: list[Output]
-    figures: list[Tolerance]
-
-    def covers(self, path: str) -> bool:
-        """Return whether the bytes of an output may differ."""
-        return any(fnmatchcase(path, output.files) for output in self.outputs)
-
-    def of(self, path: str, key: str) -> Tolerance | None:
-        """Return what is declared for a figure, or None: it has to be the same."""
-        fitting = (
-            entry
-            for entry in self.figures
-            if fnmatchcase(path, entry.files) and fnmatchcase(key, entry.keys)
-        )
-        return next(fitting, None)
+# Outputs that are computed in floats, or drawn from such: their bytes may differ if the figures
+# agree. The outputs of download, parse, tokenize and split are text, counts and draws of integers.
+FLOAT_OUTPUTS = (
+    *("data/adapt", "data/train/*", "data/evaluate", "data/analyze", "data/embed"),
+    *("data/topic_fit", "data/topic_stability", "data/visualize"),
+)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure that differs between two runs; `within` says whether that is allowed."""
+    """A figure that differs between two runs.
+
+    difference: how far the values lie apart, None if they are not both numbers. tolerance: None
+    where the figure is not compared. within: whether the difference is allowed.
+    """
 
     file: str
     key: str
     a: Any
     b: Any
-    absolute: float | str
+    difference: float | None
+    tolerance: float | None
+    within: bool
     reason: str
 
-    @property
-    def size(self) -> float | None:
-        """How far they lie apart, or None if they are not both numbers."""
-        return abs(self.a - self.b) if is_number(self.a) and is_number(self.b) else None
 
-    @property
-    def within(self) -> bool:
-        """Whether the difference is allowed."""
-        if self.absolute == ANY:
-            return True
-        return self.size is not None and self.size <= self.absolute + ROUNDING
+def holds_floats(output: str) -> bool:
+    """Return whether the bytes of an output may differ between machines."""
+    return any(fnmatchcase(output, pattern) for pattern in FLOAT_OUTPUTS)
 
 
-def load(path: Path) -> Tolerances:
-    """Return what tolerances.yaml declares. Raises BertlineError with a line for each mistake."""
-    if not path.is_file():
-        raise BertlineError(
-            f"{path} does not exist. Run the command in the project's folder, or give the file "
-            f"with --tolerances."
-        )
-    return params.validate(params.read_yaml(path), Tolerances, where=str(path))
+def class_of(file: str, key: str) -> Tolerance | None:
+    """Return the class of a figure, or None: it has to be the same.
+
+    key: dotted, such as `epochs.0.validation_mcc` or `validation, seed 1.mcc`.
+    """
+    return _class_of(file, key if file.endswith(".json") else key.rpartition(".")[2])
 
 
-def figures(path: str, content: bytes, tables: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return every figure of a JSON or CSV file by its key, in the file's order.
+@lru_cache(maxsize=10_000)
+def _class_of(file: str, key: str) -> Tolerance | None:
+    name = next((part for part in reversed(key.split(".")) if not part.isdigit()), key)
+    for files, patterns, tolerance in CLASSES:
+        if fnmatchcase(file, files) and any(
+            fnmatchcase(name, pattern) or fnmatchcase(key, pattern) for pattern in patterns.split()
+        ):
+            return tolerance
+    return None
 
-    Keys of JSON are dotted, with numbers in lists: `epochs.0.validation_mcc`. Those of CSV are the
-    row and the column, `validation, seed 1.mcc`: the row is named by the columns that `tables`
-    gives for the file, or by its number.
+
+def compare(file: str, a: bytes, b: bytes) -> tuple[list[Difference], bool]:
+    """Return the figures of a file that differ between two runs, and whether any has a tolerance.
+
+    Raises BertlineError if the file is neither JSON nor CSV.
+    """
+    of_a, of_b = read_figures(file, a, b)
+    keys = list(dict.fromkeys([*of_a, *of_b]))
+    found = [
+        judge(file, key, of_a.get(key, ABSENT), of_b.get(key, ABSENT))
+        for key in keys
+        if of_a.get(key, ABSENT) != of_b.get(key, ABSENT)
+    ]
+    classes = (class_of(file, key) for key in keys)
+    return found, any(tolerance and tolerance.absolute for tolerance in classes)
+
+
+def judge(file: str, key: str, a: Any, b: Any) -> Difference:
+    """Return the difference of two values of a figure, held against the tolerance of its class."""
+    tolerance = class_of(file, key) or Tolerance(0, "It has no class of tolerance: to be the same.")
+    numbers = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b)
+    )
+    size = abs(a - b) if numbers else None
+    allowed = tolerance.absolute
+    within = allowed is None or (size is not None and size <= allowed + ROUNDING)
+    return Difference(file, key, a, b, size, allowed, within, tolerance.reason)
+
+
+def read_figures(file: str, *contents: bytes) -> list[dict[str, Any]]:
+    """Return the figures of a JSON or CSV file in each of several runs, by key.
+
+    Keys of JSON are dotted, with numbers in lists: `epochs.0.validation_mcc`. Those of CSV are row
+    and column, `validation, seed 1.mcc`: a row is named by as many leading columns as tell the rows
+    apart in each of the runs, or by its number.
 
     Raises BertlineError if the file is neither.
     """
     try:
-        if path.endswith(".json"):
-            return dict(_of_json(json.loads(content), ""))
-        return _of_csv(content.decode(), tables.get(path, []))
+        if file.endswith(".json"):
+            return [dict(_leaves(json.loads(content), "")) for content in contents]
+        tables = [list(csv.reader(io.StringIO(content.decode()))) for content in contents]
     except ValueError as error:
         raise BertlineError(
-            f"{path} is not the JSON or CSV file that a stage writes ({error}). Take it from git, "
+            f"{file} is not the JSON or CSV file that a stage writes ({error}). Take it from git, "
             f"or run the stage again."
         ) from error
+    names = _key_columns([rows[1:] for rows in tables])
+    return [dict(_cells(rows, names)) for rows in tables]
 
 
-def _of_json(value: Any, name: str) -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        inner = value.items()
-    elif isinstance(value, list):
-        inner = enumerate(value)
-    else:
-        return [(name, value)]
-    return [
-        leaf
-        for key, item in inner
-        for leaf in _of_json(item, f"{name}.{key}" if name else str(key))
-    ]
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict | list):
+        yield name, value
+        return
+    items: Mapping[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value))
+    for key, item in items.items():
+        yield from _leaves(item, f"{name}.{key}" if name else str(key))
 
 
-def _of_csv(text: str, naming: list[str]) -> dict[str, Any]:
-    header, *rows = csv.reader(io.StringIO(text))
-    named = [header.index(name) for name in naming if name in header]
-    found: dict[str, Any] = {}
-    for number, row in enumerate(rows, start=1):
-        name = ", ".join(row[index] for index in named) or f"row {number}"
-        if f"{name}.{header[0]}" in found:  # the columns do not tell the rows apart
-            name = f"{name}, row {number}"
-        found |= {
-            f"{name}.{column}": _cell(cell) for column, cell in zip(header, row, strict=False)
-        }
-    return found
+def _key_columns(tables: list[list[list[str]]]) -> int:
+    """Return how many leading columns name a row, 0 if none do."""
+    width = min((len(row) for rows in tables for row in rows), default=0)
+    for count in range(1, width):
+        if all(len({tuple(row[:count]) for row in rows}) == len(rows) for rows in tables):
+            return count
+    return 0
 
 
-def _cell(text: str) -> Any:
+def _cells(rows: list[list[str]], key_columns: int) -> Iterator[tuple[str, Any]]:
+    header = rows[0] if rows else []
+    for number, row in enumerate(rows[1:], start=1):
+        name = ", ".join(row[:key_columns]) or f"row {number}"
+        for column, cell in list(zip(header, row, strict=False))[key_columns:]:
+            yield f"{name}.{column}", _number(cell)
+
+
+def _number(cell: str) -> Any:
     for kind in (int, float):
         try:
-            return kind(text)
+            return kind(cell)
         except ValueError:
             continue
-    return text
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a figure is a number: true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def compare(
-    file: str, a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
-) -> list[Difference]:
-    """Return the figures of one file that differ between two runs, in the file's order."""
-    found = []
-    for key in [*a, *(key for key in b if key not in a)]:
-        of_a, of_b = a.get(key, ABSENT), b.get(key, ABSENT)
-        if of_a == of_b:
-            continue
-        declared = tolerances.of(file, key)
-        absolute = declared.absolute if declared else 0
-        reason = declared.reason if declared else "not named in tolerances.yaml: to be the same"
-        found.append(Difference(file, key, of_a, of_b, absolute, reason))
-    return found
+    return cell

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sklearn.metrics import (
     adjusted_mutual_info_score,
     adjusted_rand_score,
@@ -73,15 +73,7 @@ PROTOCOL = {
 }
 
 
-def _increasing(numbers: list[int]) -> list[int]:
-    if any(one >= other for one, other in zip(numbers, numbers[1:], strict=False)):
-        raise ValueError("each number once, the smaller first")
-    return numbers
-
-
-Numbers = Annotated[
-    list[Annotated[int, Field(ge=2)]], Field(min_length=1), AfterValidator(_increasing)
-]
+Numbers = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), params.Increasing]
 
 
 def load_numbers(path: Path) -> list[int]:
