@@ -35,7 +35,7 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
     )
     if set(rows["finding"]) & {WORSE, BETTER}:
         share = analysis.protocol["false_discovery_rate"]
-        note += f" Triangles: significant at a false discovery rate of {share:.0%}."
+        note += f" Triangles: significant (FDR {share:.0%})."
     figure = style.new_figure(WIDTH, len(rows) * ROW_HEIGHT + FRAME_HEIGHT, title, [source, note])
     errors, scores = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     draw_measure(errors, rows, "error_rate", analysis.everything)

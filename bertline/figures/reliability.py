@@ -33,9 +33,8 @@ def draw(analysis: Analysis, source: str) -> Figure:
         "Calibration",
         [
             source,
-            f"Dots: {bins} bins of equal size by predicted probability, mean over seeds. A "
-            f"calibrated model is on the diagonal. Grey: {analysis.coverage} range of a perfectly "
-            "calibrated model.",
+            f"Dots: {bins} bins of equal size, mean over seeds. Diagonal: perfect calibration. "
+            f"Grey: {analysis.coverage} range of a perfectly calibrated model.",
         ],
     )
     panels = figure.subplots(lines, columns, squeeze=False)
@@ -72,7 +71,7 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
             linewidth=1, alpha=0.9, label=label,
             markerfacecolor=colour if state == UNCALIBRATED else "white",
         )  # fmt: skip
-        head = "ECE" if state == UNCALIBRATED else f"{label}:"
+        head = "ECE" if state == UNCALIBRATED else "scaled:"
         words.append(describe_error(measures[measures["scaled"] == state], head))
     said = axes.annotate(
         "\n".join(words), (0, 1), xycoords="axes fraction", xytext=(0, 4),

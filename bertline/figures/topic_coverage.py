@@ -35,8 +35,8 @@ def draw(results: Topics) -> Figure:
     title = "Coverage and topic quality by outlier strategy"
     subtitles = [
         results.source,
-        "Points: a strategy for outliers at one threshold. Ring: the chosen one. Filled: topic "
-        "words from core documents. Hollow: topic words from all documents of a topic.",
+        "Points: an outlier strategy at one threshold. Ring: the chosen one. Topic words from core "
+        "documents (filled) or from all documents of the topic (hollow).",
     ]
     figure = style.new_figure(WIDTH, HEIGHT, title, subtitles)
     if not measures:
