@@ -170,8 +170,8 @@ class Topics:
 
     def stability_of(self, topic: int) -> tuple[float, str] | None:
         """Return the stability of a topic and the verdict on it; None where it has none."""
-        found = self.stability[self.stability.index == topic].itertuples(index=False)
-        return next(((float(row.stability), str(row.verdict)) for row in found), None)
+        rows = self.stability[self.stability.index == topic].to_dict("records")
+        return (float(rows[0]["stability"]), str(rows[0]["verdict"])) if rows else None
 
     @property
     def unstable(self) -> set[int]:
@@ -312,7 +312,9 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
         )
     named = table[table["topic"] != OUTLIERS]
     coverage, by_number, merges, groups = (
-        files.read_csv(metrics / "topic_fit" / f"{name}.csv", columns, command="dvc repro topic-fit")
+        files.read_csv(
+            metrics / "topic_fit" / f"{name}.csv", columns, command="dvc repro topic-fit"
+        )
         for name, columns in (
             ("coverage", COVERAGE),
             ("by_number", BASELINES),
