@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from bertline.core import files
 from bertline.core.dependencies import ROOT
+from minimal_pairs import generate
 from tests import tiny
 
 # On PYTHONPATH it records what every stage uses.
@@ -122,6 +123,8 @@ def make(folder: Path, home: Path) -> Project:
     copy_tracked(folder)
     tiny.write_bert(folder / "own" / "tiny-bert")
     tiny.write_documents(folder / "own" / "tiny-documents" / "documents.csv", 80)
+    sizes = {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60}
+    generate.write(folder / "own" / "tiny-pairs", seed=5, sizes=sizes)
     write_sources(folder)
     edit(folder / "params.yaml", MINIATURE)
     shutil.rmtree(folder / "metrics", ignore_errors=True)
@@ -194,7 +197,7 @@ def copy_tracked(folder: Path) -> None:
 
 
 def write_sources(folder: Path) -> None:
-    """Add the miniature inputs to sources.yaml: two of a person's own, two generated."""
+    """Add the miniature inputs to sources.yaml."""
     path = folder / "sources.yaml"
     yaml = YAML()
     table = yaml.load(path)
@@ -208,23 +211,9 @@ def write_sources(folder: Path) -> None:
             "columns": {"text": "text", "group": "group"},
         },
     )
-    table["tiny-pairs"] = {
-        "title": "A few minimal pairs (synthetic)",
-        "roles": ["sentences"],
-        "licence": "Apache-2.0",
-        "fetch": {
-            "kind": "generated",
-            "generator": "minimal-pairs",
-            "seed": 5,
-            "sizes": {"in_domain_train": 240, "in_domain_dev": 60, "out_of_domain_dev": 60},
-        },
-        "parse": {"format": "cola"},
-    }
-    table["tiny-phenomena"] = {
-        "title": "The phenomena of these",
-        "roles": ["phenomena"],
-        "licence": "Apache-2.0",
-        "fetch": {"kind": "catalogue", "catalogue": "minimal-pairs"},
-        "parse": {"format": "source-list", "file": "phenomena.tsv"},
-    }
+    pairs = own_source("sentences", folder / "own" / "tiny-pairs", {"format": "cola"})
+    table["tiny-pairs"] = pairs | {"title": "A few minimal pairs (synthetic)"}
+    del table["tiny-pairs"]["fetch"]["files"]["phenomena.tsv"]
+    table["tiny-phenomena"] = dict(table["minimal-pairs-phenomena"])
+    del table["tiny-phenomena"]["parse"]["expect"]
     yaml.dump(table, path)

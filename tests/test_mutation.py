@@ -44,8 +44,6 @@ DOWNLOADS = {f"download@{role}" for role in ROLES}
 # DVC has no conditional deps, and all sources share one `download`, so a download depends on what
 # any kind of source uses. It takes seconds, and gives the same bytes, so nothing follows from it.
 UNUSED_FILES = {
-    # the words of the generated corpus
-    "minimal_pairs/lexicon.yaml": DOWNLOADS - {"download@sentences"},
     # topic_fit encodes words for two of the representations only
     "stages/embed.py": {"topic-fit"},
     "bertline/encoders/loading.py": {"topic-fit"},
@@ -56,6 +54,7 @@ UNUSED_FILES = {
 UNUSED_OWN = {
     "own/tiny-bert/vocab.txt": DOWNLOADS - {"download@backbone", "download@embedder"},
     "own/tiny-documents/documents.csv": DOWNLOADS - {"download@documents"},
+    "own/tiny-pairs/in_domain_train.tsv": DOWNLOADS - {"download@sentences"},
     "own/README.md": DOWNLOADS,
 }
 
