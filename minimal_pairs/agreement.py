@@ -15,6 +15,7 @@ from minimal_pairs.grammar import (
     PLURAL,
     SINGULAR,
     Grammar,
+    Noun,
     Phrase,
     Verb,
     say,
@@ -29,38 +30,14 @@ def flip(agr: str) -> str:
 
 @phenomenon(
     "subject-verb-agreement",
+    "agreement",
     "the finite verb agrees with the head of its subject, across attractors",
     "Warstadt et al. 2020, subject-verb agreement; Bock and Miller 1991 (attractors)",
 )
 def subject_verb_agreement(g: Grammar) -> Pair:
     if g.draw.chance(0.2):
         return other_subjects(g)
-    kind = g.draw.below(10)
-    agr = SINGULAR if g.draw.chance(0.5) else PLURAL
-    if kind == 0:
-        # Bare: `the man near the door and the boy` is one person or two.
-        first = g.role(SINGULAR, determiner="the", bare=True)
-        second = g.role(SINGULAR, determiner="the", bare=True)
-        subject = Phrase(f"{first.text} and {second.text}", PLURAL)
-    elif kind == 1:
-        subject = Phrase(f"one of the {g.noun('person').plural}", SINGULAR)
-    elif kind < 4:
-        subject = g.role(agr)
-    elif kind < 7:
-        attractor = g.definite(("building", "vehicle", "furniture"), flip(agr))
-        near = g.draw.pick(("near", "next to", "behind", "in front of"))
-        head = g.role(agr, determiner="the", bare=True)
-        subject = Phrase(say(head.text, near, attractor.text), agr, head.gender)
-    elif kind == 7:
-        head = g.role(agr, determiner="the")
-        other = g.known_person(flip(agr))
-        verb = g.verb("transitive", "person", without=("once",))
-        group = g.predicate(verb, other.agr, among=("past", "past", "present"), timed=0).group
-        subject = Phrase(say(head.text, "that", other.text, group), agr, head.gender)
-    else:
-        head = g.role(agr, determiner="the")
-        inner = g.predicate(g.action(without=("stative",)), agr, tense="past", timed=0.2)
-        subject = Phrase(say(head.text, "who", inner.text), agr, head.gender)
+    subject = agreeing_subject(g)
     agr = subject.agr
     # After an auxiliary, agreement with the first conjunct (`is the boy and the girl`) is disputed.
     invertible = " and " not in subject.text
@@ -107,6 +84,37 @@ def subject_verb_agreement(g: Grammar) -> Pair:
     )
 
 
+def agreeing_subject(g: Grammar) -> Phrase:
+    """Return a person or several as a subject, often with an attractor of the other number."""
+    kind = g.draw.below(10)
+    agr = SINGULAR if g.draw.chance(0.5) else PLURAL
+    if kind == 0:
+        # Bare: `the man near the door and the boy` is one person or two.
+        first = g.role(SINGULAR, determiner="the", bare=True)
+        second = g.role(SINGULAR, determiner="the", bare=True)
+        subject = Phrase(f"{first.text} and {second.text}", PLURAL)
+    elif kind == 1:
+        subject = Phrase(f"one of the {g.noun('person').plural}", SINGULAR)
+    elif kind < 4:
+        subject = g.role(agr)
+    elif kind < 7:
+        attractor = g.definite(("building", "vehicle", "furniture"), flip(agr))
+        near = g.draw.pick(("near", "next to", "behind", "in front of"))
+        head = g.role(agr, determiner="the", bare=True)
+        subject = Phrase(say(head.text, near, attractor.text), agr, head.gender)
+    elif kind == 7:
+        head = g.role(agr, determiner="the")
+        other = g.known_person(flip(agr))
+        verb = g.verb("transitive", "person", without=("once",))
+        group = g.predicate(verb, other.agr, among=("past", "past", "present"), timed=0).group
+        subject = Phrase(say(head.text, "that", other.text, group), agr, head.gender)
+    else:
+        head = g.role(agr, determiner="the")
+        inner = g.predicate(g.action(without=("stative",)), agr, tense="past", timed=0.2)
+        subject = Phrase(say(head.text, "who", inner.text), agr, head.gender)
+    return subject
+
+
 def other_subjects(g: Grammar) -> Pair:
     """Return an agreement pair with an animal or a work as subject, and an attractor."""
     agr = SINGULAR if g.draw.chance(0.5) else PLURAL
@@ -132,6 +140,7 @@ def other_subjects(g: Grammar) -> Pair:
 
 @phenomenon(
     "determiner-noun-agreement",
+    "agreement",
     "a determiner agrees with its noun in number and countability, across adjectives",
     "Warstadt et al. 2020, determiner-noun agreement",
 )
@@ -198,11 +207,13 @@ def determiner_noun_agreement(g: Grammar) -> Pair:
 
 @phenomenon(
     "anaphor-agreement",
+    "agreement",
     "a reflexive or reciprocal agrees with its local antecedent in person, number and gender",
     "Warstadt et al. 2020, anaphor agreement",
 )
 def anaphor_agreement(g: Grammar) -> Pair:
     kind = g.draw.below(10)
+    wrong: tuple[str, ...]
     if kind < 4:
         gender = g.draw.pick("mf")
         subject = g.name(gender) if g.draw.chance(0.5) else g.gendered(gender, SINGULAR, rich=0.1)
@@ -281,6 +292,7 @@ POSITIVE = ("some", "many", "most", "several", "all", "three", "those", "these")
 
 @phenomenon(
     "negative-polarity",
+    "agreement",
     "ever, any, yet, at all and in years need a licensor that c-commands them",
     "Ladusaw 1979; Warstadt et al. 2020, NPI licensing",
 )
@@ -288,27 +300,7 @@ def negative_polarity(g: Grammar) -> Pair:
     kind = g.draw.below(8)
     noun = g.noun("person")
     if kind < 3:
-        positive = g.draw.pick(POSITIVE)
-        plural = g.draw.chance(0.6)
-        if plural:
-            licensor = g.draw.pick(("no", "no", "few", "none of the", "hardly any"))
-            bad_det = positive if licensor != "none of the" else f"{positive} of the"
-            if positive in ("those", "these"):
-                bad_det = positive
-            head = noun.plural
-        else:
-            licensor, bad_det = "no", g.draw.pick(("the", "a", "every", "this", "each"))
-            head = noun.singular
-        agr = PLURAL if plural and licensor != "none of the" else SINGULAR
-        if licensor == "none of the":
-            # `none of the boys has` or `have` is disputed: only tenses that do not agree.
-            item = polar_predicate(g, agr, agreeing=False)
-        else:
-            item = polar_predicate(g, agr)
-        bad = say(bad_det, head, item)
-        if bad_det == "a":
-            bad = say(g.article(head), item)
-        return g.frame(say(licensor, head, item), bad, suffix=False, share=0.25, tense="present")
+        return licensing_determiner(g, noun)
     if kind == 3:
         name = g.known_person()
         item = polar_predicate(g, SINGULAR)
@@ -347,7 +339,36 @@ def negative_polarity(g: Grammar) -> Pair:
             say(subject.text, asks, "whether", person.text, item),
             say(subject.text, states, "that", person.text, item),
         )
-    # Sentential negation against a positive adverb in the same place.
+    return negation(g, person)
+
+
+def licensing_determiner(g: Grammar, noun: Noun) -> Pair:
+    """Return a pair in which the subject's determiner licenses the polarity item, or does not."""
+    positive = g.draw.pick(POSITIVE)
+    plural = g.draw.chance(0.6)
+    if plural:
+        licensor = g.draw.pick(("no", "no", "few", "none of the", "hardly any"))
+        bad_det = positive if licensor != "none of the" else f"{positive} of the"
+        if positive in ("those", "these"):
+            bad_det = positive
+        head = noun.plural
+    else:
+        licensor, bad_det = "no", g.draw.pick(("the", "a", "every", "this", "each"))
+        head = noun.singular
+    agr = PLURAL if plural and licensor != "none of the" else SINGULAR
+    if licensor == "none of the":
+        # `none of the boys has` or `have` is disputed: only tenses that do not agree.
+        item = polar_predicate(g, agr, agreeing=False)
+    else:
+        item = polar_predicate(g, agr)
+    bad = say(bad_det, head, item)
+    if bad_det == "a":
+        bad = say(g.article(head), item)
+    return g.frame(say(licensor, head, item), bad, suffix=False, share=0.25, tense="present")
+
+
+def negation(g: Grammar, person: Phrase) -> Pair:
+    """Return a pair of sentential negation against a positive adverb in the same place."""
     adverb = g.draw.pick(("probably", "certainly", "already", "recently", "clearly"))
     tense = g.draw.pick(("perfect", "pluperfect", "perfect"))
     ending = g.draw.pick(("any", "any", "yet", "at all", "in years", "anyone"))
@@ -408,6 +429,7 @@ def polar_predicate(g: Grammar, agr: str, *, agreeing: bool = True) -> str:
 
 @phenomenon(
     "existential-there",
+    "agreement",
     "there needs a weak noun phrase, and a verb of existence or appearance",
     "Milsark 1974; Warstadt et al. 2020, quantifiers and existential there",
 )
@@ -452,17 +474,18 @@ def existential_there(g: Grammar) -> Pair:
             weak_np = say("several", head)
         where = "" if appear == "arrived" else where
         return g.frame(say("there", appear, weak_np, where), say("there", laugh, weak_np, where))
-    verb = g.verb("transitive", "strict", without=("stative",))
-    obj = g.object_of(verb, rich=0.1)
+    act = g.verb("transitive", "strict", without=("stative",))
+    obj = g.object_of(act, rich=0.1)
     return g.frame(
-        say("there", be, weak_np, verb.gerund, obj.text),
-        say("there", verb.past, weak_np, obj.text),
+        say("there", be, weak_np, act.gerund, obj.text),
+        say("there", act.past, weak_np, obj.text),
         tense="past",
     )
 
 
 @phenomenon(
     "binding-domain",
+    "agreement",
     "a reflexive is bound by a c-commanding antecedent inside its own clause",
     "Chomsky 1981 (Principle A); Warstadt et al. 2020, binding",
     held_out=True,
@@ -507,8 +530,8 @@ def binding_domain(g: Grammar) -> Pair:
         sentence = say(outer.text, persuade, inner.text, "to", verb.base, "@")
     else:
         # No reflexive as the subject of a finite clause.
-        speak = g.verb("statement").past
+        speak = g.verb("statement")
         c = g.clause(g.event(), subject=Phrase("@", SINGULAR), among=("past", "pluperfect"))
-        sentence = say(outer.text, speak, "that", c.text)
+        sentence = say(outer.text, speak.past, "that", c.text)
         right, wrong = outer.pronoun(0), outer.pronoun(3)
     return sentence.replace("@", right), sentence.replace("@", wrong)

@@ -1,33 +1,30 @@
 """Generate `minimal-pairs`, an acceptability corpus in CoLA's format, from a grammar and a seed.
 
-    python -c "from pathlib import Path; from stages.corpora import minimal_pairs as m; \\
-        m.write(Path('.'), seed=m.DEFAULT_SEED, sizes=m.DEFAULT_SIZES)"
+    python -m minimal_pairs.generate minimal_pairs/corpus
 
-It is synthetic: `grammar.py` builds English phrases with agreement over
-`minimal_pairs_lexicon.yaml`, `phenomena_*.py` turn them into minimal pairs, and this module draws
-rows from those. The promises of the corpus:
+The project ships the files that this command writes, and no stage runs it. The corpus is synthetic:
+`grammar.py` builds English phrases with agreement over `lexicon.yaml`; `agreement.py`,
+`movement.py`, `selection.py` and `structure.py` turn them into minimal pairs; this module draws
+rows from the pairs. Properties of the corpus:
 
 - The files are CoLA's: tab-separated, no header, no quoting, LF, UTF-8; four columns: source (the
   phenomenon), label (1 acceptable, 0 not), author's mark (`*` if not), sentence.
 - Of n sentences, floor(0.7 n + 0.5) are acceptable, in each phenomenon alike, so neither the source
-  nor its share gives a label away. Every unacceptable sentence stands right after its acceptable
-  partner; the other acceptable sentences come without theirs.
-- No sentence comes twice, in one set or in two; a sentence whose partner was drawn is never the
-  partner of another.
-- Held-out phenomena are in `out_of_domain_dev` and nowhere else.
-- The same seed gives the same bytes everywhere, and a set does not depend on the size of
-  `in_domain_train`: the development sets are drawn first.
-
-Memory is one 8-byte digest in a Python set for each drawn sentence and partner, about 150 bytes a
-row; nothing else grows with the size. A million sentences take 180 MB and half a minute.
+  nor its share predicts a label. Every unacceptable sentence follows its acceptable partner; the
+  other acceptable sentences have none.
+- No sentence occurs twice, within a set or across sets; a sentence whose partner was drawn is never
+  the partner of another.
+- Held-out phenomena occur only in `out_of_domain_dev`.
+- The same seed gives the same bytes on every machine, and the development sets do not depend on the
+  size of `in_domain_train`: they are drawn first.
 """
 
+import argparse
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertline.core.errors import BertlineError
 from minimal_pairs.agreement import (
     anaphor_agreement,
     binding_domain,
@@ -100,9 +97,9 @@ PHENOMENA: dict[str, Phenomenon] = {
 
 CATALOGUE = "phenomena.tsv"
 
-DEFAULT_SEED = 20260101
+SEED = 20260101
 # CoLA's own sizes, and its share of acceptable sentences (70.4% of the training set).
-DEFAULT_SIZES = {"in_domain_train": 8551, "in_domain_dev": 527, "out_of_domain_dev": 516}
+SIZES = {"in_domain_train": 8551, "in_domain_dev": 527, "out_of_domain_dev": 516}
 ACCEPTABLE_SHARE = 0.7
 
 # Whether a set has the held-out phenomena. Drawn in this order: a longer training set leaves the
@@ -110,7 +107,7 @@ ACCEPTABLE_SHARE = 0.7
 SETS = {"in_domain_dev": False, "out_of_domain_dev": True, "in_domain_train": False}
 
 # Shorter sentences are few, and would be used up by large corpora.
-FEWEST_WORDS = 4
+MIN_WORDS = 4
 
 # Draws in a row without a new pair, after which a phenomenon counts as exhausted. With a share p
 # of its pairs unused, that happens too early with probability (1 - p) ** PATIENCE.
@@ -133,65 +130,36 @@ class Row:
 
 
 def generate(
-    *,
-    seed: int,
-    sizes: Mapping[str, int],
-    acceptable_share: float = ACCEPTABLE_SHARE,
-    phenomena: Mapping[str, Phenomenon] = PHENOMENA,
+    *, seed: int, sizes: Mapping[str, int], phenomena: Mapping[str, Phenomenon] = PHENOMENA
 ) -> Iterator[Row]:
     """Yield the rows of all sets, one set after the other, in the order of `SETS`.
 
-    `sizes` maps set names to numbers of sentences; a set that it does not name is left out.
-    `acceptable_share` is from 0.5 (every sentence has its partner) to 1 (none has).
-
-    Raises BertlineError for an unknown set, an impossible size or share, and when a phenomenon has
-    no new sentences left; the last one only after the rows before it.
+    `sizes` maps names of sets to numbers of sentences; a set that it does not name is left out.
+    Raises ValueError, after the rows before it, when a phenomenon has no new sentence left.
     """
-    _check(sizes, acceptable_share)
     grammar = Grammar(Draw(0), load_lexicon())
     seen: set[bytes] = set()
     for name, held_out in SETS.items():
         if sizes.get(name):
             chosen = [p for p in phenomena.values() if p.held_out == held_out]
             grammar.draw = Draw(derived_seed(seed, name))
-            yield from _rows(name, sizes[name], acceptable_share, chosen, grammar, seen)
+            yield from _rows(name, sizes[name], chosen, grammar, seen)
 
 
-def write(
-    folder: Path,
-    *,
-    seed: int = DEFAULT_SEED,
-    sizes: Mapping[str, int] = DEFAULT_SIZES,
-    acceptable_share: float = ACCEPTABLE_SHARE,
-) -> None:
-    """Write one `<set>.tsv` for each set of `sizes` into the existing `folder`.
+def write(folder: Path, *, seed: int = SEED, sizes: Mapping[str, int] = SIZES) -> None:
+    """Write one `<set>.tsv` for each set of `sizes`, and `phenomena.tsv`, into `folder`.
 
-    Raises BertlineError as `generate` does; files that were begun are then incomplete.
+    `phenomena.tsv` has a line for each phenomenon below a header, by tabs: source (the phenomenon),
+    major (its group: agreement, movement, selection or structure), description.
     """
-    _check(sizes, acceptable_share)
-    files = {
-        name: (folder / f"{name}.tsv").open("w", encoding="utf-8", newline="\n") for name in sizes
-    }
-    try:
-        for row in generate(seed=seed, sizes=sizes, acceptable_share=acceptable_share):
-            files[row.set].write(row.line())
-    finally:
-        for file in files.values():
-            file.close()
-
-
-def write_catalogue(folder: Path) -> None:
-    """Write `phenomena.tsv`, a line for each phenomenon, into the existing `folder`.
-
-    Columns, by tabs and below a header: source (the phenomenon, as the corpus has it in this
-    column), major (the group: agreement, movement, selection or structure, as the modules that
-    hold them), description.
-    """
-    rows = [("source", "major", "description")]
-    for name, phenomenon in PHENOMENA.items():
-        module = phenomenon.pair.__module__
-        rows.append((name, module.rpartition("phenomena_")[2], phenomenon.description))
-    text = "".join("\t".join(row) + "\n" for row in rows)
+    lines: dict[str, list[str]] = {name: [] for name in sizes}
+    for row in generate(seed=seed, sizes=sizes):
+        lines[row.set].append(row.line())
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, of_set in lines.items():
+        (folder / f"{name}.tsv").write_text("".join(of_set), encoding="utf-8", newline="\n")
+    listed = "".join(f"{p.name}\t{p.major}\t{p.description}\n" for p in PHENOMENA.values())
+    text = f"source\tmajor\tdescription\n{listed}"
     (folder / CATALOGUE).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -207,31 +175,26 @@ def derived_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
-def acceptable_count(size: int, share: float = ACCEPTABLE_SHARE) -> int:
-    """Return how many of `size` sentences are acceptable: `share` of them, halves rounded up."""
-    return int(size * share + 0.5)
+def acceptable_count(size: int) -> int:
+    """Return how many of `size` sentences are acceptable: a fixed share, halves rounded up."""
+    return int(size * ACCEPTABLE_SHARE + 0.5)
 
 
 def _pair(phenomenon: Phenomenon, grammar: Grammar) -> tuple[str, str]:
     while True:
         grammar.start()
         good, bad = phenomenon.pair(grammar)
-        if min(good.count(" "), bad.count(" ")) + 1 >= FEWEST_WORDS:
+        if min(good.count(" "), bad.count(" ")) + 1 >= MIN_WORDS:
             return capitalized(good), capitalized(bad)
 
 
 def _rows(
-    name: str,
-    size: int,
-    share: float,
-    phenomena: list[Phenomenon],
-    grammar: Grammar,
-    seen: set[bytes],
+    name: str, size: int, phenomena: list[Phenomenon], grammar: Grammar, seen: set[bytes]
 ) -> Iterator[Row]:
-    pairs = size - acceptable_count(size, share)
+    pairs = size - acceptable_count(size)
     singles = size - 2 * pairs
     # An urn of (phenomenon, with or without its partner), emptied one by one: exact counts in a
-    # random order, in memory that does not grow with the size.
+    # random order.
     kinds = len(phenomena)
     urn = [pairs // kinds + (k < pairs % kinds) for k in range(kinds)]
     # The remainder of the singles goes to the phenomena that the remainder of the pairs left out.
@@ -243,45 +206,33 @@ def _rows(
             slot += 1
         urn[slot] -= 1
         phenomenon = phenomena[slot % kinds]
-        good, bad = _new_pair(name, size, phenomenon, grammar, seen)
+        good, bad = _new_pair(phenomenon, grammar, seen)
         yield Row(name, phenomenon.name, 1, good)
         if slot < kinds:
             yield Row(name, phenomenon.name, 0, bad)
 
 
-def _new_pair(
-    name: str, size: int, phenomenon: Phenomenon, grammar: Grammar, seen: set[bytes]
-) -> tuple[str, str]:
+def _new_pair(phenomenon: Phenomenon, grammar: Grammar, seen: set[bytes]) -> tuple[str, str]:
     for _ in range(PATIENCE):
         good, bad = _pair(phenomenon, grammar)
         keys = _digest(good), _digest(bad)
         if keys[0] not in seen and keys[1] not in seen:
             seen.update(keys)
             return good, bad
-    message = (
-        f"{name} was to have {size:,} sentences, but the grammar has no new ones left for "
-        f"`{phenomenon.name}`: {PATIENCE:,} draws in a row gave sentences that the corpus has "
-        "already. Ask for a smaller size, or add words to "
-        "minimal_pairs/lexicon.yaml."
+    raise ValueError(
+        f"The grammar has no new sentences left for `{phenomenon.name}`: {PATIENCE:,} draws in a "
+        f"row gave sentences that the corpus has already. Ask for a smaller size, or add words to "
+        f"minimal_pairs/lexicon.yaml."
     )
-    raise BertlineError(message)
 
 
 def _digest(sentence: str) -> bytes:
     return hashlib.blake2b(sentence.encode(), digest_size=8).digest()
 
 
-def _check(sizes: Mapping[str, int], share: float) -> None:
-    for name, size in sizes.items():
-        if name not in SETS:
-            message = f"minimal-pairs has no set `{name}`; it has {', '.join(SETS)}."
-            raise BertlineError(message)
-        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-            message = f"The size of {name} is {size!r}; expected a whole number, 0 or more."
-            raise BertlineError(message)
-    if not 0.5 <= share <= 1:
-        message = (
-            f"The acceptable share is {share}; expected 0.5 to 1, because every unacceptable "
-            "sentence comes with its acceptable partner."
-        )
-        raise BertlineError(message)
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("folder", type=Path, help="where to write the files")
+    write(arguments.parse_args().folder)

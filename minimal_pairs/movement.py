@@ -9,6 +9,7 @@ from minimal_pairs.phenomenon import Pair, phenomenon
 
 @phenomenon(
     "filler-gap",
+    "movement",
     "a moved question word needs exactly one gap, and a gap needs a moved phrase",
     "Warstadt et al. 2020, filler-gap dependencies; Chomsky 1977",
 )
@@ -55,6 +56,7 @@ def filler_gap(g: Grammar) -> Pair:
 
 @phenomenon(
     "relative-clause",
+    "movement",
     "form of the relative pronoun, one gap in the relative clause, no missing subject pronoun",
     "Keenan and Comrie 1977; Warstadt et al. 2019 (CoLA)",
 )
@@ -67,16 +69,16 @@ def relative_clause(g: Grammar) -> Pair:
         c = g.clause(
             verb, subject=g.person(rich=0.1), among=("past", "past", "pluperfect"), timed=0
         )
-        p = g.main_about(head)
+        about = g.main_about(head)
         relative = g.draw.pick(("that", "which", ""))
         if kind == 0:
             # A pronoun or another object stands where the gap must be.
             extra = head.pronoun(1) if g.draw.chance(0.5) else g.definite((category,)).text
-            bad = say(head.text, relative or "that", c.gapped(), extra, p)
-            good = say(head.text, relative or "that", c.gapped(), p)
+            bad = say(head.text, relative or "that", c.gapped(), extra, about)
+            good = say(head.text, relative or "that", c.gapped(), about)
         else:
-            bad = say(head.text, "who", c.gapped(), p)
-            good = say(head.text, relative or "which", c.gapped(), p)
+            bad = say(head.text, "who", c.gapped(), about)
+            good = say(head.text, relative or "which", c.gapped(), about)
         return good, bad
     head = g.role(g.number(), determiner="the", rich=0.2)
     if kind == 2:
@@ -99,16 +101,17 @@ def relative_clause(g: Grammar) -> Pair:
     place = Phrase(say("the", g.word("dwelling")))
     inhabitant = g.person(rich=0.1)
     act = g.draw.pick(("lived", "stayed", "waited", "slept"))
-    p = say(BE_PAST[SINGULAR], g.draw.pick(("very", "rather", "")), g.adjective("place"))
+    about = say(BE_PAST[SINGULAR], g.draw.pick(("very", "rather", "")), g.adjective("place"))
     right, wrong = g.draw.pick((("where", "which"), ("in which", "in that")))
     return (
-        say(place.text, right, inhabitant.text, act, p),
-        say(place.text, wrong, inhabitant.text, act, p),
+        say(place.text, right, inhabitant.text, act, about),
+        say(place.text, wrong, inhabitant.text, act, about),
     )
 
 
 @phenomenon(
     "that-trace",
+    "movement",
     "a subject cannot be extracted after that, an object can",
     "Perlmutter 1971; Chomsky and Lasnik 1977",
     held_out=True,
@@ -144,6 +147,7 @@ def that_trace(g: Grammar) -> Pair:
 
 @phenomenon(
     "adjunct-island",
+    "movement",
     "nothing can be extracted from an adverbial clause",
     "Huang 1982; Ross 1967; Warstadt et al. 2020, adjunct island",
 )
@@ -184,6 +188,7 @@ def adjunct_island(g: Grammar) -> Pair:
 
 @phenomenon(
     "wh-island",
+    "movement",
     "nothing can be extracted from an embedded question whose subject is questioned",
     "Ross 1967; Chomsky 1973; Warstadt et al. 2020, wh-island",
 )
@@ -217,6 +222,7 @@ def wh_island(g: Grammar) -> Pair:
 
 @phenomenon(
     "complex-np-island",
+    "movement",
     "nothing can be extracted from a clause inside a noun phrase",
     "Ross 1967; Warstadt et al. 2020, complex NP island",
     held_out=True,
@@ -244,7 +250,7 @@ def complex_np_island(g: Grammar) -> Pair:
             say(what, "did", subject.text, other, "the", noun, gap) + "?",
         )
     # Out of a relative clause: the question is about the inner object instead of the outer one.
-    other = g.verb("transitive", "person", "strict", without=("stative",))
+    meeting = g.verb("transitive", "person", "strict", without=("stative",))
     head = g.noun("person").singular
     obj = g.definite_object(verb).text
     the = g.draw.pick(("the", "a"))
@@ -253,12 +259,13 @@ def complex_np_island(g: Grammar) -> Pair:
     link = g.draw.pick(("introduce", "recommend", "mention", "describe"))
     return (
         say(wh, "did", subject.text, link, "to", relative, obj) + "?",
-        say(what, "did", subject.text, other.base, relative) + "?",
+        say(what, "did", subject.text, meeting.base, relative) + "?",
     )
 
 
 @phenomenon(
     "coordinate-structure-island",
+    "movement",
     "nothing can be extracted from one conjunct alone",
     "Ross 1967; Warstadt et al. 2020, coordinate structure constraint",
     held_out=True,

@@ -26,12 +26,13 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Phenomenon:
-    """A phenomenon: its name in the source column, what it manipulates, and who described it.
+    """A phenomenon: its name (the source column), its group, what it manipulates, who described it.
 
     `pair` draws a minimal pair; `held_out` phenomena are in `out_of_domain_dev` only.
     """
 
     name: str
+    major: str
     description: str
     citation: str
     held_out: bool
@@ -39,11 +40,11 @@ class Phenomenon:
 
 
 def phenomenon(
-    name: str, description: str, citation: str, *, held_out: bool = False
+    name: str, major: str, description: str, citation: str, *, held_out: bool = False
 ) -> Callable[[Callable[[Grammar], Pair]], Phenomenon]:
     """Return a decorator that makes a pair-drawing function a `Phenomenon`."""
 
     def decorate(pair: Callable[[Grammar], Pair]) -> Phenomenon:
-        return Phenomenon(name, description, citation, held_out, pair)
+        return Phenomenon(name, major, description, citation, held_out, pair)
 
     return decorate

@@ -3,6 +3,8 @@
 The rules for every function are in `phenomenon.py`.
 """
 
+from collections.abc import Callable
+
 from minimal_pairs.grammar import (
     BE_PAST,
     BE_PRESENT,
@@ -21,6 +23,7 @@ from minimal_pairs.phenomenon import Pair, phenomenon
 
 @phenomenon(
     "transitivity",
+    "selection",
     "a verb takes an object, or none, as it selects; only some verbs alternate",
     "Levin 1993; Warstadt et al. 2020, argument structure",
 )
@@ -97,6 +100,7 @@ LOOT = ("clothing", "artwork", "machine", "instrument", "vehicle")
 
 @phenomenon(
     "argument-alternation",
+    "selection",
     "how a verb with two complements may realise them: dative, locative and removal frames",
     "Levin 1993, sections 2.1 to 2.3; Pinker 1989",
 )
@@ -134,19 +138,7 @@ def argument_alternation(g: Grammar) -> Pair:
             tense=tense,
         )
     if kind == 2:
-        liquid = g.noun("drink_mass").singular
-        cold = g.draw.pick(("", "", "cold ", "hot ", "fresh "))
-        vessel = "the " + g.draw.pick(
-            ("glass", "cup", "bowl", "bottle", "bucket", "teapot", "pitcher", "jug", "mug", "vase")
-        )
-        fill, pour = Verb("fill", "fills", "filled", "filled", "filling"), g.verb("pour")
-        good_fill = say(subject.text, forms(fill), vessel, f"with {cold}{liquid}", tail)
-        good_pour = say(subject.text, forms(pour), f"the {cold}{liquid} into", vessel, tail)
-        if g.draw.chance(0.5):
-            bad = say(subject.text, forms(fill), f"the {cold}{liquid} into", vessel, tail)
-            return g.frame(good_pour, bad, tense=tense)
-        bad = say(subject.text, forms(pour), vessel, f"with {cold}{liquid}", tail)
-        return g.frame(good_fill, bad, tense=tense)
+        return fill_or_pour(g, subject.text, forms, tail, tense)
     if kind == 3:
         victim = g.role(rich=0.15).text
         rob = Verb("rob", "robs", "robbed", "robbed", "robbing")
@@ -174,8 +166,28 @@ def argument_alternation(g: Grammar) -> Pair:
     )
 
 
+def fill_or_pour(
+    g: Grammar, subject: str, forms: Callable[[Verb], str], tail: str, tense: str
+) -> Pair:
+    """Return a pair of a container verb and a content verb, one with the frame of the other."""
+    liquid = g.noun("drink_mass").singular
+    cold = g.draw.pick(("", "", "cold ", "hot ", "fresh "))
+    vessel = "the " + g.draw.pick(
+        ("glass", "cup", "bowl", "bottle", "bucket", "teapot", "pitcher", "jug", "mug", "vase")
+    )
+    fill, pour = Verb("fill", "fills", "filled", "filled", "filling"), g.verb("pour")
+    good_fill = say(subject, forms(fill), vessel, f"with {cold}{liquid}", tail)
+    good_pour = say(subject, forms(pour), f"the {cold}{liquid} into", vessel, tail)
+    if g.draw.chance(0.5):
+        bad = say(subject, forms(fill), f"the {cold}{liquid} into", vessel, tail)
+        return g.frame(good_pour, bad, tense=tense)
+    bad = say(subject, forms(pour), vessel, f"with {cold}{liquid}", tail)
+    return g.frame(good_fill, bad, tense=tense)
+
+
 @phenomenon(
     "complement-selection",
+    "selection",
     "a verb selects the form of its clausal complement: gerund, infinitive, that, whether",
     "Warstadt et al. 2019 (CoLA), complement clauses; Grimshaw 1979",
 )
@@ -189,33 +201,7 @@ def complement_selection(g: Grammar) -> Pair:
         return verb.past if past else verb.present(subject.agr)
 
     if kind < 3:
-        # With an object: a gerund alone may be a noun (`they promised dancing`).
-        verb = g.action(without=("stative", "unplanned"))
-        obj = g.object_of(verb, rich=0.2).text
-        gerund, infinitive = g.verb("gerund"), g.verb("infinitive")
-        if kind == 0:
-            return g.frame(
-                say(subject.text, finite(gerund), verb.gerund, obj),
-                say(subject.text, finite(gerund), "to", verb.base, obj),
-                tense=tense,
-            )
-        if kind == 1:
-            return g.frame(
-                say(subject.text, finite(infinitive), "to", verb.base, obj),
-                say(subject.text, finite(infinitive), verb.gerund, obj),
-                tense=tense,
-            )
-        if g.draw.chance(0.5):
-            return g.frame(
-                say(subject.text, finite(gerund), verb.gerund, obj),
-                say(subject.text, finite(infinitive), verb.gerund, obj),
-                tense=tense,
-            )
-        return g.frame(
-            say(subject.text, finite(infinitive), "to", verb.base, obj),
-            say(subject.text, finite(gerund), "to", verb.base, obj),
-            tense=tense,
-        )
+        return gerund_or_infinitive(g, kind, subject.text, finite, tense)
     inner = g.clause(
         among=("past", "past", "pluperfect") if past else ("past", "perfect", "future")
     )
@@ -250,8 +236,42 @@ def complement_selection(g: Grammar) -> Pair:
     )
 
 
+def gerund_or_infinitive(
+    g: Grammar, kind: int, subject: str, finite: Callable[[Verb], str], tense: str
+) -> Pair:
+    """Return a pair of a verb that selects a gerund and one that selects an infinitive."""
+    # With an object: a gerund alone may be a noun (`they promised dancing`).
+    verb = g.action(without=("stative", "unplanned"))
+    obj = g.object_of(verb, rich=0.2).text
+    gerund, infinitive = g.verb("gerund"), g.verb("infinitive")
+    if kind == 0:
+        return g.frame(
+            say(subject, finite(gerund), verb.gerund, obj),
+            say(subject, finite(gerund), "to", verb.base, obj),
+            tense=tense,
+        )
+    if kind == 1:
+        return g.frame(
+            say(subject, finite(infinitive), "to", verb.base, obj),
+            say(subject, finite(infinitive), verb.gerund, obj),
+            tense=tense,
+        )
+    if g.draw.chance(0.5):
+        return g.frame(
+            say(subject, finite(gerund), verb.gerund, obj),
+            say(subject, finite(infinitive), verb.gerund, obj),
+            tense=tense,
+        )
+    return g.frame(
+        say(subject, finite(infinitive), "to", verb.base, obj),
+        say(subject, finite(gerund), "to", verb.base, obj),
+        tense=tense,
+    )
+
+
 @phenomenon(
     "passive",
+    "selection",
     "only verbs with an object have a passive, which takes be + participle and loses the object",
     "Warstadt et al. 2020, argument structure (passives); Perlmutter 1978",
 )
@@ -305,6 +325,11 @@ def passive(g: Grammar) -> Pair:
             say(patient.text, be, verb.participle, extra, "by", agent.text, tail),
             tense=tense,
         )
+    return passive_forms(g, patient, verb, agent.text, past=past)
+
+
+def passive_forms(g: Grammar, patient: Phrase, verb: Verb, agent: str, *, past: bool) -> Pair:
+    """Return a pair of passives, one with a wrong form of its auxiliary or verb."""
     have = "had" if past else HAVE[patient.agr]
     be_now = (BE_PAST if past else BE_PRESENT)[patient.agr]
     right, wrong = g.draw.pick(
@@ -319,14 +344,33 @@ def passive(g: Grammar) -> Pair:
         )
     )
     return g.frame(
-        say(patient.text, right, "by", agent.text),
-        say(patient.text, wrong, "by", agent.text),
-        tense=tense,
+        say(patient.text, right, "by", agent),
+        say(patient.text, wrong, "by", agent),
+        tense="past" if past else "present",
     )
+
+
+# Past and third person singular; then past, plural and third person singular.
+RAISING = (("seemed", "seems"), ("appeared", "appears"), ("happened", "happens"))
+CONTROL = (
+    *(("tried", "tries"), ("hoped", "hopes"), ("decided", "decides")),
+    *(("refused", "refuses"), ("agreed", "agrees")),
+)
+BELIEVE = (
+    ("believed", "believe", "believes"),
+    ("expected", "expect", "expects"),
+    ("wanted", "want", "wants"),
+)
+PERSUADE = (
+    ("persuaded", "persuade", "persuades"),
+    ("forced", "force", "forces"),
+    ("convinced", "convince", "convinces"),
+)
 
 
 @phenomenon(
     "control-raising",
+    "selection",
     "raising predicates let expletives through, control predicates need a real subject",
     "Rosenbaum 1967; Postal 1974; Warstadt et al. 2020, control/raising",
     held_out=True,
@@ -337,16 +381,7 @@ def control_raising(g: Grammar) -> Pair:
     noun = g.noun("person")
     head = say(g.adjective("person") if g.draw.chance(0.3) else "", noun.singular)
     site = g.word("site")
-    raising = g.draw.pick((("seemed", "seems"), ("appeared", "appears"), ("happened", "happens")))
-    control = g.draw.pick(
-        (
-            ("tried", "tries"),
-            ("hoped", "hopes"),
-            ("decided", "decides"),
-            ("refused", "refuses"),
-            ("agreed", "agrees"),
-        )
-    )
+    raising, control = g.draw.pick(RAISING), g.draw.pick(CONTROL)
     raise_form, control_form = raising[not past], control[not past]
     tense = "past" if past else "present"
     if kind == 0:
@@ -387,20 +422,7 @@ def control_raising(g: Grammar) -> Pair:
             say(start, tough, "to", verb.base, obj),
             tense=tense,
         )
-    believe = g.draw.pick(
-        (
-            ("believed", "believe", "believes"),
-            ("expected", "expect", "expects"),
-            ("wanted", "want", "wants"),
-        )
-    )
-    persuade = g.draw.pick(
-        (
-            ("persuaded", "persuade", "persuades"),
-            ("forced", "force", "forces"),
-            ("convinced", "convince", "convinces"),
-        )
-    )
+    believe, persuade = g.draw.pick(BELIEVE), g.draw.pick(PERSUADE)
     slot = 0 if past else (2 if subject.singular else 1)
     return g.frame(
         say(subject.text, believe[slot], "there to be", g.article(head), site),
@@ -411,6 +433,7 @@ def control_raising(g: Grammar) -> Pair:
 
 @phenomenon(
     "verb-form",
+    "selection",
     "an auxiliary selects the form of the verb after it; irregular past and participle differ",
     "Warstadt et al. 2020, irregular forms; Chomsky 1957 (auxiliaries)",
 )
@@ -466,6 +489,7 @@ def verb_form(g: Grammar) -> Pair:
 
 @phenomenon(
     "pronoun-case",
+    "selection",
     "subjects of finite clauses are nominative, all other arguments accusative",
     "Chomsky 1981 (Case Theory); Warstadt et al. 2019 (CoLA)",
 )
@@ -514,6 +538,7 @@ def pronoun_case(g: Grammar) -> Pair:
 
 @phenomenon(
     "tense-adverbial",
+    "selection",
     "an adverbial of time agrees with the tense of its clause, at any distance",
     "Klein 1992 (present perfect puzzle); Comrie 1985",
 )

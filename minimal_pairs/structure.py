@@ -3,12 +3,23 @@
 The rules for every function are in `phenomenon.py`.
 """
 
-from minimal_pairs.grammar import BE_PAST, BE_PRESENT, DO, PLURAL, SINGULAR, Grammar, Phrase, say
+from minimal_pairs.grammar import (
+    BE_PAST,
+    BE_PRESENT,
+    DO,
+    PLURAL,
+    SINGULAR,
+    Grammar,
+    Phrase,
+    Verb,
+    say,
+)
 from minimal_pairs.phenomenon import Pair, phenomenon
 
 
 @phenomenon(
     "comparative",
+    "structure",
     "forms of comparison and the particles and clauses that they select",
     "Bresnan 1973; Warstadt et al. 2019 (CoLA)",
 )
@@ -54,39 +65,54 @@ def comparative(g: Grammar) -> Pair:
         bad = say(good, number, second)
         tense = "past"
     elif kind == 5:
-        so, such = g.draw.chance(0.5), g.noun("person")
-        result = g.short_clause("past")
-        name = g.known_person().text
-        if so:
-            return (
-                say(name, "was so", long, "that", result),
-                say(name, "was such", long, "that", result),
-            )
-        return (
-            say(name, "was such", g.article(say(long, such.singular)), "that", result),
-            say(name, "was so", g.article(say(long, such.singular)), "that", result),
-        )
+        return so_or_such(g, long)
     else:
-        verb = g.deed()
-        obj = g.object_of(verb).text if verb.objects else ""
-        plain = g.draw.pick(("old", "young", "kind", "smart", "wise", "nice"))
-        good = say(subject.text, be, "too", plain, "to", verb.base, obj)
-        bad = say(subject.text, be, "too", plain, "that", verb.base, obj)
-        if g.draw.chance(0.5):
-            plain = g.draw.pick(("old", "brave", "strong", "smart", "kind", "rude", "rich"))
-            good = say(subject.text, be, plain, "enough to", verb.base, obj)
-            bad = say(subject.text, be, "enough", plain, "to", verb.base, obj)
+        good, bad = too_or_enough(g, say(subject.text, be))
     return g.frame(good, bad, tense=tense)
+
+
+def so_or_such(g: Grammar, adjective: str) -> Pair:
+    """Return a pair of so, which modifies an adjective, and such, which modifies a noun phrase."""
+    so, such = g.draw.chance(0.5), g.noun("person")
+    result = g.short_clause("past")
+    name = g.known_person().text
+    if so:
+        return (
+            say(name, "was so", adjective, "that", result),
+            say(name, "was such", adjective, "that", result),
+        )
+    return (
+        say(name, "was such", g.article(say(adjective, such.singular)), "that", result),
+        say(name, "was so", g.article(say(adjective, such.singular)), "that", result),
+    )
+
+
+def too_or_enough(g: Grammar, start: str) -> Pair:
+    """Return a pair of adjectives with an infinitive, after a subject with a form of be."""
+    verb = g.deed()
+    obj = g.object_of(verb).text if verb.objects else ""
+    plain = g.draw.pick(("old", "young", "kind", "smart", "wise", "nice"))
+    good = say(start, "too", plain, "to", verb.base, obj)
+    bad = say(start, "too", plain, "that", verb.base, obj)
+    if g.draw.chance(0.5):
+        plain = g.draw.pick(("old", "brave", "strong", "smart", "kind", "rude", "rich"))
+        good = say(start, plain, "enough to", verb.base, obj)
+        bad = say(start, "enough", plain, "to", verb.base, obj)
+    return good, bad
 
 
 @phenomenon(
     "correlative",
+    "structure",
     "both, either and neither pair with and, or, nor, across whole phrases",
     "Huddleston and Pullum 2002, chapter 15",
 )
 def correlative(g: Grammar) -> Pair:
-    pairs = {"both": ("and", ("or", "nor")), "either": ("or", ("and", "nor"))}
-    pairs["neither"] = ("nor", ("and",))
+    pairs: dict[str, tuple[str, tuple[str, ...]]] = {
+        "both": ("and", ("or", "nor")),
+        "either": ("or", ("and", "nor")),
+        "neither": ("nor", ("and",)),
+    }
     opener = g.draw.pick(tuple(pairs))
     right, wrongs = pairs[opener]
     wrong = g.draw.pick(wrongs)
@@ -114,12 +140,12 @@ def correlative(g: Grammar) -> Pair:
         sentence = say(subject.text, p.group, conjuncts, p.tail)
         tense = p.tense
     else:
-        first, second = g.event(), g.event()
-        while first.base == second.base:
-            second = g.event()
+        verb, another = g.event(), g.event()
+        while verb.base == another.base:
+            another = g.event()
         texts = [
-            say(verb.past, g.object_of(verb, rich=0.2).text if verb.objects else "")
-            for verb in (first, second)
+            say(deed.past, g.object_of(deed, rich=0.2).text if deed.objects else "")
+            for deed in (verb, another)
         ]
         sentence, tense = say(subject.text, opener, texts[0], "@@", texts[1]), "past"
     return g.frame(sentence.replace("@@", right), sentence.replace("@@", wrong), tense=tense)
@@ -134,6 +160,7 @@ ADJECTIVES_ALSO_NOUNS = (
 
 @phenomenon(
     "ellipsis",
+    "structure",
     "what may be left out: verb phrases after a matching auxiliary, gapping in coordination only",
     "Hankamer and Sag 1976; Jackendoff 1971 (gapping); Warstadt et al. 2020, ellipsis",
 )
@@ -141,24 +168,7 @@ def ellipsis(g: Grammar) -> Pair:
     first, second = g.person(rich=0.1), g.person(rich=0.1)
     kind = g.draw.below(6)
     if kind < 2:
-        # A form of be stands for no lexical verb, and do for no adjective.
-        past = g.draw.chance(0.7)
-        be = (BE_PAST if past else BE_PRESENT)[second.agr]
-        do = "did" if past else DO[second.agr]
-        if g.draw.chance(0.6):
-            verb = g.event()
-            p = g.predicate(verb, first.agr, tense="past" if past else "present", timed=0.3)
-            main, right, wrong = say(first.text, p.text), do, be
-        else:
-            first_be = (BE_PAST if past else BE_PRESENT)[first.agr]
-            degree = g.draw.pick(("", "very", "rather"))
-            main = say(first.text, first_be, degree, g.adjective("person"))
-            right, wrong = be, do
-        start, end = (", and", "too") if kind == 0 else (", but", "not")
-        return (
-            say(f"{main}{start}", second.text, right, end),
-            say(f"{main}{start}", second.text, wrong, end),
-        )
+        return stranded_auxiliary(g, kind, first, second)
     if kind == 2:
         # Polarity: too after a positive, either after a negative clause.
         first, second = g.individual(), g.individual()
@@ -202,8 +212,31 @@ def ellipsis(g: Grammar) -> Pair:
     return say(start, "to too"), say(start, "too")
 
 
+def stranded_auxiliary(g: Grammar, kind: int, first: Phrase, second: Phrase) -> Pair:
+    """Return a pair of elided predicates after a form of be and of do."""
+    # A form of be stands for no lexical verb, and do for no adjective.
+    past = g.draw.chance(0.7)
+    be = (BE_PAST if past else BE_PRESENT)[second.agr]
+    do = "did" if past else DO[second.agr]
+    if g.draw.chance(0.6):
+        verb = g.event()
+        p = g.predicate(verb, first.agr, tense="past" if past else "present", timed=0.3)
+        main, right, wrong = say(first.text, p.text), do, be
+    else:
+        first_be = (BE_PAST if past else BE_PRESENT)[first.agr]
+        degree = g.draw.pick(("", "very", "rather"))
+        main = say(first.text, first_be, degree, g.adjective("person"))
+        right, wrong = be, do
+    start, end = (", and", "too") if kind == 0 else (", but", "not")
+    return (
+        say(f"{main}{start}", second.text, right, end),
+        say(f"{main}{start}", second.text, wrong, end),
+    )
+
+
 @phenomenon(
     "word-order",
+    "structure",
     "the order of subject, verb, object, adverb, negation, determiner and adjective",
     "Warstadt et al. 2019 (CoLA); Pollock 1989 (verb and adverb)",
 )
@@ -212,17 +245,7 @@ def word_order(g: Grammar) -> Pair:
     verb = g.action(without=("stative", "unplanned"))
     kind = g.draw.below(8)
     if kind == 0:
-        tense = g.draw.pick(("past", "past", "pluperfect", "future"))
-        p = g.predicate(verb, subject.agr, tense=tense, obj=g.definite_object(verb), timed=0.3)
-        adverb = g.word("manner")
-        start = say(subject.text, p.group)
-        return g.frame(
-            say(subject.text, p.aux, adverb, p.form, p.rest)
-            if g.draw.chance(0.6)
-            else say(start, p.object_text, adverb, p.tail),
-            say(start, adverb, p.rest),
-            tense=tense,
-        )
+        return placed_adverb(g, subject, verb)
     if kind == 1:
         p = g.predicate(verb, subject.agr, among=("past", "future", "modal"))
         return g.frame(
@@ -231,17 +254,7 @@ def word_order(g: Grammar) -> Pair:
             tense=p.tense,
         )
     if kind == 2:
-        # In a subject: after an object, the adjective can be a secondary predicate.
-        agr = g.number()
-        noun, adjective = g.noun("person"), g.adjective("person")
-        while adjective in ("patient", "kind"):  # `The therapist patient` is a compound.
-            adjective = g.adjective("person")
-        head = noun.singular if agr == SINGULAR else noun.plural
-        the = g.draw.pick(("the", "the", "my", "our"))
-        p = g.predicate(g.any_verb(), agr, among=("past", "past", "future", "perfect"))
-        return g.frame(
-            say(the, adjective, head, p.text), say(the, head, adjective, p.text), tense=p.tense
-        )
+        return placed_adjective(g)
     if kind == 3:
         p = g.predicate(
             g.any_verb(), subject.agr, among=("perfect", "future", "modal", "pluperfect")
@@ -284,8 +297,39 @@ def word_order(g: Grammar) -> Pair:
     return g.frame(say(start, near, where, tail), say(start, where, near, tail))
 
 
+def placed_adverb(g: Grammar, subject: Phrase, verb: Verb) -> Pair:
+    """Return a pair with an adverb of manner in a possible place, and between verb and object."""
+    tense = g.draw.pick(("past", "past", "pluperfect", "future"))
+    p = g.predicate(verb, subject.agr, tense=tense, obj=g.definite_object(verb), timed=0.3)
+    adverb = g.word("manner")
+    start = say(subject.text, p.group)
+    return g.frame(
+        say(subject.text, p.aux, adverb, p.form, p.rest)
+        if g.draw.chance(0.6)
+        else say(start, p.object_text, adverb, p.tail),
+        say(start, adverb, p.rest),
+        tense=tense,
+    )
+
+
+def placed_adjective(g: Grammar) -> Pair:
+    """Return a pair with an adjective before and after the noun of a subject."""
+    # In a subject: after an object, the adjective can be a secondary predicate.
+    agr = g.number()
+    noun, adjective = g.noun("person"), g.adjective("person")
+    while adjective in ("patient", "kind"):  # `The therapist patient` is a compound.
+        adjective = g.adjective("person")
+    head = noun.singular if agr == SINGULAR else noun.plural
+    the = g.draw.pick(("the", "the", "my", "our"))
+    p = g.predicate(g.any_verb(), agr, among=("past", "past", "future", "perfect"))
+    return g.frame(
+        say(the, adjective, head, p.text), say(the, head, adjective, p.text), tense=p.tense
+    )
+
+
 @phenomenon(
     "subject-auxiliary-inversion",
+    "structure",
     "a question inverts the auxiliary of the main clause, not the nearest one, and copies nothing",
     "Chomsky 1971 (structure dependence); Crain and Nakayama 1987",
     held_out=True,

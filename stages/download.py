@@ -21,12 +21,11 @@ from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
 from bertline.sources import catalogue, fetch, hub, published, wheels
 from bertline.sources.fetch import FetchError
-from minimal_pairs import generate as minimal_pairs
 
 LISTED = 20  # names of a person's folder that a message lists at most
 
 # Kinds of source that need no network at all, and the one that needs only pip's.
-OFFLINE = ("generated", "catalogue", "path")
+OFFLINE = ("path",)
 PIP = "wheel"
 
 
@@ -47,12 +46,6 @@ def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
         case catalogue.PathFetch():
             copy_own(source, Path(place.folder), place.files, folder)
             return "path"
-        case catalogue.GeneratedFetch():
-            minimal_pairs.write(folder, seed=place.seed, sizes=place.sizes)
-            return "generator"
-        case catalogue.CatalogueFetch():
-            minimal_pairs.write_catalogue(folder)
-            return "generator"
 
 
 def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
@@ -150,7 +143,7 @@ def describe(role: str, source: str, place: catalogue.Fetch, folder: Path) -> di
 
 def origin(place: catalogue.Fetch) -> dict[str, Any]:
     """Return where sources.yaml says that the bytes come from, without hashes and file names."""
-    keys = {"kind", "url", "wheel", "folder", "hub", "revision", "generator", "seed", "catalogue"}
+    keys = {"kind", "url", "wheel", "folder", "hub", "revision"}
     return place.model_dump(include=keys)
 
 

@@ -103,37 +103,19 @@ class HubFetch(Section):
 
 
 class PathFetch(Section):
-    """Files of a person's own below `folder`, with the hash of each."""
+    """Files of the user or of the project below `folder`, with the hash of each."""
 
     kind: Literal["path"]
     folder: str
     files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
 
 
-class GeneratedFetch(Section):
-    """The generated corpus: rows per set, drawn from a seed."""
-
-    kind: Literal["generated"]
-    generator: Literal["minimal-pairs"]
-    seed: params.Seed
-    sizes: dict[str, Annotated[int, Field(ge=1)]]
-
-
-class CatalogueFetch(Section):
-    """The list of a generated corpus' phenomena, as the project's own code has it."""
-
-    kind: Literal["catalogue"]
-    catalogue: Literal["minimal-pairs"]
-
-
-Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch | GeneratedFetch | CatalogueFetch
+Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch
 FETCHES: dict[str, type[Section]] = {
     "url": UrlFetch,
     "wheel": WheelFetch,
     "hub": HubFetch,
     "path": PathFetch,
-    "generated": GeneratedFetch,
-    "catalogue": CatalogueFetch,
 }
 
 
