@@ -312,7 +312,8 @@ def main() -> None:
             )
             history = loop.fit(model, plan, checkpoint)
             loop.save(model.classifier, tokenizer, out)
-            run |= loop.facts(plan, history)
+            run |= loop.facts(plan)
+            run.costs |= loop.costs(plan, history)
             if args.metrics:
                 figures = {
                     "sentences": len(sentences),

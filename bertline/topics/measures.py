@@ -20,7 +20,6 @@ from sklearn.metrics import (
 )
 
 from bertline.core import params
-from bertline.core.params import Section
 from bertline.topics.vocabulary import Corpus, Vocabulary
 
 OUTLIERS = -1  # the topic of documents in none
@@ -87,13 +86,7 @@ Numbers = Annotated[
 
 def load_numbers(path: Path) -> list[int]:
     """Return the list `topic_numbers:` of params.yaml: models are compared at each of them."""
-
-    class NumberList(Section):
-        topic_numbers: Numbers
-
-    values = params.read_yaml(path)
-    present = {"topic_numbers": values["topic_numbers"]} if "topic_numbers" in values else {}
-    return params.validate(present, NumberList, where=str(path)).topic_numbers
+    return params.load_list(path, "topic_numbers", Numbers)
 
 
 class Reference:

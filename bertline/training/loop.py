@@ -327,12 +327,18 @@ def judge(
     return logits, labels, loss.item()
 
 
-def facts(plan: Plan, history: History) -> dict[str, Any]:
-    """Return what a receipt tells of a training: what it ran on, its times and its throughput."""
+def facts(plan: Plan) -> dict[str, Any]:
+    """Return what a training ran on, for its receipt."""
     return {
         "device": running.describe(plan.device),
         "precision": plan.precision,
         "threads": torch.get_num_threads(),
+    }
+
+
+def costs(plan: Plan, history: History) -> dict[str, Any]:
+    """Return the times and the throughput of a training, from where it was resumed."""
+    return {
         "resumed_at_step": history.resumed_at,
         "epochs": history.times,
         "steps_per_second": round((plan.steps - history.resumed_at) / history.seconds, 2),
