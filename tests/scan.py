@@ -33,7 +33,7 @@ ARGUMENTS = {
     "use_safetensors": True,
     "serialization": "safetensors",
 }
-SAFE_LOADERS = {"SafeLoader", "CSafeLoader"}  # PyYAML's
+SAFE_LOADERS = {"SafeLoader", "CSafeLoader", "PackageLoader"}  # PyYAML's, and Jinja's of templates
 SAFE_TYPES = {"'safe'", "'rt'"}  # ruamel.yaml's
 WITHOUT_WEIGHTS = {"AutoConfig", "AutoTokenizer"}
 

@@ -149,7 +149,11 @@ INPUTS = [
         lambda desk: desk.write("phenomena.parquet", b"x"),
     ),
     value(
-        "analyze", "bounds-fall", "analyze.length_bounds", [4, 4], "each number once, the smaller first"
+        "analyze",
+        "bounds-fall",
+        "analyze.length_bounds",
+        [4, 4],
+        "each number once, the smaller first",
     ),
     value("analyze", "no-bounds", "analyze.length_bounds", [], "at least 1 item"),
     value("analyze", "certain", "analyze.confidence", 1.0, "less than 1"),
