@@ -1,12 +1,12 @@
-"""Keep how far a long stage has come, so that it goes on there after it was killed.
+"""Checkpoints of long stages: a killed stage resumes from its last one.
 
 A checkpoint lies beside the stage's output, in `.<output>.checkpoint/<key>/`, which is no DVC
-output. The key stands for everything that decides the result (code, parameters, inputs, packages,
-precision, device): a checkpoint of anything else is never gone on with. All of them are removed
-once the output is written.
+output. The key is a hash of everything that decides the result (code, parameters, inputs, packages,
+precision, device), so a stage never resumes from a checkpoint of another configuration. All
+checkpoints of an output are removed once it is written.
 
-`BERTLINE_CHECKPOINT_SECONDS` sets the seconds between two checkpoints. That changes what a kill
-costs, never a result, so it is no parameter.
+`BERTLINE_CHECKPOINT_SECONDS` sets the seconds between two checkpoints. The interval changes what a
+kill costs, never a result, so it is no parameter.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from pathlib import Path
 from bertline.core.errors import BertlineError
 
 VARIABLE = "BERTLINE_CHECKPOINT_SECONDS"
-INTERVAL = 60.0  # seconds between two checkpoints, where the variable does not say another number
-# And at least this many times as long as writing one takes: a large model on a slow disk is held up
-# by two percent at most.
+INTERVAL = 60.0  # seconds between two checkpoints, unless the variable sets another number
+# The interval is at least this many times the time that writing one takes, so that checkpoints of a
+# large model on a slow disk cost two percent at most.
 PATIENCE = 50
 
 
 class Checkpoint:
-    """The place for the checkpoint of one output in one configuration.
+    """The checkpoint of one output in one configuration.
 
-    out: the output. key: what stands for the configuration, in letters that a file name may have.
+    out: the output. key: identifies the configuration, in characters that a file name may have.
     Raises BertlineError if the environment variable is no number of seconds.
     """
 
@@ -41,7 +41,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def path(self, name: str) -> Path:
-        """Return where the stage's own file `name` is or may be written; its folder exists."""
+        """Return the path of the stage's own file `name` in the checkpoint; its folder exists."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / name
 
@@ -54,20 +54,20 @@ class Checkpoint:
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
-        """Run the block, which writes a checkpoint; the next is due some time after that."""
+        """Run the block, which writes a checkpoint, and measure how long it takes."""
         started = time.monotonic()
         yield
         self._last = time.monotonic()
         self._cost = self._last - started
 
     def discard(self) -> None:
-        """Remove this configuration's checkpoint: nothing in it is worth going on with."""
+        """Remove this configuration's checkpoint, which cannot be resumed."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # others have theirs there
+        with contextlib.suppress(OSError):  # it holds checkpoints of other configurations
             self._of_all.rmdir()
 
     def clear(self) -> None:
-        """Remove the checkpoints of the output, those of other configurations among them."""
+        """Remove all checkpoints of the output, of every configuration."""
         shutil.rmtree(self._of_all, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""What every stage's command line shares: the argument parser, progress lines and error messages.
+"""The command line of every stage: argument parser, progress lines and error messages.
 
 parser = console.parser(__doc__)
 ...
@@ -26,12 +26,12 @@ from bertline.core.errors import BertlineError
 
 Item = TypeVar("Item")
 
-EXIT_MISTAKE = 2  # a mistake that the message explains; a defect of ours exits 1 with a traceback
+EXIT_MISTAKE = 2  # a user's mistake, explained by the message; a bug exits 1 with a traceback
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it; DVC then commits nothing
 
 # Set by DVC for the commands of stages.
 DVC_STAGE = "DVC_STAGE"
-WATCH_INTERVAL = 1  # seconds between two looks whether the DVC that called is alive
+WATCH_INTERVAL = 1  # seconds between two checks that the calling DVC is alive
 
 # Seconds between two progress lines where stderr is a file: readable in a log, and not flooding it.
 LOG_INTERVAL = 10
@@ -50,7 +50,7 @@ DISK_ERRORS = {
     errno.EFBIG: "the file is larger than the file system or a limit allows",
 }
 FULL_MEMORY = re.compile(r"out of memory|allocate memory", re.IGNORECASE)
-# Those that only writing meets; the others may come from reading as well.
+# Errors that only writing can raise.
 WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
@@ -72,17 +72,17 @@ def add_receipt_arguments(arguments: argparse.ArgumentParser) -> None:
 def add_receipt_argument(arguments: argparse.ArgumentParser) -> None:
     """Add the option that every stage has: where its receipt goes."""
     arguments.add_argument(
-        "--receipt", type=Path, help="write times, versions and machine facts to this JSON file"
+        "--receipt", type=Path, help="write hashes, versions and machine facts to this JSON file"
     )
 
 
 def log(message: str) -> None:
-    """Print a line to stderr at once, so that logs keep the order of events."""
+    """Print a line to stderr, flushed, so that logs keep the order of events."""
     print(message, file=sys.stderr, flush=True)
 
 
 class LogBar(tqdm):
-    """A tqdm bar for a log file: a line every ten seconds instead of a line that is redrawn."""
+    """A tqdm bar for a log file: a new line every ten seconds."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         style = "{desc}: {n_fmt} of {total_fmt} {unit}, {rate_fmt}, {remaining} left"
@@ -122,13 +122,12 @@ def progress(items: Iterable[Item], *, total: int, label: str, unit: str) -> Ite
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main` and turn a person's mistake into a sentence and exit code 2.
+    """Call `main` and turn a user's mistake into a sentence and exit code 2.
 
-    A SIGTERM is treated as Ctrl-C is, so that temporary files are removed in both cases. A stage
-    that DVC has called ends when it sees that its parent is gone: nobody would take the result of
-    an orphan. Its command in dvc.yaml begins with `exec`, as the parent would else be a shell that
-    waits for it. One that was orphaned before this is called runs to its end, and the next
-    `dvc repro` waits for that.
+    SIGTERM is handled as Ctrl-C, so that temporary files are removed in both cases. A stage that
+    DVC has called ends when its parent process is gone, since nothing would use its result. Its
+    command in dvc.yaml begins with `exec`, as its parent would otherwise be a waiting shell. A
+    stage that was orphaned before this call runs to its end, and the next `dvc repro` waits for it.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns at every fork
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -140,26 +139,26 @@ def run(main: Callable[[], None]) -> None:
         log(f"error: {error}")
         sys.exit(EXIT_MISTAKE)
     except KeyboardInterrupt:
-        log("interrupted: nothing half-written is kept; run the same command to go on.")
+        log("interrupted: nothing half-written is kept; run the same command to continue.")
         sys.exit(EXIT_INTERRUPTED)
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         act = "write" if error.errno in WRITING else "read or write"
-        # Arrow puts the name into the text, before what the system says.
+        # Arrow puts the file's name into the text, in front of the system's message.
         reason = (error.strerror or "").partition(". Detail:")[0]
         place = error.filename or ("the output" if error.errno in WRITING else f"({reason})")
         log(f"error: cannot {act} {place}: {DISK_ERRORS[error.errno]}, then run the command again.")
         sys.exit(EXIT_MISTAKE)
     except (MemoryError, RuntimeError) as error:
-        if "deterministic" in str(error):  # of torch, where it has no such algorithm
+        if "deterministic" in str(error):  # raised by torch where it has no such algorithm
             first = str(error).strip().partition("\n")[0]
             log(
                 f"error: this device cannot compute the stage repeatably ({first}). Run it on "
                 f"another: CUDA_VISIBLE_DEVICES= in front of the command hides the GPU."
             )
             sys.exit(EXIT_MISTAKE)
-        # torch's errors of a full memory, a GPU's or the machine's, are RuntimeErrors.
+        # torch raises a RuntimeError where memory, of the GPU or the machine, is full.
         if isinstance(error, RuntimeError) and not FULL_MEMORY.search(str(error)):
             raise
         reason = str(error).strip().partition("\n")[0] or "out of memory"
@@ -171,7 +170,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Send this process a SIGTERM once its parent is another one: the system's, for an orphan."""
+    """Send this process a SIGTERM once its parent has changed, as it does for an orphan."""
     while os.getppid() == parent:
         time.sleep(WATCH_INTERVAL)
     log("the dvc that called this stage has ended: ending too")

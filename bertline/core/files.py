@@ -1,8 +1,7 @@
 """Read tables with a useful error, and write files and folders whole or not at all.
 
-A writer works beside its target, the data is flushed to disk, and a rename puts it in place: a
-killed process leaves the earlier result or none, never half of one. Only one process at a time
-writes a folder.
+Data is written beside the target, flushed to disk, and put in place by a rename: a killed process
+leaves the earlier result or none, never half of one. One process at a time writes a folder.
 """
 
 import csv
@@ -32,7 +31,7 @@ def sha256(path: Path) -> str:
 
 
 def digest(path: Path, hasher: "hashlib._Hash") -> str:
-    """Return what `hasher` makes of the bytes of a file, in hexadecimal digits."""
+    """Return the digest of a file's bytes by `hasher`, in hexadecimal digits."""
     with path.open("rb") as stream:
         while chunk := stream.read(HASH_CHUNK):
             hasher.update(chunk)
@@ -56,7 +55,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; it replaces `target` if the block succeeds.
 
-    Where another process is writing the same one, this waits for it to end.
+    Waits while another process writes the same folder.
     """
     _refuse_to_replace(target)
     partial = _partial(target)
@@ -91,7 +90,7 @@ def alone(lock: Path, waiting: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)  # who waits for it sees that the file is gone, and locks anew
+        lock.unlink(missing_ok=True)  # a waiting process notices, and locks a new file
         held.release()
 
 
@@ -127,8 +126,8 @@ def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFr
     require_table(path, columns=columns or ())
     try:
         table = pq.read_table(path, columns=list(columns) if columns else None)
-        table.validate(full=True)  # reading does not look whether texts are UTF-8
-    except (pa.ArrowException, OSError) as error:  # OSError: arrow's for pages that are damaged
+        table.validate(full=True)  # reading does not check that texts are UTF-8
+    except (pa.ArrowException, OSError) as error:  # arrow raises OSError for damaged pages
         raise _no_table(path, error) from error
     return table.to_pandas()
 
@@ -136,7 +135,7 @@ def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFr
 def require_table(path: Path, *, columns: Sequence[str]) -> None:
     """Raise BertlineError unless `path` is a Parquet table with `columns` and a row; read no row.
 
-    For a stage that reads the rows a window at a time; `read_table` asks it too.
+    For a stage that reads the rows a window at a time; `read_table` calls it too.
     """
     require(path)
     try:
@@ -219,7 +218,7 @@ def require(path: Path) -> None:
 
 
 def _refuse_to_replace(target: Path) -> None:
-    """Refuse a target that no stage has written: a slip in a command must not delete a project."""
+    """Refuse a target that no stage writes: a typo in a command must not delete a project."""
     if Path.cwd().resolve().is_relative_to(target.resolve()) or (target / ".git").exists():
         raise BertlineError(
             f"{target} would be deleted and written anew, and the project lies in it. Name a "
@@ -235,10 +234,10 @@ def _flush(path: Path) -> None:
 
 
 def _partial(target: Path) -> Path:
-    """Return where `target` is written at first.
+    """Return the path beside `target` to which it is written first.
 
-    The name is fixed, so the next run clears what a killed one left; .dvcignore keeps it out of
-    every hash meanwhile.
+    The name is fixed, so the next run removes the remains of a killed one; .dvcignore keeps it out
+    of hashes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     return target.parent / f".{target.name}.part"

@@ -1,4 +1,4 @@
-"""Load a section of params.yaml into a typed object that refuses what it does not know.
+"""Load a section of params.yaml into a typed object that refuses unknown keys.
 
 Each stage declares its own section as a `Section` subclass and loads it before any other work.
 The file is read as YAML 1.2, as DVC reads it: YAML 1.1 would take `2e-5` for a string.
@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 SectionType = TypeVar("SectionType", bound=Section)
 
-# What a message shows of a value that was found: enough to recognise it by.
+# How much of a wrong value a message shows.
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
 _SHOWN.maxlevel = 3
@@ -132,7 +132,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise BertlineError(f"{path} is not valid YAML. {error}") from error
-    # ruamel.yaml raises these for values such as 2001-99-99 or a number of 5,000 digits.
+    # ruamel.yaml raises these for values such as 2001-99-99.
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BertlineError(f"{path} holds a value that is not valid YAML: {error}.") from error
     if not isinstance(document, dict):

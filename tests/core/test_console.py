@@ -1,4 +1,4 @@
-"""The command line: mistakes are sentences, exit codes tell them from defects."""
+"""The command line: a mistake is a sentence and exit code 2, a bug a traceback."""
 
 import errno
 

@@ -1,13 +1,13 @@
-"""Record which files of the project the process of a stage really used: evidence at run time.
+"""Record which files of the project a stage's process used.
 
 Python imports this module at its start from a folder of PYTHONPATH. In a process that DVC has
 started for a stage (it names it in DVC_STAGE) the modules that are loaded at the end, and the files
-that were opened for reading and are still there, go to `<stage>.<process>.json` in the folder that
+that were opened for reading and still exist, go to `<stage>.<process>.json` in the folder that
 USED_FILES names, as paths relative to the project. `tests.project.run_first` sets it up.
 
-Modules are taken from `sys.modules`, since Python reads them from `__pycache__`. What receipt.py
-opens, and closure.py for it, is left out: they hash what a stage is declared to use, and would bear
-witness for themselves. Python does not hear of files that compiled libraries open, as Arrow does.
+Modules are taken from `sys.modules`, since Python reads them from `__pycache__`. Files that
+receipt.py and dependencies.py open are left out: they hash what a stage declares. Files that
+compiled libraries such as Arrow open are not recorded.
 """
 
 import atexit
@@ -18,11 +18,11 @@ from pathlib import Path
 from types import FrameType
 
 WRITING = os.O_WRONLY | os.O_RDWR
-WITNESSES = ("/bertline/core/receipt.py", "/bertline/core/dependencies.py")
+HASHING = ("/bertline/core/receipt.py", "/bertline/core/dependencies.py")
 
 
 class Recorder:
-    """Listens to what the process opens, and writes what it used when it ends."""
+    """Listens for files that the process opens, and writes the record when it ends."""
 
     def __init__(self, project: Path, target: Path) -> None:
         self.project = f"{project}/"
@@ -32,7 +32,7 @@ class Recorder:
         atexit.register(self.write)
 
     def hear(self, event: str, arguments: tuple) -> None:
-        """Take down a file of the project that is opened for reading."""
+        """Record a file of the project that is opened for reading."""
         if event != "open":
             return
         path, _, flags = arguments
@@ -40,7 +40,7 @@ class Recorder:
             return
         name = os.fsdecode(path)
         inside = self.inside(name if name.startswith("/") else self.project + name)
-        if inside and not _called_by_witness(sys._getframe()):
+        if inside and not _called_to_hash(sys._getframe()):
             self.opened.add(inside)
 
     def inside(self, path: str) -> str | None:
@@ -49,7 +49,7 @@ class Recorder:
         return whole.removeprefix(self.project) if whole.startswith(self.project) else None
 
     def write(self) -> None:
-        """Write what was used, but for Python's own caches."""
+        """Write the record, without Python's own caches."""
         loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
         modules = {name for path in loaded if path and (name := self.inside(path))}
         opened = {name for name in self.opened if Path(self.project, name).is_file()}
@@ -58,9 +58,9 @@ class Recorder:
         self.target.write_text(json.dumps(used), encoding="utf-8")
 
 
-def _called_by_witness(frame: FrameType | None) -> bool:
+def _called_to_hash(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename.endswith(WITNESSES):
+        if frame.f_code.co_filename.endswith(HASHING):
             return True
         frame = frame.f_back
     return False
