@@ -42,9 +42,8 @@ def facts(device: torch.device, precision: str) -> dict[str, str]:
 
 def choose_device() -> torch.device:
     """Return the accelerator that torch finds (CUDA, MPS or another), or the CPU."""
-    if torch.accelerator.is_available():
-        return torch.device(torch.accelerator.current_accelerator().type)
-    return torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device(accelerator.type if accelerator else "cpu")
 
 
 def compute_repeatably() -> None:
@@ -57,7 +56,7 @@ def compute_repeatably() -> None:
     torch.backends.cudnn.benchmark = False  # which tries algorithms and keeps the fastest
     # The deterministic mode also fills fresh memory, which no operation here reads unwritten:
     # it costs a sixth of a training step and changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def in_parallel(
@@ -120,7 +119,7 @@ def classify(
             output = model(input_ids=padded.to(device), attention_mask=mask.long().to(device))
         return output.logits.float().cpu().numpy()
 
-    logits = np.empty((len(input_ids), model.config.num_labels), dtype=np.float32)
+    logits = np.empty((len(input_ids), model.config.num_labels or 0), dtype=np.float32)
     for rows, values in zip(steps, in_parallel(step, steps, device), strict=True):
         logits[rows] = values
     return logits
