@@ -4,14 +4,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.encoders.loading import quiet
+from bertline.encoders.loading import explaining, quiet
 
 # Memory that cuBLAS may use: with a fixed size its results are the same on every run.
 # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
@@ -123,6 +125,27 @@ def classify(
     for rows, values in zip(steps, in_parallel(step, steps, device), strict=True):
         logits[rows] = values
     return logits
+
+
+def load_trained(folder: Path) -> PreTrainedModel:
+    """Return the classifier that `train` wrote to `folder`; BertlineError if there is none."""
+    files.require(folder)
+    with explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,  # unset, it asks whoever sits at the terminal
+        )
+
+
+def logits_of(
+    model: PreTrainedModel, input_ids: list[np.ndarray], device: torch.device
+) -> np.ndarray:
+    """Return each sentence's logit of acceptable less that of unacceptable, (n,), float32."""
+    logits = classify(model, input_ids, model.config.pad_token_id, device)
+    return logits[:, 1] - logits[:, 0]
 
 
 def describe(device: torch.device) -> str:

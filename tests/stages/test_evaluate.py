@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 
 from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.encoders import classifiers
+from bertline.encoders import running
 from bertline.scoring import tables
 from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, LABELS, MAJORITY, MEAN, TFIDF
 from stages import evaluate, parse, split, tokenize, train
@@ -174,7 +174,7 @@ def test_models_that_are_missing_are_named(run, tmp_path):
         run(seeds=[3, 7])
     (tmp_path / "7").mkdir()
     with pytest.raises(BertlineError, match=r"holds no trained model.*dvc repro train@7"):
-        classifiers.load_trained(tmp_path / "7")
+        running.load_trained(tmp_path / "7")
 
 
 def test_folds_without_test_sentences_or_of_other_sentences_are_refused(trained, tmp_path):
