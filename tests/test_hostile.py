@@ -26,7 +26,7 @@ CASES: list[Case] = [
 FEWEST = 80  # what the table promises
 
 # What a command may replace; everything else at the desk stays as it is.
-WRITTEN = ("out", "metrics.json", "receipt.json", "table.csv", "plots")
+WRITTEN = ("out", "metrics.json", "receipt.json", "receipt.costs.json", "table.csv", "plots")
 
 
 @pytest.fixture(scope="module")
