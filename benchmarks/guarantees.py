@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from unittest import mock
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from sklearn.linear_model import LogisticRegressionCV
+from threadpoolctl import threadpool_limits
 
 from benchmarks.train_step import BACKBONE, load_rows, time_steps
 from bertline.core import checkpoint, console, files, params
@@ -89,7 +91,9 @@ def embedding_cost(*, by_batches: bool) -> Timed:
     encoder = embedding.load_encoder(EMBEDDER, device)
     texts = pq.read_table(DOCUMENT_TABLE, columns=["text"])["text"].to_pylist()[:DOCUMENTS]
 
-    def divided(function: Callable, items: object, _: torch.device) -> object:
+    def divided(
+        function: Callable[[Any], Any], items: Iterable[Any], _: torch.device
+    ) -> Iterator[Any]:
         torch.set_num_threads(running.cores())
         return map(function, items)
 
@@ -131,19 +135,21 @@ def baseline(*, tight: bool) -> Timed:
     folds = files.read_table(Path("data/split/folds.parquet"))
     rows = tokens.merge(folds, on="id")
     training = rows[rows["fold"] == TRAINING]
-    fitted, limits = tfidf.LogisticRegressionCV, tfidf.threadpool_limits
 
     def by_default(**options: Any) -> object:
-        return fitted(**{key: options[key] for key in options if key not in ("solver", "tol")})
+        return LogisticRegressionCV(
+            **{key: options[key] for key in options if key not in ("solver", "tol")}
+        )
 
     def run() -> float:
         with ExitStack() as patches:
             if not tight:
                 every = {
                     "LogisticRegressionCV": by_default,
-                    "threadpool_limits": lambda *_, **__: limits(running.cores()),
+                    "threadpool_limits": lambda *_, **__: threadpool_limits(running.cores()),
                 }
-                patches.enter_context(mock.patch.multiple(tfidf, **every))
+                for name, other in every.items():
+                    patches.enter_context(mock.patch.object(tfidf, name, other))
             started = time.perf_counter()
             tfidf.fit(training["text"], training["label"].to_numpy())
             return time.perf_counter() - started

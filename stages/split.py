@@ -102,8 +102,8 @@ def draw_validation(
     for _, alike in order.groupby(list(order.columns), sort=True):
         taken = alike.head(math.floor(round(len(alike) * size / max(len(labels), 1), 6)))
         chosen += taken.index.tolist()
-        for label, count in taken.sum().items():
-            left[label] -= int(count)
+        for label in left:
+            left[label] -= int(taken[label].sum())
     # What rounding left over: large groups first, since single sentences fill any gap.
     rest = order.drop(index=chosen)
     sizes = rest.sum(axis=1)
@@ -111,10 +111,10 @@ def draw_validation(
         if not any(left.values()):
             break
         counts = rest.loc[group]
-        if all(left[label] >= count for label, count in counts.items()):
+        if all(left[label] >= counts[label] for label in left):
             chosen.append(group)
-            for label, count in counts.items():
-                left[label] -= int(count)
+            for label in left:
+                left[label] -= int(counts[label])
     if any(left.values()):
         remedy = "Set split.stratify to false" if stratify else "Choose another split.validation"
         raise BertlineError(

@@ -129,7 +129,7 @@ def main() -> None:
         console.log(f"tokens: {' '.join(tokenizer.convert_ids_to_tokens(first))}")
         console.log(f"ids:    {' '.join(map(str, first))}")
         with files.whole_folder(args.out) as partial:
-            table: pd.DataFrame = sentences.assign(input_ids=cut)
+            table: pd.DataFrame = sentences.assign(input_ids=pd.Series(cut, index=sentences.index))
             files.write_table(partial / "tokens.parquet", table, TOKENS)
             files.write_json(partial / "settings.json", {"max_length": options.max_length})
             if args.metrics:  # within, so that a failure leaves the earlier table

@@ -25,7 +25,7 @@ CASES: list[Case] = [
 ]
 
 # What a command may replace; everything else at the desk stays as it is.
-WRITTEN = ("out", "metrics.json", "receipt.json", "table.csv", "plots")
+WRITTEN = ("out", "metrics.json", "receipt.json", "receipt.costs.json", "table.csv", "plots")
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def intact(sentence: str) -> Words:
 
 
 class Corruptor:
-    """Corrupts sentences; it inserts function words, and words that `texts` have LEAST_COUNT times."""
+    """Corrupts sentences with function words, and words that occur LEAST_COUNT times in `texts`."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         counts = Counter(

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import accuracy_score, matthews_corrcoef
-from torch import nn
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from bertline.core.errors import BertlineError
@@ -28,7 +27,7 @@ class Train(Recipe):
 
 
 @dataclass(frozen=True)
-class FineTuning(Plan):
+class FineTuning(Plan[PreTrainedModel]):
     """A fine-tuning: sentences with labels, and those held out to validate on, if there are any.
 
     A row is {"input_ids": [...], "labels": 0 or 1}.
@@ -57,9 +56,9 @@ class FineTuning(Plan):
 
     def collate(self, rows: list[Mapping[str, Any]]) -> Mapping[str, torch.Tensor]:
         """Return sentences padded to one length, with their masks and labels."""
-        return self.collator(rows)
+        return self.collator([dict(row) for row in rows])
 
-    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return the cross-entropy of the labels."""
         return model(**batch).loss
 
@@ -70,7 +69,7 @@ class FineTuning(Plan):
         logits, labels, loss = loop.judge(model, self.validation, self.device)
         return {"loss": loss, **score(logits, labels)}
 
-    def is_best(self, found: Mapping[str, float], earlier: list[Mapping[str, Any]]) -> bool:
+    def is_best(self, found: Mapping[str, float], earlier: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether validation MCC is the highest, or validation loss the lowest, so far."""
         if self.options.keep == "best_loss":
             return all(found["loss"] < row["validation_loss"] for row in earlier)
@@ -114,7 +113,7 @@ def select(tokens: pd.DataFrame, folds: pd.DataFrame, fold: str) -> list[dict[st
 
 
 def check_labels(rows: list[dict[str, Any]]) -> None:
-    """Raise BertlineError unless both labels occur: one class cannot be told from nothing."""
+    """Raise BertlineError unless both labels occur: there is nothing to learn from one class."""
     found = sorted({row["labels"] for row in rows})
     if found != [0, 1]:
         raise BertlineError(

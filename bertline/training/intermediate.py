@@ -62,7 +62,7 @@ class Detector(nn.Module):
 
 
 @dataclass(frozen=True)
-class Detection(Plan):
+class Detection(Plan[Detector]):
     """A training to detect: the sentences, corrupted anew in every epoch, and those held out.
 
     A row is {"input_ids": [...], "wrong": [1.0, 0.0 or IGNORED for each], "labels": 0 or 1}, 0 if
