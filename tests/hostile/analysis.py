@@ -5,7 +5,7 @@ from typing import Any
 
 from bertline.corpora import annotations
 from tests.hostile.desk import Case, Desk, accepted, zipped
-from tests.hostile.downloads import PAGE, encrypted
+from tests.hostile.downloads import PAGE
 from tests.hostile.parameters import plain, value
 
 PHENOMENA = "phenomena mine raw out --params params.yaml"
@@ -53,13 +53,11 @@ WHOLE = zipped([(name, GOOD) for name in NAMES])
 ANNOTATIONS = [
     archive("truncated", "is not a zip file that can be read", WHOLE[:-30]),
     archive("page", "is not a zip file that can be read", PAGE),
-    archive("encrypted", "is not a zip file that can be read: .*encrypted", encrypted(WHOLE)),
     archive(
         "member-missing",
         r"has no member CoLA_grammatical_annotations_minor_features\.tsv; is it the archive",
         zipped([(NAMES[0], GOOD)]),
     ),
-    archive("bomb", "unpacks to 30,000,000 bytes", zipped([(NAMES[0], bytes(30_000_000))])),
     features("no-header", "line 1: expected the header Source, Domain", ROW),
     features("other-header", "line 1: expected the header", HEADER.replace(b"Domain", b"Set")),
     features(

@@ -95,7 +95,9 @@ def test_unacceptable_sentence_follows_its_partner():
             assert (before.sentence, row.sentence) in drawn
 
 
-def test_another_seed_gives_other_sets_and_another_training_size_the_same_development_sets(tmp_path):
+def test_another_seed_gives_other_sets_and_another_training_size_the_same_development_sets(
+    tmp_path,
+):
     write(tmp_path / "small", sizes=SIZES | {"in_domain_train": 100})
     write(tmp_path / "other", seed=SEED + 1, sizes={"in_domain_dev": 527})
 
