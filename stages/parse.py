@@ -10,6 +10,7 @@ Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not)
     python -m stages.parse sentences cola data/download/sentences data/parse/sentences.parquet
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,7 +91,10 @@ def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
             )
         case catalogue.TableParse():
             return table.read_sentences(
-                folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
+                folder,
+                files=recipe.files,
+                columns=dict(recipe.columns.items()),
+                encoding=recipe.encoding,
             )
     raise BertlineError(
         f"sources.yaml: the format {recipe.format} holds no labelled sentences; expected cola or "
@@ -99,7 +103,7 @@ def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
 
 
 def read_documents(
-    folder: Path, recipe: catalogue.Parse, remove: list[str]
+    folder: Path, recipe: catalogue.Parse, remove: Sequence[str]
 ) -> tuple[Rows, list[str]]:
     """Read documents as `recipe` says; return them and what was removed from each message."""
     match recipe:
@@ -110,7 +114,10 @@ def read_documents(
             return newsgroups.read_tokens(folder, files=recipe.files), []
         case catalogue.TableParse():
             rows = table.read_documents(
-                folder, files=recipe.files, columns=recipe.columns, encoding=recipe.encoding
+                folder,
+                files=recipe.files,
+                columns=dict(recipe.columns.items()),
+                encoding=recipe.encoding,
             )
             return rows, []
     raise BertlineError(
@@ -136,7 +143,7 @@ def count_sentences(sentences: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return for each set: rows, acceptable ones and their share, sources, repeated sentences."""
     counts = {}
     for name, rows in sentences.groupby("set", sort=False):
-        counts[name] = {
+        counts[str(name)] = {
             "rows": len(rows),
             "acceptable": int(rows["label"].sum()),
             "acceptable_share": round(float(rows["label"].mean()), 4),
@@ -203,7 +210,7 @@ def parse_sentences(
     check_expected(stated, found, source=name)
     for key, of_set in sentences.groupby("set", sort=False):
         shown = ["source", "label", "text"]
-        console.log(f"{key}: {counts[key]}\n{preview(of_set, shown, options.preview)}")
+        console.log(f"{key}: {counts[str(key)]}\n{preview(of_set, shown, options.preview)}")
         console.log("unacceptable ones:")
         console.log(
             preview(of_set[of_set["label"] == 0], ["source", "mark", "text"], options.preview)
@@ -218,7 +225,9 @@ def parse_documents(
     rows, removed = read_documents(folder, recipe, options.remove)
     documents = rows.table
     groups = int(documents["group"].nunique())
-    parts = {key: int(count) for key, count in documents["part"].value_counts(sort=False).items()}
+    parts = {
+        str(key): int(count) for key, count in documents["part"].value_counts(sort=False).items()
+    }
     check_expected(recipe.expect, {**parts, "groups": groups}, source=name)
     if options.remove and not removed:
         console.log(
@@ -240,7 +249,7 @@ def parse_documents(
         "groups": groups,
         "removed": removed,
         "duplicates": int(documents["text"].duplicated().sum()),
-        "mean_words": round(float(documents["text"].str.split().str.len().mean()), 1),
+        "mean_words": round(float(documents["text"].map(lambda text: len(text.split())).mean()), 1),
     }
     console.log(f"documents: {counts}\n{preview(documents, ['group', 'text'], options.preview)}")
     return documents, counts

@@ -5,7 +5,6 @@ with Loopback() as server:
     server.acts["/a.zip"] = [break_off(100), answer(503)]  # then it behaves
 """
 
-import re
 import sys
 import threading
 from collections import defaultdict
@@ -17,16 +16,14 @@ from typing import Self
 
 @dataclass
 class Request:
-    """What was asked for, and how many bytes of a body were sent in reply."""
+    """What was asked for."""
 
     method: str
     path: str
-    headers: dict[str, str]
-    sent: int = 0
 
 
 class Loopback:
-    """Serves `files` by path, with byte ranges, after the `acts` of that path are used up."""
+    """Serves `files` by path, after the `acts` of that path are used up."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -51,14 +48,13 @@ class Loopback:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        # A client that hangs up has had enough: that is no error of the test.
+        # A client that hangs up is no error of the test.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     loopback: Loopback
-    request_log: Request
 
     def do_GET(self) -> None:
         self._serve()
@@ -68,10 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         loopback = self.loopback
-        self.request_log = Request(self.command, self.path, dict(self.headers))
-        loopback.requests.append(self.request_log)
+        loopback.requests.append(Request(self.command, self.path))
         acts = loopback.acts[self.path]
-        act = acts.pop(0) if acts else behave()
+        act = acts.pop(0) if acts else behave
         act(self, loopback.files.get(self.path), loopback.headers[self.path])
 
     def reply(
@@ -83,8 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command == "GET":
-            self.request_log.sent = len(body)
             self.wfile.write(body)
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
@@ -93,54 +88,23 @@ class _Handler(BaseHTTPRequestHandler):
 Act = Callable[[_Handler, bytes | None, dict[str, str]], None]
 
 
-def behave(*, ranges: bool = True) -> Act:
-    """Serve the file; honour Range and If-Range unless `ranges` is false."""
+def behave(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
+    """Serve the file."""
+    if body is None:
+        handler.reply(404, {})
+    else:
+        handler.reply(200, headers, body)
+
+
+def break_off(count: int, *, stall: bool = False) -> Act:
+    """Announce the whole file and send `count` bytes; then hang up, or `stall` until the end."""
 
     def act(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
-        if body is None:
-            handler.reply(404, {})
-            return
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        same = handler.headers.get("If-Range") in (None, headers.get("ETag"))
-        if not (asked and ranges and same):
-            handler.reply(200, headers, body)
-            return
-        start, total = int(asked[1]), len(body)
-        if start >= total:
-            handler.reply(416, {"Content-Range": f"bytes */{total}"})
-            return
-        part = {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
-        handler.reply(206, headers | part, body[start:])
-
-    return act
-
-
-def break_off(count: int) -> Act:
-    """Announce the whole file, send `count` bytes of it and hang up."""
-
-    def act(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
+        assert body is not None
         handler.reply(200, headers, body[:count], length=len(body))
         handler.close_connection = True
-
-    return act
-
-
-def announce(length: int) -> Act:
-    """Send the whole file with another Content-Length."""
-
-    def act(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
-        handler.reply(200, headers, body, length=length)
-
-    return act
-
-
-def stall(count: int) -> Act:
-    """Send `count` bytes and then nothing until the test ends."""
-
-    def act(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
-        handler.reply(200, headers, body[:count], length=len(body))
-        handler.wfile.flush()
-        handler.loopback.released.wait(20)
+        if stall:
+            handler.loopback.released.wait(20)
 
     return act
 
@@ -151,10 +115,6 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Act:
     return lambda handler, _, __: handler.reply(status, named, body)
 
 
-def hang_up() -> Act:
+def hang_up(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
     """Close the connection without an answer."""
-
-    def act(handler: _Handler, body: bytes | None, headers: dict[str, str]) -> None:
-        handler.close_connection = True
-
-    return act
+    handler.close_connection = True

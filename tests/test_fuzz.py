@@ -5,12 +5,10 @@ same, a larger number draws new ones every time.
 """
 
 import csv
-import gzip
 import importlib
 import io
 import json
 import os
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,6 @@ from bertline.runs import compare
 from bertline.sources import catalogue
 from tests.command import PROJECT as ROOT
 from tests.core.test_params import SECTIONS
-from tests.hostile.desk import zipped
 
 NUMBER = os.environ.get("BERTLINE_FUZZ")
 fuzzed = settings(
@@ -88,24 +85,6 @@ class TestCola:
         expected = [(source, int(label), mark, text) for source, label, mark, text in rows]
         assert list(found.itertuples(index=False, name=None)) == expected
 
-    @fuzzed
-    @given(st.data())
-    def test_a_damaged_archive_is_rows_or_a_sentence(self, tmp_path, data):
-        row = b"t01\t1\t\tThe lamp glows.\n"
-        content = zipped([(f"{name}.tsv", row) for name in cola.SETS])
-        (tmp_path / "a.zip").write_bytes(damaged(data, content))
-
-        returns_or_explains(lambda: cola.read(tmp_path, archive="a.zip", inner="", pairs=False))
-
-
-def damaged(data: st.DataObject, content: bytes) -> bytes:
-    """Return `content` with some bytes replaced, and perhaps cut."""
-    changed = bytearray(content)
-    places = st.integers(0, len(content) - 1)
-    for place in data.draw(st.lists(places, max_size=8)):
-        changed[place] = data.draw(st.integers(0, 255))
-    return bytes(changed[: data.draw(st.one_of(st.just(len(content)), places))])
-
 
 class TestAnnotations:
     @fuzzed
@@ -133,15 +112,6 @@ class TestAnnotations:
         marked = [["Simple"] if row[3] == "1" else [] for row in rows]
         assert found["major"].tolist() == found["minor"].tolist() == marked
 
-    @fuzzed
-    @given(st.data())
-    def test_a_damaged_archive_is_rows_or_a_sentence(self, tmp_path, data):
-        row = "\t".join([*annotations.COLUMNS, "Simple"]) + "\ns\tIn\t1\tThe lamp glows.\t0\n"
-        content = zipped([(name, row.encode()) for name in annotations.FILES.values()])
-        (tmp_path / "a.zip").write_bytes(damaged(data, content))
-
-        returns_or_explains(lambda: annotations.read_cola(tmp_path, archive="a.zip"))
-
 
 class TestTable:
     @fuzzed
@@ -149,7 +119,7 @@ class TestTable:
         st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet"]),
         st.sampled_from([b"", b"text,label\n", b"text\tlabel\n", b'{"text": "a", "label": 1}\n']),
         BYTES,
-        st.sampled_from(["utf-8", "latin-1", "utf-16", "utf-7", "punycode", "idna", "rot13"]),
+        st.sampled_from(["utf-8", "latin-1", "utf-16", "rot13"]),
     )
     def test_any_bytes_are_rows_or_a_sentence(self, tmp_path, name, head, content, encoding):
         returns_or_explains(lambda: read_table(tmp_path, name, head + content, encoding))
@@ -190,21 +160,6 @@ class TestTable:
 
         assert found["text"].tolist() == [text for text, _ in rows]
 
-    @fuzzed
-    @given(st.data())
-    def test_a_damaged_parquet_table_is_rows_or_a_sentence(self, tmp_path, data):
-        content = io.BytesIO()
-        pd.DataFrame({"text": ["a", "b"] * 9, "label": [1, 0] * 9}).to_parquet(content)
-
-        changed = damaged(data, content.getvalue())
-        returns_or_explains(lambda: read_table(tmp_path, "a.parquet", changed))
-
-
-NAMES = st.sampled_from(
-    ["20news-bydate-train/sci.space/7", "./20news-bydate-test/a/07", "../x", "/etc/x", "x", "a\\b"]
-)
-KINDS = st.sampled_from([getattr(tarfile, f"{kind}TYPE") for kind in ("REG", "SYM", "DIR", "CHR")])
-
 
 class TestNewsgroups:
     @fuzzed
@@ -224,24 +179,6 @@ class TestNewsgroups:
         found = newsgroups.read_tokens(tmp_path, files={"all": "a.tab"}).table
 
         assert list(found[["group", "text"]].itertuples(index=False, name=None)) == rows
-
-    @fuzzed
-    @given(st.lists(st.tuples(NAMES, KINDS, st.binary(max_size=20)), max_size=4), st.data())
-    def test_any_archive_is_messages_or_a_sentence(self, tmp_path, members, data):
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as bundle:
-            for name, kind, content in members:
-                entry = tarfile.TarInfo(name)
-                entry.type, entry.size = kind, len(content) if kind == tarfile.REGTYPE else 0
-                bundle.addfile(entry, io.BytesIO(content))
-        content = packed.getvalue()[: 1024 * (len(members) + 1)]
-        (tmp_path / "a.tar.gz").write_bytes(gzip.compress(damaged(data, content)))
-
-        rows = returns_or_explains(
-            lambda: newsgroups.read_archive(tmp_path / "a.tar.gz", remove=["headers", "quotes"])
-        )
-
-        assert rows is None or rows.table["id"].is_unique
 
     @fuzzed
     @given(st.text(alphabet="\n\r>:|- aWrites\x85\x0b\xff", max_size=80))
@@ -276,7 +213,6 @@ PLACES = [
     {"kind": "url", "url": "https://a.invalid/b", "file": "b", "sha256": ["0" * 64], "bytes": 1},
     {"kind": "wheel", "wheel": "a==1", "sha256": "0" * 64, "folder": "a", "members": ["b"]},
     {"kind": "hub", "hub": "a/b", "revision": "0" * 40, "files": {"b": "0" * 64}},
-    {"kind": "generated", "generator": "minimal-pairs", "seed": 1, "sizes": {"in_domain_dev": 1}},
     ENTRY["fetch"],
 ]
 

@@ -15,12 +15,12 @@ import pytest
 
 from bertline.core import console
 from tests.command import PROJECT
-from tests.hostile import analysis, archives, downloads, encoders, parameters, places, rows, topics
+from tests.hostile import analysis, downloads, encoders, parameters, places, rows, topics
 from tests.hostile.desk import Case, Desk, build, lay_earlier_results, prepare
 
 CASES: list[Case] = [
     case
-    for module in (analysis, downloads, archives, rows, parameters, encoders, topics, places)
+    for module in (analysis, downloads, rows, parameters, encoders, topics, places)
     for case in module.CASES
 ]
 

@@ -16,7 +16,7 @@ from safetensors.torch import save as safetensors
 from bertline.core import checkpoint, params
 from bertline.core.dependencies import ROOT
 from bertline.core.errors import BertlineError
-from bertline.encoders import classifiers, embedding
+from bertline.encoders import embedding, running
 from bertline.sources.catalogue import CODE_ENDINGS
 from bertline.training import loop
 from stages import embed, train
@@ -109,7 +109,7 @@ def test_a_colleague_s_model_that_asks_for_code_of_its_own_is_refused(tmp_path, 
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("a person is asked"))
 
     with pytest.raises(BertlineError, match="asks for code of its own, which is never run"):
-        classifiers.load_trained(tmp_path / "1")
+        running.load_trained(tmp_path / "1")
 
     assert not (tmp_path / "ran").exists()
 

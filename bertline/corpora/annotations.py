@@ -11,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from bertline.core.errors import BertlineError
-from bertline.corpora import zipped
 from bertline.corpora.cola import LABELS
-from bertline.corpora.rows import Rows, decode
+from bertline.corpora.rows import Rows, decode, read_published
 
 LEVELS = ("major", "minor")
 FILES = {level: f"CoLA_grammatical_annotations_{level}_features.tsv" for level in LEVELS}
@@ -37,7 +36,7 @@ def read_cola(folder: Path, *, archive: str | None) -> Rows:
     """
     tables = {}
     for level, name in FILES.items():
-        place, content = zipped.read(folder, archive, name, layout=LAYOUT, edition=EDITION)
+        place, content = read_published(folder, archive, name, layout=LAYOUT, edition=EDITION)
         tables[level] = place, *_parse(decode(content, place, "utf-8"), place)
     (first, rows, _), (second, others, _) = tables.values()
     if len(rows) != len(others):

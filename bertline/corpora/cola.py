@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bertline.core.errors import BertlineError
-from bertline.corpora import zipped
-from bertline.corpora.rows import Rows, decode
+from bertline.corpora.rows import Rows, decode, read_published
 
 SETS = ("in_domain_train", "in_domain_dev", "out_of_domain_dev")
 COLUMNS = ("source", "label", "mark", "text")
@@ -29,7 +28,7 @@ def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
     frames, dropped = [], 0
     for name in SETS:
         file = f"{inner}/{name}.tsv".lstrip("/")
-        place, content = zipped.read(folder, archive, file, layout=LAYOUT, edition="CoLA 1.1")
+        place, content = read_published(folder, archive, file, layout=LAYOUT, edition="CoLA 1.1")
         frame = _parse(decode(content, place, "utf-8"), place)
         frame.insert(0, "set", name)
         frame.insert(0, "id", [f"{name}:{line}" for line in frame.index])

@@ -1,30 +1,51 @@
-"""What every reader of a corpus returns, and how it decodes text."""
+"""What every reader of a corpus returns, and how it reads and decodes a published file."""
 
-import re
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from bertline.core.errors import BertlineError
 
-# A surrogate without its partner: Python reads one from some encodings and writes none.
-HALF = re.compile("[\ud800-\udfff]")
-
 
 @dataclass(frozen=True)
 class Rows:
-    """A corpus as rows, with what was read and dropped on the way, by reason."""
+    """A corpus as rows, with the number of rows read and of those dropped, by reason."""
 
     table: pd.DataFrame
     rows_in: int
     dropped: dict[str, int] = field(default_factory=dict)
 
 
+def read_published(
+    folder: Path, archive: str | None, name: str, *, layout: str, edition: str
+) -> tuple[str, bytes]:
+    """Return where the file `name` is, in words, and its bytes.
+
+    It lies in `folder`, or in the zip file `archive` of it. `layout` says which files belong
+    there, `edition` what the archive should be; both are for messages. Raises BertlineError for a
+    file that is missing, and an archive that is no zip file.
+    """
+    if archive is None:
+        path = folder / name
+        if not path.is_file():
+            raise BertlineError(f"{path} does not exist; {layout}.")
+        return str(path), path.read_bytes()
+    path = folder / archive
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            if name not in bundle.namelist():
+                raise BertlineError(f"{path} has no member {name}; is it {edition}?")
+            return f"{path}: {name}", bundle.read(name)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BertlineError(f"{path} is not a zip file that can be read: {error}.") from error
+
+
 def decode(content: bytes, place: str, encoding: str) -> str:
     """Return `content` as text without a byte-order mark.
 
-    Raises BertlineError, with the line, for bytes that are not of `encoding`, for NUL bytes and
-    for halves of characters, which no file can be written with.
+    Raises BertlineError, with the line, for bytes that are not of `encoding`, and for NUL bytes.
     """
     try:
         text = content.decode(encoding)
@@ -34,9 +55,7 @@ def decode(content: bytes, place: str, encoding: str) -> str:
             f"{place}, line {line}: byte 0x{content[error.start]:02x} is not {encoding}. "
             f"Save the file as {encoding}, or name its encoding in sources.yaml."
         ) from error
-    except UnicodeError as error:  # of codecs that name no byte, such as punycode
-        raise BertlineError(f"{place} is not {encoding}: {error}.") from error
-    except (LookupError, ValueError):  # ValueError: a NUL in the encoding's name
+    except LookupError:
         raise BertlineError(
             f"sources.yaml: `encoding: {encoding}` is not an encoding of text that Python knows; "
             f"utf-8, latin-1 and cp1252 are common."
@@ -44,11 +63,4 @@ def decode(content: bytes, place: str, encoding: str) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BertlineError(f"{place}, line {line}: a NUL byte; the file is damaged or not text.")
-    half = HALF.search(text)
-    if half:
-        line = text.count("\n", 0, half.start()) + 1
-        raise BertlineError(
-            f"{place}, line {line}: half a character (U+{ord(half[0]):04X}); the file is damaged, "
-            f"or of another encoding than {encoding}."
-        )
     return text.removeprefix("\ufeff")

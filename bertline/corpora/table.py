@@ -1,4 +1,4 @@
-"""A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
+"""A table of the user: CSV, TSV, JSON lines or Parquet, by the file's ending.
 
 A CSV cell that holds a comma, a line break or a quotation mark stands in quotation marks (RFC
 4180). TSV is read as CoLA is: tabs and line ends divide it, and a quotation mark is a letter.
@@ -7,9 +7,11 @@ A CSV cell that holds a comma, a line break or a quotation mark stands in quotat
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -18,9 +20,11 @@ import pyarrow.parquet as pq
 from bertline.core import console
 from bertline.core.errors import BertlineError
 from bertline.core.params import nearest
-from bertline.corpora.rows import HALF, Rows, decode
+from bertline.corpora.rows import Rows, decode
 
 LABELS = {"0": 0, "1": 1}
+# A surrogate without its partner: JSON can hold one, and no file can be written with it.
+HALF = re.compile("[\ud800-\udfff]")
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 # Folds that `split` draws from the training set: a test set of that name would be trained on.
 FOLDS = ("train", "validation")
@@ -61,8 +65,8 @@ def read_sentences(
             table[name] = ""
     pairs = table["pair"] if "pair" in table else pd.Series("", index=table.index)
     table["pair"] = pairs.where(pairs != "", table["id"])  # a sentence without one is its own
-    columns = ["id", "set", "source", "label", "mark", "text", "pair"]
-    return Rows(table[columns], rows.rows_in, rows.dropped)
+    ordered = table[["id", "set", "source", "label", "mark", "text", "pair"]]
+    return Rows(ordered, rows.rows_in, rows.dropped)
 
 
 def read_documents(
@@ -220,8 +224,8 @@ def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, object_pairs_hook=_distinct)
-        except (ValueError, RecursionError) as error:
+            row = json.loads(line)
+        except ValueError as error:
             raise BertlineError(f"{path}, line {number} is not valid JSON: {error}.") from error
         if not isinstance(row, dict):
             raise BertlineError(f'{path}, line {number}: expected {{"column": value, …}}.')
@@ -229,19 +233,11 @@ def _read_json_lines(text: str, path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the pairs of a JSON object; refuse a key that comes twice, of which one would win."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a key comes twice")
-    return content
+def _cell(value: Any, place: str) -> str:
+    """Return a cell as text: an empty one for a missing value, 1 for 1.0 and True.
 
-
-def _cell(value: object, place: str) -> str:
-    """Return a cell as text: nothing for a missing one, 1 for 1.0 and True.
-
-    Raises BertlineError, which says the `place`, for one that holds several values or text that
-    no file can be written with.
+    Raises BertlineError, which names the `place`, for a cell with several values or half a
+    character.
     """
     if isinstance(value, str):
         if HALF.search(value):

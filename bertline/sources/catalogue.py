@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -56,12 +55,7 @@ def _plain_or_none(name: str) -> str:
 
 def _address(url: str) -> str:
     """Refuse what no request can be made to."""
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not close, a port that is no number
-        sound = False
-    if not sound or not url.isprintable():
+    if not re.fullmatch(r"https?://[^/\s]+\S*", url):
         raise ValueError("should be an address such as `https://example.org/data.zip`")
     return url
 
@@ -111,7 +105,7 @@ class PathFetch(Section):
 
 
 Fetch = UrlFetch | WheelFetch | HubFetch | PathFetch
-FETCHES: dict[str, type[Section]] = {
+FETCHES: dict[str, type[Fetch]] = {
     "url": UrlFetch,
     "wheel": WheelFetch,
     "hub": HubFetch,
@@ -155,8 +149,11 @@ class NewsgroupsTokensParse(Section):
     expect: dict[str, Count] | None = None
 
 
+ColumnName = Literal["id", "text", "label", "source", "mark", "pair", "group"]
+
+
 class TableParse(Section):
-    """A person's own table: CSV, TSV, JSON lines or Parquet, by the file's ending.
+    """A table of the user: CSV, TSV, JSON lines or Parquet, by the file's ending.
 
     `files` gives a file for each set (sentences) or part (documents). `columns` says which of the
     file's columns hold the text and, for sentences, the label (0 or 1). Optional are `id`, for
@@ -165,7 +162,7 @@ class TableParse(Section):
 
     format: Literal["table"]
     files: Annotated[dict[SetName, FileName], Field(min_length=1)]
-    columns: dict[Literal["id", "text", "label", "source", "mark", "pair", "group"], str]
+    columns: dict[ColumnName, str]
     encoding: str = "utf-8"
     expect: dict[str, Any] | None = None
 
@@ -197,7 +194,7 @@ Parse = (
     | ColaAnnotationsParse
     | SourceListParse
 )
-PARSES: dict[str, type[Section]] = {
+PARSES: dict[str, type[Parse]] = {
     "cola": ColaParse,
     "newsgroups-archive": NewsgroupsParse,
     "newsgroups-tokens": NewsgroupsTokensParse,

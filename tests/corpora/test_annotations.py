@@ -7,7 +7,8 @@ import pytest
 
 from bertline.core.errors import BertlineError
 from bertline.corpora import annotations
-from minimal_pairs import generate as minimal_pairs
+from minimal_pairs.generate import PHENOMENA
+from tests.command import PROJECT
 from tests.hostile.desk import zipped
 
 HEAD = "Source\tDomain\tAcceptability\tSentence"
@@ -53,7 +54,6 @@ def test_rows_name_the_set_and_the_features_of_each_sentence(read, end):
         ("Domain", "Set", "line 1: expected the header"),
         ("\t1\t0\n", "\t1\n", "line 2: expected 6 tab-separated columns as in the header, found 5"),
         ("\t1\t0\n", "\t1\tyes\n", "line 2: expected 0 or 1 for Question, found 'yes'"),
-        ("\t1\t0\n", "\t1\t\n", "line 2: expected 0 or 1 for Question, found ''"),
         ("\tIn\t", "\tin\t", "line 2: expected the domain In or Out, found 'in'"),
         ("\tIn\t1\t", "\tIn\t*\t", "line 2: expected the label 0 or 1"),
         ("The lamp glows.", " ", "line 2: expected a sentence, found none"),
@@ -85,12 +85,10 @@ def test_a_file_that_is_missing_is_named(tmp_path):
         annotations.read_list(tmp_path, file="phenomena.tsv")
 
 
-def test_list_of_the_generated_corpus_names_every_phenomenon_with_its_group(tmp_path):
-    minimal_pairs.write_catalogue(tmp_path)
+def test_list_of_the_synthetic_corpus_names_every_phenomenon_with_its_group():
+    rows = annotations.read_list(PROJECT / "minimal_pairs" / "corpus", file="phenomena.tsv").table
 
-    rows = annotations.read_list(tmp_path, file=minimal_pairs.CATALOGUE).table
-
-    assert rows["value"].tolist() == list(minimal_pairs.PHENOMENA)
+    assert rows["value"].tolist() == list(PHENOMENA)
     assert set(rows["by"]) == {"source"} and not any(rows["minor"])
     groups = rows.set_index("value")["major"]
     assert set(groups.explode()) == {"agreement", "movement", "selection", "structure"}

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bertline.core.errors import BertlineError
-from bertline.corpora import cola, zipped
-from tests import tiny
+from bertline.corpora import cola
 
 GOOD = "a1\t1\t\tThe lamp glows.\na1\t0\t*\tThe lamp glow.\n"
 INNER = "corpus/raw"
@@ -57,16 +56,6 @@ def test_rows_are_typed_and_have_ids_of_set_and_line(read):
     assert (rows.rows_in, rows.dropped) == (5, {"no sentence": 0})
 
 
-def test_what_tiny_writes_is_read_back(tmp_path):
-    sizes = {"in_domain_train": 30, "in_domain_dev": 10, "out_of_domain_dev": 5}
-
-    rows = cola.read(tiny.write_sentences(tmp_path, sizes), archive=None, inner="", pairs=False)
-
-    expected = tiny.sentence_sets(sizes)
-    for column in ("id", "set", "source", "label", "mark", "text"):
-        assert rows.table[column].tolist() == expected[column].tolist()
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -111,12 +100,6 @@ def test_row_without_a_sentence_is_dropped_and_counted(read):
     assert (rows.rows_in, rows.dropped) == (7, {"no sentence": 1})
 
 
-def test_empty_set_has_no_rows(read):
-    rows = read(out_of_domain_dev="")
-
-    assert set(rows.table["set"]) == {"in_domain_train", "in_domain_dev"}
-
-
 def test_partner_of_an_unacceptable_sentence_is_the_line_before(read):
     lines = ["a1\t0\t*\tGlow the.", *GOOD.splitlines(), "a1\t1\t\tLamps glow."]
 
@@ -133,11 +116,8 @@ def test_partner_of_an_unacceptable_sentence_is_the_line_before(read):
     ("content", "message"),
     [
         pytest.param("a1\t1\tThe lamp.\n", r"line 1: expected 4 .* found 3\.", id="3-columns"),
-        pytest.param(GOOD + "a\t1\t\tb\tc\n", r"line 3: expected 4 .* found 5\.", id="5-columns"),
         pytest.param(GOOD + "\n", r"line 3: expected 4 .* found 1\.", id="blank-line"),
         pytest.param(GOOD + "a1\tyes\t\tb\n", r"line 3: .*0 or 1, found 'yes'", id="label"),
-        pytest.param(GOOD + "a1\t\t\tb\n", r"line 3: .*0 or 1, found ''", id="no-label"),
-        pytest.param(GOOD + "a1\t2\t\tb\n", r"line 3: .*0 or 1, found '2'", id="label-2"),
         pytest.param(GOOD.encode() + b"a1\t1\t\tL\xe4mp\n", "line 3: byte 0xe4", id="latin-1"),
         pytest.param(GOOD + "a1\t1\t\tLa\0mp\n", "line 3: a NUL byte", id="nul"),
     ],
@@ -152,32 +132,10 @@ def test_missing_set_is_named(read):
         read(in_domain_dev=None)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda content: None, id="missing"),
-        pytest.param(lambda content: b"<html>not found</html>", id="web-page"),
-        pytest.param(lambda content: content[: len(content) // 2], id="half"),
-        pytest.param(lambda content: content[:60] + b"\xff" * 20 + content[80:], id="damaged"),
-    ],
-)
-def test_archive_that_cannot_be_read_is_named(tmp_path, damage):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name in cola.SETS:
-            bundle.writestr(f"{name}.tsv", "".join(f"a{n}\t1\t\tLamp {n}.\n" for n in range(99)))
-    content = damage((tmp_path / "a.zip").read_bytes())
-    (tmp_path / "a.zip").unlink()
+@pytest.mark.parametrize("content", [None, b"<html>not found</html>"], ids=["missing", "web-page"])
+def test_archive_that_cannot_be_read_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "a.zip").write_bytes(content)
 
     with pytest.raises(BertlineError, match=r"a\.zip is not a zip file that can be read"):
-        cola.read(tmp_path, archive="a.zip", inner="", pairs=False)
-
-
-def test_archive_that_unpacks_to_a_flood_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(zipped, "MAX_BYTES", 1000)
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("in_domain_train.tsv", "a" * 1001)
-
-    with pytest.raises(BertlineError, match=r"in_domain_train\.tsv unpacks to 1,001 bytes"):
         cola.read(tmp_path, archive="a.zip", inner="", pairs=False)

@@ -1,4 +1,4 @@
-"""A person's own table, in each format that is read, and what is said of one that is not."""
+"""A table of the user, in each format that is read, and what is said of one that cannot be read."""
 
 import csv
 from collections.abc import Callable
@@ -98,9 +98,7 @@ def test_row_without_text_is_dropped_and_counted(read, ending, empty):
     ("labels", "found"),
     [
         pytest.param([1, 2], "'2'", id="other-number"),
-        pytest.param([1.0, 0.5], "'0.5'", id="half"),
         pytest.param(["1", "good"], "'good'", id="word"),
-        pytest.param([1.0, None], "''", id="missing"),
         pytest.param(pd.array([1, None], dtype="Int64"), "''", id="missing-nullable"),
     ],
 )
@@ -135,13 +133,11 @@ def test_quotation_marks_of_a_tsv_file_are_letters_and_divide_nothing(read, caps
     ("line", "message"),
     [
         (b'{"words": ["a"], "good": 1}', "row 2, column 'words': .* found a list"),
-        (b'{"words": {"a": 1}, "good": 1}', "row 2, column 'words': .* found a dict"),
         (b'{"words": "\\ud800", "good": 1}', "row 2, column 'words': half a character"),
-        (b'{"words": "a", "words": "b", "good": 1}', "line 2 is not valid JSON: a key comes twice"),
-        (b'{"words": ' + b"[" * 100_000, "line 2 is not valid JSON"),
-        (b'{"words": "a", "good": ' + b"9" * 5000 + b"}", "line 2 is not valid JSON"),
+        (b'{"words": "a", ', "line 2 is not valid JSON"),
+        (b'["a", 1]', "line 2: expected .*column"),
     ],
-    ids=["list", "object", "surrogate", "key-twice", "nested", "digits"],
+    ids=["list", "surrogate", "half", "json-list"],
 )
 def test_json_line_that_is_no_row_is_named(read, line, message):
     with pytest.raises(BertlineError, match=message):
@@ -157,11 +153,6 @@ def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
             columns=SENTENCES,
             encoding="utf-8",
         )
-
-
-def test_infinite_label_is_refused(read):
-    with pytest.raises(BertlineError, match="row in_domain_train:2: .* found 'inf'"):
-        read(pd.DataFrame({"words": ["a", "b"], "good": [1, float("inf")]}), "parquet")
 
 
 def test_optional_columns_are_taken_and_a_sentence_without_a_pair_is_its_own(read):
@@ -208,7 +199,6 @@ def test_repeated_id_is_named(read, ids, repeated):
     [
         pytest.param(b"words,god\na,1\n", "csv", "no column 'good'.*`god`", id="column"),
         pytest.param(b"", "csv", "cannot be read as a csv table", id="empty"),
-        pytest.param(b'words,good\n"a,1\n', "csv", "cannot be read.*line 2:", id="open-quote"),
         pytest.param(b'words,good\na,1\n"b,1\n"c",0\n', "csv", "line 3: ", id="merging-quote"),
         pytest.param(
             b"words,good\na,1\nb,0,c\n", "csv", "cannot be read.*line 3 has 3", id="cells-in-a-row"
@@ -216,10 +206,7 @@ def test_repeated_id_is_named(read, ids, repeated):
         pytest.param(b"words,good\na,1\nb\n", "csv", "line 3 has 1 cell, fewer", id="few-cells"),
         pytest.param(b"words\tgood\nb\n", "tsv", "line 2 has 1 cell, fewer", id="few-tab-cells"),
         pytest.param(b"words,good,words\na,1,b\n", "csv", "several columns", id="same-columns"),
-        pytest.param(b"words,good\na,1,\nb,0,\n", "csv", "more cells than", id="cells-in-all-rows"),
         pytest.param(b"words\tgood\nl\xe4mp\t1\n", "tsv", "line 2: byte 0xe4", id="latin-1"),
-        pytest.param(b'\n{"words": "a"', "jsonl", "line 2 is not valid JSON", id="half-json"),
-        pytest.param(b'["a", 1]\n', "jsonl", "line 1: expected .*column", id="json-list"),
         pytest.param(b"", "jsonl", "no column 'words'", id="empty-jsonl"),
         pytest.param(b"words,good\n", "parquet", "cannot be read as a parquet", id="no-parquet"),
         pytest.param(b"words,good\n", "xlsx", "ends in .csv, .tsv, .jsonl, .parquet", id="ending"),
@@ -240,12 +227,6 @@ def test_encoding_is_the_one_that_is_named(read, encoding):
 def test_unknown_encoding_is_refused(read):
     with pytest.raises(BertlineError, match="`encoding: utf-7-bit` is not an encoding"):
         read(b"words,good\na,1\n", encoding="utf-7-bit")
-
-
-@pytest.mark.parametrize("encoding", ["idna", "rot13", "utf\0-8", "base64", "undefined"])
-def test_encoding_that_is_none_of_text_is_refused(read, encoding):
-    with pytest.raises(BertlineError):
-        read(b"words,good\n\xe4" + b"a" * 70 + b",1\n", encoding=encoding)
 
 
 @pytest.mark.parametrize("column", ["text", "label"])

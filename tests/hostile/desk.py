@@ -27,7 +27,7 @@ import pandas as pd
 import pytest
 
 from bertline.core import console, files, params
-from bertline.sources import cache, fetch, published
+from bertline.sources import fetch, published
 from tests import tiny
 from tests.command import write_params
 from tests.loopback import Act, Loopback
@@ -75,8 +75,6 @@ SMALL = {
     "topic_numbers": [2, 3],
     "vocabulary.boilerplate": None,
 }
-# A person's wait is not the test's.
-PATIENCE = fetch.Patience(connect=2, stall=0.3, attempts=2, backoff=0, longest_wait=0)
 
 
 def nothing(desk: "Desk") -> None:
@@ -176,7 +174,7 @@ class Desk:
     def wheel(self, content: bytes, *members: str) -> None:
         """Put a wheel of the right hash into a mirror, and declare `members` of it."""
         self.write("mirror/tiny_data-1.0-py3-none-any.whl", content)
-        self.monkeypatch.setenv(published.VARIABLE, "mirror")
+        self.monkeypatch.setenv(published.MIRROR, "mirror")
         self.monkeypatch.setenv("PIP_NO_INDEX", "1")
         place = {
             "kind": "wheel",
@@ -237,7 +235,7 @@ class Desk:
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
             if name.split("/")[0] == "cache":
-                continue  # keeps broken transfers on purpose, and nothing under a false name
+                continue
             if path.is_symlink():
                 found[name] = f"link to {path.readlink()}"
             else:
@@ -284,9 +282,10 @@ def prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
-    monkeypatch.setenv(cache.VARIABLE, str(folder / "cache"))
-    monkeypatch.delenv(published.VARIABLE, raising=False)
-    monkeypatch.setitem(fetch.fetch.__kwdefaults__, "patience", PATIENCE)
+    monkeypatch.setenv(published.CACHE, str(folder / "cache"))
+    monkeypatch.delenv(published.MIRROR, raising=False)
+    for name, value in (("ATTEMPTS", 2), ("BACKOFF", 0), ("TIMEOUT", (2, 0.3))):
+        monkeypatch.setattr(fetch, name, value)  # a test does not wait as long as a user
 
 
 def lay_earlier_results(folder: Path, stage: str) -> None:

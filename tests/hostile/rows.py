@@ -1,8 +1,7 @@
-"""Hostile rows: CoLA's files, tables of a person's own, Orange's tab files, and the folds."""
+"""Hostile rows: CoLA's files, tables of the user, Orange's tab files, and the folds."""
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
@@ -10,30 +9,10 @@ from tests.hostile.desk import Case, Desk, accepted
 from tests.hostile.downloads import PAGE
 
 ROW = b"t01\t1\t\tThe lamp glows.\n"
-OTHER = b"t01\t0\t*\tThe lamp glow.\n"
 TRAIN = "raw/in_domain_train.tsv"
 HEADER = "text,label\n"
 DOCUMENTS = "documents mine raw out --params params.yaml"
 TAB_HEADER = "Category\tText\nd\tstring\nclass\t\n"
-
-
-def cola(name: str, message: str, content: bytes, make: Callable[..., Case] = Case, **rest: Any):
-    """Return a case of CoLA's training set."""
-    return make(name, "parse", message, lambda desk: desk.write(TRAIN, content), **rest)
-
-
-def table(
-    name: str,
-    message: str,
-    file: str,
-    content: bytes | str,
-    make: Callable[..., Case] = Case,
-    holds: Callable[[Desk], object] | None = None,
-    **recipe: Any,
-) -> Case:
-    """Return a case of a person's own table."""
-    rest = {"holds": holds} if holds else {}
-    return make(name, "parse", message, lambda desk: desk.table(file, content, **recipe), **rest)
 
 
 NOISE = "A. " * 20_000 + "(" * 20_000 + "Ab \0\ud7ff\u2028" + ">" * 5000 + "The x-" * 20_000
@@ -44,35 +23,25 @@ def sentences_of(documents: pd.DataFrame) -> list[str]:
     return [f"{part}." for text in documents["text"] for part in text.split(".") if part]
 
 
-def tab(name: str, message: str, content: str, *, header: str = TAB_HEADER) -> Case:
-    """Return a case of Orange's tab file."""
+def tokens_file(content: str) -> Callable[[Desk], None]:
+    """Return what puts Orange's tab file with these rows into raw/, and declares it."""
 
     def corrupt(desk: Desk) -> None:
-        desk.write("raw/a.tab", header + content)
+        desk.write("raw/a.tab", TAB_HEADER + content)
         recipe = {"format": "newsgroups-tokens", "files": {"all": "a.tab"}}
         desk.declare(roles=["documents"], parse=recipe)
 
-    return Case(name, "parse", message, corrupt, arguments=DOCUMENTS)
+    return corrupt
 
 
-def training(*texts: str, labels: list[int] | None = None) -> Callable[[Desk], None]:
+def training(*texts: str) -> Callable[[Desk], None]:
     """Return what holds the training set to these texts."""
 
     def holds(desk: Desk) -> None:
         rows = desk.read_table()
-        rows = rows[rows["set"] == "in_domain_train"]
-        assert rows["text"].tolist() == list(texts)
-        assert labels is None or rows["label"].tolist() == labels
+        assert rows[rows["set"] == "in_domain_train"]["text"].tolist() == list(texts)
 
     return holds
-
-
-def empty(desk: Desk) -> None:
-    """Let no document have a text, and drop the empty ones."""
-    desk.parameters({"parse.documents.empty": "drop"})
-    desk.write("raw/a.tab", TAB_HEADER + "sci.space\t \nsci.space\t--\n")
-    recipe = {"format": "newsgroups-tokens", "files": {"all": "a.tab"}}
-    desk.declare(roles=["documents"], parse=recipe)
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
@@ -106,61 +75,50 @@ def shares(pair: str, count: int) -> Callable[[Desk], None]:
 GOOD = pd.DataFrame({"text": ["The lamp glows.", "The lamp glow."], "label": [1, 0]})
 LONG = "lamp " * 200_000  # a million characters
 
-COLA = [
-    cola(
-        "too-few-columns", r"in_domain_train\.tsv, line 2: expected 4 .*found 3", ROW + b"a\t1\tb\n"
+CORPORA = [
+    Case(
+        "cola-malformed-line",
+        "parse",
+        r"in_domain_train\.tsv, line 2: expected 4 .*found 3",
+        lambda desk: desk.write(TRAIN, ROW + b"a\t1\tb\n"),
     ),
-    cola("too-many-columns", r"line 2: expected 4 .*found 5", ROW + b"a\t1\t\tb\tc\n"),
-    cola("blank-line", r"line 2: expected 4 .*found 1", ROW + b"\n" + OTHER),
-    cola("nul", "line 2: a NUL byte", ROW + b"t01\t1\t\tThe l\0mp.\n"),
-    cola("latin-1", "line 2: byte 0xe4 is not utf-8", ROW + b"t01\t1\t\tThe l\xe4mp.\n"),
-    cola("utf-16", "line 1: byte 0xff is not utf-8", ROW.decode().encode("utf-16")),
-    cola("label-outside", "line 1: expected the label 0 or 1, found '2'", b"t01\t2\t\tA lamp.\n"),
-    cola("label-missing", "line 1: expected the label 0 or 1, found ''", b"t01\t\t\tA lamp.\n"),
-    cola("label-in-other-digits", "expected the label 0 or 1", "t01\t\uff11\t\tA lamp.\n".encode()),
-    cola("page", "line 1: expected 4", PAGE),
-    cola("no-rows", "mine has no sentence to train on: in_domain_train is empty", b""),
-    cola("only-empty-texts", "has no sentence to train on", b"t01\t1\t\t \n" * 3),
-    cola(
-        "bom", "in_domain_train", b"\xef\xbb\xbf" + ROW, accepted, holds=training("The lamp glows.")
+    Case(
+        "cola-no-rows",
+        "parse",
+        "mine has no sentence to train on: in_domain_train is empty",
+        lambda desk: desk.write(TRAIN, b"t01\t1\t\t \n" * 3),
     ),
-    cola(
-        "crlf",
+    accepted(
+        "cola-million-characters",
+        "parse",
         "in_domain_train",
-        (ROW + OTHER).replace(b"\n", b"\r\n"),
-        accepted,
-        holds=training("The lamp glows.", "The lamp glow.", labels=[1, 0]),
-    ),
-    cola(
-        "lone-quote",
-        "in_domain_train",
-        b't01\t1\t\tA 3" lamp.\n' + OTHER + b't01\t1\t\t"A\n',
-        accepted,
-        holds=training('A 3" lamp.', "The lamp glow.", '"A'),
-    ),
-    cola(
-        "no-line-end", "in_domain_train", ROW.rstrip(), accepted, holds=training("The lamp glows.")
-    ),
-    cola("one-class", "in_domain_train", ROW, accepted, holds=training("The lamp glows.")),
-    cola(
-        "million-characters",
-        "in_domain_train",
-        b"t01\t1\t\t" + LONG.encode() + b"\n",
-        accepted,
+        lambda desk: desk.write(TRAIN, b"t01\t1\t\t" + LONG.encode() + b"\n"),
         holds=training(LONG),
-    ),
-    cola(
-        "separators-of-other-kinds",
-        "in_domain_train",
-        "t01\t1\t\ta\u2028b\x85c\x0bd\n".encode(),
-        accepted,
-        holds=training("a\u2028b\x85c\x0bd"),
     ),
     Case(
         "set-missing",
         "parse",
         "in_domain_dev.tsv does not exist",
         lambda desk: desk.remove("raw/in_domain_dev.tsv"),
+    ),
+    Case(
+        "zip-is-a-page",
+        "parse",
+        "is not a zip file that can be read",
+        lambda desk: desk.archive("cola.zip", PAGE),
+    ),
+    Case(
+        "zip-folder-outside",
+        "parse",
+        "parse.folder: should be a path inside",
+        lambda desk: desk.archive("cola.zip", b"", folder="../.."),
+    ),
+    Case(
+        "tar-is-a-page",
+        "parse",
+        "cannot be read as the archive of 20 Newsgroups",
+        lambda desk: desk.archive("20news-bydate.tar.gz", PAGE),
+        arguments=DOCUMENTS,
     ),
     Case(
         "other-edition",
@@ -170,179 +128,32 @@ COLA = [
             parse={"format": "cola", "expect": {"in_domain_train": {"rows": 7, "acceptable": 5}}}
         ),
     ),
-]
-
-TABLES = [
-    table("csv-lone-quote", r"a\.csv .*line 3: .*ends with one", "a.csv", HEADER + 'a,1\n"b,0\n'),
-    table("csv-merging-quote", r"a\.csv .*line 2: ", "a.csv", HEADER + '"a,1\n"b",0\nc,1\n'),
-    table("csv-too-few-cells", "line 3 has 1 cell, fewer", "a.csv", HEADER + "a,1\nb\n"),
-    table("csv-too-many-cells", "line 2 has 3 cells, more", "a.csv", HEADER + "a, b,1\n"),
-    table("csv-empty", "it is empty; the first line should name the columns", "a.csv", ""),
-    table("csv-without-rows", "has no sentence to train on", "a.csv", HEADER),
-    table(
-        "csv-column-missing",
-        r"no column 'label' \(did you mean `labels`",
-        "a.csv",
-        "text,labels\na,1\n",
-    ),
-    table("csv-column-twice", "several columns named 'text'", "a.csv", "text,text,label\na,b,1\n"),
-    table("csv-nul", "line 2: a NUL byte", "a.csv", HEADER + "a\0,1\n"),
-    table(
-        "csv-latin-1",
-        "line 2: byte 0xe4 is not utf-8. Save the file as utf-8, or name its encoding",
-        "a.csv",
-        HEADER.encode() + b"l\xe4mp,1\n",
-    ),
-    table(
-        "csv-unknown-encoding",
-        "`encoding: utf8-sig-7` is not an encoding",
-        "a.csv",
-        HEADER + "a,1\n",
-        encoding="utf8-sig-7",
-    ),
-    table("csv-encoding-of-no-text", "a.csv|encoding", "a.csv", b"\xff" * 80, encoding="idna"),
-    table("csv-page", r"a\.csv", "a.csv", PAGE),
-    table(
-        "csv-label-outside",
-        "row in_domain_train:2: expected the label 0 or 1.*'maybe'",
-        "a.csv",
-        HEADER + "a,1\nb,maybe\n",
-    ),
-    table(
-        "csv-id-twice",
-        "the id 'x' occurs more than once",
-        "a.csv",
-        "id,text,label\nx,a,1\nx,b,0\n",
-        columns={"id": "id", "text": "text", "label": "label"},
-    ),
-    table(
-        "csv-set-named-train",
-        "a set named train, as a fold",
-        "a.csv",
-        HEADER + "a,1\n",
-        files={"in_domain_train": "a.csv", "train": "a.csv"},
-    ),
-    table(
-        "csv-set-named-like-a-path",
-        r"parse\.files\.\.\./x",
-        "a.csv",
-        HEADER + "a,1\n",
-        files={"in_domain_train": "a.csv", "../x": "a.csv"},
-    ),
-    table(
-        "csv-no-training-set",
-        "should name the table of in_domain_train",
-        "a.csv",
-        HEADER + "a,1\n",
-        files={"in_domain_dev": "a.csv"},
-    ),
-    table(
-        "csv-unknown-column-role",
-        r"parse\.columns",
-        "a.csv",
-        HEADER + "a,1\n",
-        columns={"text": "text", "lable": "label"},
-    ),
-    table(
-        "csv-bom", "in_domain_train", "a.csv", "\ufeff" + HEADER + "a,1\n", accepted, training("a")
-    ),
-    table(
-        "csv-crlf",
-        "in_domain_train",
-        "a.csv",
-        (HEADER + '"a\r\nb",1\r\nc,0\r\n'),
-        accepted,
-        training("a\r\nb", "c", labels=[1, 0]),
-    ),
-    table(
-        "csv-latin-1-declared",
-        "in_domain_train",
-        "a.csv",
-        HEADER.encode() + b"l\xe4mp,1\n",
-        accepted,
-        training("l\u00e4mp"),
-        encoding="latin-1",
-    ),
-    table(
-        "csv-million-characters",
-        "in_domain_train",
-        "a.csv",
-        f'{HEADER}"{LONG}",1\n',
-        accepted,
-        training(LONG),
-    ),
-    table(
-        "csv-quote-midway",
-        "in_domain_train",
-        "a.csv",
-        HEADER + 'a 3" lamp,1\n"a ""b""",0\n',
-        accepted,
-        training('a 3" lamp', 'a "b"'),
-    ),
-    table(
-        "tsv-lone-quote",
-        "in_domain_train",
-        "a.tsv",
-        'text\tlabel\n"a\t1\nb"\t0\n',
-        accepted,
-        training('"a', 'b"', labels=[1, 0]),
-    ),
-    table(
-        "tsv-too-few-cells",
-        "line 2 has 1 cell, fewer .*Texts with tabs",
-        "a.tsv",
-        "text\tlabel\na\n",
-    ),
-    table(
-        "jsonl-broken",
-        "line 2 is not valid JSON",
-        "a.jsonl",
-        '{"text": "a", "label": 1}\n{"text": "a", ',
-    ),
-    table("jsonl-nested", "line 1 is not valid JSON", "a.jsonl", "[" * 100_000),
-    table("jsonl-list", "line 1: expected", "a.jsonl", "[1, 2]\n"),
-    table(
-        "jsonl-several-values",
-        "row 1, column 'text': .* found a list",
-        "a.jsonl",
-        '{"text": ["a"], "label": 1}\n',
-    ),
-    table(
-        "jsonl-half-a-character",
-        "row 1, column 'text': half a character",
-        "a.jsonl",
-        '{"text": "\\ud800", "label": 1}\n',
-    ),
-    table("jsonl-key-twice", "a key comes twice", "a.jsonl", '{"text": "a", "text": "b"}\n'),
-    table(
-        "jsonl-not-a-number",
-        "expected the label 0 or 1",
-        "a.jsonl",
-        '{"text": "a", "label": NaN}\n',
-    ),
-    table("parquet-is-a-page", "cannot be read as a parquet table", "a.parquet", PAGE),
-    table(
-        "parquet-truncated", "cannot be read as a parquet table", "a.parquet", parquet(GOOD)[:-100]
-    ),
-    table("parquet-column-missing", "no column 'label'", "a.parquet", parquet(GOOD[["text"]])),
-    table(
-        "parquet-damaged-page",
-        "cannot be read as a parquet table|half|label|text",
-        "a.parquet",
-        parquet(GOOD)[:4] + b"\xff" * 40 + parquet(GOOD)[44:],
-    ),
-    table(
-        "parquet-not-utf-8",
-        "cannot be read as a parquet table: .*[Uu][Tt][Ff]",
-        "a.parquet",
-        parquet(GOOD).replace(b"glows", b"gl\xffws"),
-    ),
-    table("spreadsheet", r"expected a file that ends in \.csv", "a.xlsx", b"PK\3\4"),
     Case(
-        "file-missing",
+        "csv-lone-quote",
         "parse",
-        r"a\.csv does not exist; `fetch\.files`",
-        lambda desk: (desk.table("a.csv", ""), desk.remove("raw/a.csv")),
+        r"a\.csv .*line 3: .*ends with one",
+        lambda desk: desk.table("a.csv", HEADER + 'a,1\n"b,0\n'),
+    ),
+    Case(
+        "csv-set-named-like-a-path",
+        "parse",
+        r"parse\.files\.\.\./x",
+        lambda desk: desk.table(
+            "a.csv", HEADER + "a,1\n", files={"in_domain_train": "a.csv", "../x": "a.csv"}
+        ),
+    ),
+    accepted(
+        "csv-million-characters",
+        "parse",
+        "in_domain_train",
+        lambda desk: desk.table("a.csv", f'{HEADER}"{LONG}",1\n'),
+        holds=training(LONG),
+    ),
+    Case(
+        "parquet-not-utf-8",
+        "parse",
+        "cannot be read as a parquet table: .*[Uu][Tt][Ff]",
+        lambda desk: desk.table("a.parquet", parquet(GOOD).replace(b"glows", b"gl\xffws")),
     ),
     Case(
         "raw-missing",
@@ -352,20 +163,20 @@ TABLES = [
     ),
     Case("no-recipe", "parse", "mine has no `parse`", lambda desk: desk.declare(parse=None)),
     Case(
-        "unknown-format",
+        "tab-without-rows",
         "parse",
-        r"mine\.parse\.format: expected one of cola, .*'colla'",
-        lambda desk: desk.declare(parse={"format": "colla"}),
+        "has no document left",
+        tokens_file(""),
+        arguments=DOCUMENTS,
     ),
-    tab("tab-header", "should begin with the lines", "a\tb\n", header="Text\tCategory\n"),
-    tab("tab-three-columns", "line 5: expected a group, a tab and a text, found 3", "\na\tb\tc\n"),
-    tab("tab-one-column", "line 4: expected a group, a tab and a text, found 1", "a\n"),
-    tab("tab-without-rows", "has no document left", ""),
     Case(
         "only-empty-documents",
         "parse",
         "mine has no document left: all 2 are empty",
-        empty,
+        lambda desk: (
+            desk.parameters({"parse.documents.empty": "drop"}),
+            tokens_file("sci.space\t \nsci.space\t--\n")(desk),
+        ),
         arguments=DOCUMENTS,
     ),
 ]
@@ -577,4 +388,4 @@ DOCUMENT_ROWS = [
     ),
 ]
 
-CASES = [*COLA, *TABLES, *FOLDS, *DOCUMENT_ROWS]
+CASES = [*CORPORA, *FOLDS, *DOCUMENT_ROWS]

