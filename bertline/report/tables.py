@@ -216,7 +216,8 @@ def calibration(analysis: Analysis) -> Table:
             *(number(row[name]) for name in ("ece", "ece_if_calibrated", "brier", "loss")),
             points(row["overconfidence"]),
         ]
-        for row in analysis.calibration.query("seed == @MEAN").to_dict("records")
+        for row in analysis.calibration.to_dict("records")
+        if row["seed"] == MEAN
     ]
     header = [
         *("Set", "Probabilities", "Temperature", "ECE", "ECE if calibrated", "Brier score"),

@@ -1,6 +1,5 @@
 """The chart of scores: a panel per set, a row per model, its interval and its number."""
 
-import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from bertline.figures import scores, style
