@@ -12,19 +12,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from sklearn.linear_model import LogisticRegressionCV
+from threadpoolctl import threadpool_limits
 
 from benchmarks.train_step import BACKBONE, load_rows, time_steps
-from bertline.core import checkpoint, console, files, packages, params
+from bertline.core import checkpoint, console, files, params
 from bertline.core.receipt import receipt
 from bertline.encoders import embedding, loading, running
-from bertline.training import loop
-from stages import embed, evaluate, train
+from bertline.scoring import tfidf
+from bertline.scoring.names import TRAINING
+from bertline.training import fine_tuning, loop
+from bertline.training.fine_tuning import FineTuning, Train
+from stages import embed
 
 STEPS = 40  # of training, in a round
 DOCUMENTS = 400  # embedded in a round
@@ -63,7 +71,7 @@ def timed(action: Callable[[], object]) -> Timed:
 
 def training_steps(*, deterministic: bool = True, threads: int | None = None) -> Timed:
     """Return what times training steps; on the parameters' number of threads, if none is given."""
-    options = params.load(Path("params.yaml"), "train", train.Train)
+    options = params.load(Path("params.yaml"), "train", Train)
     rows = load_rows(STEPS, options)
     precision = running.choose_precision("auto", running.choose_device(), key="train.precision")
 
@@ -83,22 +91,21 @@ def embedding_cost(*, by_batches: bool) -> Timed:
     encoder = embedding.load_encoder(EMBEDDER, device)
     texts = pq.read_table(DOCUMENT_TABLE, columns=["text"])["text"].to_pylist()[:DOCUMENTS]
 
-    def divided(function: Callable, items: object, _: torch.device) -> object:
+    def divided(
+        function: Callable[[Any], Any], items: Iterable[Any], _: torch.device
+    ) -> Iterator[Any]:
         torch.set_num_threads(running.cores())
         return map(function, items)
 
     def run() -> float:
         chosen = running.in_parallel
-        running.in_parallel = chosen if by_batches else divided
-        try:
+        with mock.patch.object(running, "in_parallel", chosen if by_batches else divided):
             started = time.perf_counter()
             for _ in embedding.embed_window(
                 encoder, texts, precision=precision, tokens_per_batch=options.tokens_per_batch
             ):
                 pass
             return time.perf_counter() - started
-        finally:
-            running.in_parallel = chosen
 
     return run
 
@@ -119,42 +126,43 @@ def neighbours(threads: int) -> Timed:
     return run
 
 
-def baseline(solver: str) -> Timed:
-    """Return what times the TF-IDF baseline with a solver."""
+def baseline(*, tight: bool) -> Timed:
+    """Return what times the TF-IDF baseline, to a tight tolerance or with scikit-learn's defaults.
+
+    The defaults are lbfgs with its own tolerance, on as many threads as there are.
+    """
     tokens = files.read_table(Path("data/tokenize/tokens.parquet"))
     folds = files.read_table(Path("data/split/folds.parquet"))
     rows = tokens.merge(folds, on="id")
-    training = rows[rows["fold"] == "train"]
+    training = rows[rows["fold"] == TRAINING]
+
+    def by_default(**options: Any) -> object:
+        return LogisticRegressionCV(
+            **{key: options[key] for key in options if key not in ("solver", "tol")}
+        )
 
     def run() -> float:
-        started = time.perf_counter()
-        if solver == "liblinear":
-            evaluate.fit_tfidf(training["text"], training["label"].to_numpy())
-        else:
-            # As it was: as far as lbfgs goes by default, on as many threads as there are.
-            with_default = evaluate.LogisticRegressionCV
-            limits = evaluate.threadpool_limits
-
-            def by_default(**options: object) -> object:
-                kept = {key: options[key] for key in options if key not in ("solver", "tol")}
-                return with_default(**kept)
-
-            evaluate.LogisticRegressionCV = by_default
-            evaluate.threadpool_limits = lambda *_, **__: limits(running.cores())
-            try:
-                evaluate.fit_tfidf(training["text"], training["label"].to_numpy())
-            finally:
-                evaluate.LogisticRegressionCV, evaluate.threadpool_limits = with_default, limits
-        return time.perf_counter() - started
+        with ExitStack() as patches:
+            if not tight:
+                every = {
+                    "LogisticRegressionCV": by_default,
+                    "threadpool_limits": lambda *_, **__: threadpool_limits(running.cores()),
+                }
+                for name, other in every.items():
+                    patches.enter_context(mock.patch.object(tfidf, name, other))
+            started = time.perf_counter()
+            tfidf.fit(training["text"], training["label"].to_numpy())
+            return time.perf_counter() - started
 
     return run
 
 
 def checkpoint_seconds() -> float:
     """Return the seconds that one checkpoint of the default backbone takes."""
-    options = params.load(Path("params.yaml"), "train", train.Train)
+    options = params.load(Path("params.yaml"), "train", Train)
     model = loop.load_classifier(BACKBONE)
-    plan = train.FineTuning(options, 1, torch.device("cpu"), "fp32", [], [], None)
+    collator = fine_tuning.collator(loading.load_tokenizer(BACKBONE), options, 64)
+    plan = FineTuning(options, 1, torch.device("cpu"), "fp32", [], [], collator)
     optimizer = loop.build_optimizer(model, options)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
@@ -194,7 +202,7 @@ def main() -> None:
     running.compute_repeatably()
     cores = running.cores()
     topics = params.read_yaml(Path("params.yaml"))["topic_fit"]["umap"]["threads"]
-    threads = params.load(Path("params.yaml"), "train", train.Train).threads
+    threads = params.load(Path("params.yaml"), "train", Train).threads
     pairs: dict[str, tuple[Timed, Timed]] = {
         "train: torch's deterministic algorithms, or its own choice": (
             training_steps(deterministic=True),
@@ -205,16 +213,16 @@ def main() -> None:
             training_steps(threads=cores),
         ),
         "embed: a thread for each batch, or batches divided among threads": (
-            embedding(by_batches=True),
-            embedding(by_batches=False),
+            embedding_cost(by_batches=True),
+            embedding_cost(by_batches=False),
         ),
         f"topic_fit: {topics} threads for neighbours, or {cores}": (
             neighbours(topics),
             neighbours(cores),
         ),
         "evaluate: TF-IDF to a tight tolerance on one thread, or as by default": (
-            baseline("liblinear"),
-            baseline("lbfgs"),
+            baseline(tight=True),
+            baseline(tight=False),
         ),
     }
     sys.stdout.write(f"{'with the guarantee, or without it':<72}{'ratio':>6}{'s':>8}{'s':>8}\n")
@@ -228,8 +236,6 @@ def main() -> None:
     share = kept / max(checkpoint.INTERVAL, checkpoint.PATIENCE * kept)
     sys.stdout.write(f"a checkpoint of training takes {kept:.2f} s: {share:.1%} of the time\n")
     sys.stdout.write(f"a receipt of training takes {receipt_seconds():.2f} s\n")
-    look = timed(lambda: (packages.mend(Path()), packages.refresh(Path())))
-    sys.stdout.write(f"the hook in front of dvc takes {look():.3f} s\n")
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import DataCollatorWithPadding
 
 from bertline.core import console, files, params
 from bertline.core.checkpoint import Checkpoint
 from bertline.encoders import loading, running
-from bertline.training import loop
-from stages import train
+from bertline.training import fine_tuning, loop
+from bertline.training.fine_tuning import FineTuning, Train
 
 BACKBONE = Path("data/download/backbone")
 TOKENS = Path("data/tokenize")
@@ -29,30 +28,26 @@ VARIANTS = [
 ]
 
 
-def load_rows(steps: int, options: train.Train) -> list[dict[str, Any]]:
+def load_rows(steps: int, options: Train) -> list[dict[str, Any]]:
     """Return the sentences of so many training steps."""
     tokens = files.read_table(TOKENS / "tokens.parquet")
     folds = files.read_table(Path("data/split/folds.parquet"))
-    return train.select(tokens, folds, "train")[: steps * options.batch_size]
+    return fine_tuning.select(tokens, folds, "train")[: steps * options.batch_size]
 
 
-def time_steps(rows: list[dict[str, Any]], options: train.Train, precision: str) -> float:
+def time_steps(rows: list[dict[str, Any]], options: Train, precision: str) -> float:
     """Return the seconds that a step takes on average, over one epoch of `rows`."""
     torch.manual_seed(1)
     max_length = files.read_json(TOKENS / "settings.json")["max_length"]
-    collate = DataCollatorWithPadding(
-        loading.load_tokenizer(BACKBONE),
-        padding=options.padding,
-        max_length=max_length if options.padding == "max_length" else None,
-    )
-    plan = train.FineTuning(
+    collator = fine_tuning.collator(loading.load_tokenizer(BACKBONE), options, max_length)
+    plan = FineTuning(
         options.model_copy(update={"epochs": 1}),
         1,
         running.choose_device(),
         precision,
         rows,
         [],
-        collate,
+        collator,
     )
     model = loop.load_classifier(BACKBONE)
     with tempfile.TemporaryDirectory() as scratch:
@@ -68,7 +63,7 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=40, help="steps per variant and round")
     arguments.add_argument("--rounds", type=int, default=3)
     args = arguments.parse_args()
-    options = params.load(Path("params.yaml"), "train", train.Train)
+    options = params.load(Path("params.yaml"), "train", Train)
     loading.quiet()
     running.compute_repeatably()
     torch.set_num_threads(options.threads)

@@ -1,9 +1,9 @@
 """Lay a source's files down as published, after checking their SHA-256.
 
-Reads   the entry of catalogue.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
+Reads   the entry of sources.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
         per-user cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
         the published file names), or from the place that the entry declares.
-Writes  OUT, a folder with the files; a JSON file with the origin that catalogue.yaml declares and
+Writes  OUT, a folder with the files; a JSON file with the origin that sources.yaml declares and
         each file's bytes and SHA-256. Which place really served the bytes is in the receipt.
 
     python -m stages.download documents newsgroups-tokens data/download/documents
@@ -83,7 +83,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
     """Copy a person's own files from `own` to `folder`; `expected` has the SHA-256 of each.
 
     Raises BertlineError that names the nearest file for one that is missing, and the lines for
-    catalogue.yaml for those that have changed.
+    sources.yaml for those that have changed.
     """
     for name in expected:
         if not (own / name).is_file():
@@ -96,7 +96,7 @@ def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> 
         lines = "\n".join(f"      {_yaml(name)}: {_yaml(found[name])}" for name in changed)
         raise BertlineError(
             f"{' and '.join(str(own / name) for name in changed)}: the content has another SHA-256 "
-            f"than catalogue.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
+            f"than sources.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
             f"`files`, and run the command again:\n{lines}"
         )
 
@@ -105,7 +105,7 @@ def refuse_overlap(source: str, own: Path, out: Path) -> None:
     """Raise BertlineError if writing `out` anew would delete a person's own files."""
     if own.resolve().is_relative_to(out.resolve()):
         raise BertlineError(
-            f"{out} is written anew and holds {own}, the folder of `{source}` in catalogue.yaml. "
+            f"{out} is written anew and holds {own}, the folder of `{source}` in sources.yaml. "
             f"Name another folder for the output."
         )
 
@@ -149,7 +149,7 @@ def describe(role: str, source: str, place: catalogue.Fetch, folder: Path) -> di
 
 
 def origin(place: catalogue.Fetch) -> dict[str, Any]:
-    """Return where catalogue.yaml says that the bytes come from, without hashes and file names."""
+    """Return where sources.yaml says that the bytes come from, without hashes and file names."""
     keys = {"kind", "url", "wheel", "folder", "hub", "revision", "generator", "seed", "catalogue"}
     return place.model_dump(include=keys)
 
@@ -177,7 +177,7 @@ def main() -> None:
     """Read the arguments and the source's entry, lay its files down, and describe them."""
     arguments = console.parser(__doc__)
     arguments.add_argument("role", choices=catalogue.ROLES)
-    arguments.add_argument("source", help="entry of catalogue.yaml")
+    arguments.add_argument("source", help="entry of sources.yaml")
     arguments.add_argument("out", type=Path, help="folder to write")
     arguments.add_argument("--metrics", type=Path, help="write the description to this JSON file")
     arguments.add_argument(

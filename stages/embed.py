@@ -59,9 +59,8 @@ def main() -> None:
             device, precision = running.set_up(options.precision, key="embed.precision")
             encoder = embedding.load_encoder(args.embedder, device)
             console.log(f"embed on {device.type} in {precision}")
-            checkpoint = Checkpoint(
-                args.out, run.key(device=running.describe(device), precision=precision)
-            )
+            run |= running.facts(device, precision)
+            checkpoint = Checkpoint(args.out, run.key(**running.facts(device, precision)))
             started = time.monotonic()
             vectors, measures = embedding.embed(
                 encoder,
@@ -72,7 +71,6 @@ def main() -> None:
             )
             embedding.lay_down(vectors, out / embedding.VECTORS)
             console.log(f"embed: {measures}")
-            run |= {"device": running.describe(device), "precision": precision}
             run.costs["embedding_seconds"] = round(time.monotonic() - started, 1)
             if args.metrics:
                 files.write_json(args.metrics, measures)

@@ -29,7 +29,7 @@ import torch
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
-from bertline.encoders import classifiers, running
+from bertline.encoders import running
 from bertline.scoring import evaluation, tfidf
 from bertline.scoring.evaluation import Evaluate
 from bertline.scoring.names import TRAINING
@@ -61,8 +61,8 @@ def predict(
     """Return the logits of each seed's model in `models` for the sentences `rows`, shape (n,)."""
     logits = {}
     for seed in console.progress(seeds, total=len(seeds), label="evaluate", unit="models"):
-        model = classifiers.load_trained(models / str(seed))
-        logits[seed] = classifiers.logits_of(model, rows["input_ids"].tolist(), device)
+        model = running.load_trained(models / str(seed))
+        logits[seed] = running.logits_of(model, rows["input_ids"].tolist(), device)
     return logits
 
 
@@ -107,7 +107,7 @@ def main() -> None:
         outputs=[args.out, args.plots, args.metrics],
     ) as facts:
         device, precision = running.set_up("fp32", key="")
-        facts |= {"device": running.describe(device), "precision": precision}
+        facts |= running.facts(device, precision)
         training = rows[rows["fold"] == TRAINING]
         baseline = tfidf.fit(training["text"], training["label"].to_numpy())
         held_out = rows[rows["fold"] != TRAINING].reset_index(drop=True)

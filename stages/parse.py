@@ -1,6 +1,6 @@
 """Turn a source's published bytes into typed rows with stable ids, and check the counts.
 
-Reads   the files of data/download/<role> as catalogue.yaml says how, and `parse.<role>` of
+Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
         params.yaml.
 Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
         Documents: id, part, group, text. Phenomena: by (sentence or source), set, value (that
@@ -152,7 +152,7 @@ def is_empty(texts: pd.Series) -> pd.Series:
 
 
 def check_expected(expected: dict[str, Any] | None, found: dict[str, Any], *, source: str) -> None:
-    """Raise BertlineError if a count that catalogue.yaml states differs from what was found."""
+    """Raise BertlineError if a count that sources.yaml states differs from what was found."""
     if expected is None:
         return
     wrong = [
@@ -162,9 +162,9 @@ def check_expected(expected: dict[str, Any] | None, found: dict[str, Any], *, so
     ]
     if wrong:
         raise BertlineError(
-            f"{source} does not have the counts that catalogue.yaml states under "
+            f"{source} does not have the counts that sources.yaml states under "
             f"{source}.parse.expect. {'; '.join(wrong)}. The file is of another edition, or the "
-            f"numbers in catalogue.yaml are wrong."
+            f"numbers in sources.yaml are wrong."
         )
 
 
@@ -270,7 +270,7 @@ def main() -> None:
     """Read the arguments and the parameters, parse, and write the table and the counts."""
     arguments = console.parser(__doc__)
     arguments.add_argument("role", choices=["sentences", "documents", "phenomena"])
-    arguments.add_argument("source", help="entry of catalogue.yaml")
+    arguments.add_argument("source", help="entry of sources.yaml")
     arguments.add_argument("raw", type=Path, help="folder of the downloaded files")
     arguments.add_argument("out", type=Path, help="Parquet table to write")
     arguments.add_argument("--metrics", type=Path, help="write the counts to this JSON file")

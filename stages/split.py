@@ -9,9 +9,10 @@ Writes  data/split/folds.parquet: id and fold of every sentence; the fold is tra
     python -m stages.split data/tokenize data/split
 
 Sentences with the same word pieces, case and spacing aside, and the two of a minimal pair are one
-group, which is never divided: a model could learn one of a pair and be asked for the other.
+group, which is never divided: a model could be trained on one of a pair and validated on the other.
 The sizes are those of the published recipe: training gets floor((1 - validation) * n) of n
-sentences, 7,695 of CoLA's 8,551.
+sentences, 7,695 of CoLA's 8,551. scikit-learn's StratifiedGroupKFold does not keep to a size: it
+balances folds greedily, to within a group or more.
 """
 
 import math
@@ -29,9 +30,9 @@ from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.core.receipt import receipt
+from bertline.scoring.names import TRAINING, TRAINING_SET, VALIDATION
 
 FOLDS = pa.schema([("id", pa.string()), ("fold", pa.string())])
-TRAINING_SET = "in_domain_train"
 
 
 class Split(Section):
@@ -101,8 +102,8 @@ def draw_validation(
     for _, alike in order.groupby(list(order.columns), sort=True):
         taken = alike.head(math.floor(round(len(alike) * size / max(len(labels), 1), 6)))
         chosen += taken.index.tolist()
-        for label, count in taken.sum().items():
-            left[label] -= int(count)
+        for label in left:
+            left[label] -= int(taken[label].sum())
     # What rounding left over: large groups first, since single sentences fill any gap.
     rest = order.drop(index=chosen)
     sizes = rest.sum(axis=1)
@@ -110,10 +111,10 @@ def draw_validation(
         if not any(left.values()):
             break
         counts = rest.loc[group]
-        if all(left[label] >= count for label, count in counts.items()):
+        if all(left[label] >= counts[label] for label in left):
             chosen.append(group)
-            for label, count in counts.items():
-                left[label] -= int(count)
+            for label in left:
+                left[label] -= int(counts[label])
     if any(left.values()):
         remedy = "Set split.stratify to false" if stratify else "Choose another split.validation"
         raise BertlineError(
@@ -128,7 +129,7 @@ def describe(folds: pd.Series, tokens: pd.DataFrame) -> dict[str, Any]:
     """Return size and acceptable share of each fold, and distinct sentences that folds share."""
     sizes = {}
     present = list(folds.unique())
-    drawn = [name for name in ("train", "validation") if name in present]
+    drawn = [name for name in (TRAINING, VALIDATION) if name in present]
     # In one order, whichever fold the first row is in.
     for name in drawn + [name for name in present if name not in drawn]:
         labels = tokens.loc[folds == name, "label"]
@@ -176,7 +177,7 @@ def main() -> None:
             stratify=options.stratify,
             seed=options.seed,
         )
-        folds[training.index] = np.where(in_validation, "validation", "train")
+        folds[training.index] = np.where(in_validation, VALIDATION, TRAINING)
         described = describe(folds, tokens)
         for name, facts in described["folds"].items():
             console.log(f"{name}: {facts}")

@@ -1,4 +1,4 @@
-"""Cut sentences into the backbone's word pieces, special tokens added, not padded.
+"""Tokenize sentences with the backbone's tokenizer, special tokens added, unpadded.
 
 Reads   data/parse/sentences.parquet, the tokenizer in data/download/backbone, and `tokenize` of
         params.yaml.
@@ -25,6 +25,7 @@ from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.core.receipt import receipt
 from bertline.encoders import loading
+from bertline.scoring.names import TRAINING_SET
 
 TOKENS = pa.schema(
     [
@@ -47,48 +48,45 @@ class Tokenize(Section):
     max_length: Annotated[int, Field(ge=3)]  # [CLS], [SEP] and a word piece between them
 
 
-def tokenize(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Return the ids of each text's word pieces, special tokens among them, nothing cut."""
+def tokenize(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None
+) -> list[list[int]]:
+    """Return the ids of each text's word pieces, special tokens among them.
+
+    max_length: of a text, in word pieces; longer ones are truncated, the special tokens kept. None
+    truncates nothing.
+    """
+    cut: dict[str, Any] = {"truncation": max_length is not None, "max_length": max_length}
     ids = []
     starts = range(0, len(texts), BATCH)
     for start in console.progress(starts, total=len(starts), label="tokenize", unit="batches"):
-        batch = texts[start : start + BATCH]
-        ids.extend(tokenizer(batch, truncation=False, verbose=False)["input_ids"])
+        ids.extend(tokenizer(texts[start : start + BATCH], verbose=False, **cut)["input_ids"])
     return ids
 
 
-def truncate(
-    ids: list[list[int]], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> list[list[int]]:
-    """Return `ids` with at most `max_length` of each, the closing special tokens kept."""
-    closing = closing_tokens(tokenizer)
-    cut = max_length - len(closing)
-    return [row if len(row) <= max_length else row[:cut] + closing for row in ids]
-
-
-def closing_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the ids that the tokenizer puts behind a text: [SEP] for BERT."""
-    template = tokenizer("a", add_special_tokens=True)["input_ids"]
-    mask = tokenizer.get_special_tokens_mask(template, already_has_special_tokens=True)
-    last = max(place for place, special in enumerate(mask) if not special)
-    return template[last + 1 :]
-
-
 def measure(
-    ids: list[list[int]], cut: list[list[int]], tokenizer: PreTrainedTokenizerBase
+    sets: pd.Series,
+    whole: list[list[int]],
+    cut: list[list[int]],
+    tokenizer: PreTrainedTokenizerBase,
 ) -> dict[str, Any]:
-    """Return lengths in word pieces before cutting, how many were cut, and the unknown share."""
-    lengths = np.array([len(row) for row in ids])
+    """Return lengths in word pieces, how many sentences were truncated, and the unknown share.
+
+    sets: the set of each sentence; whole, cut: its ids before and after truncation.
+    """
+    lengths = pd.Series([len(row) for row in whole], index=sets.index)
     pieces = np.concatenate([np.asarray(row) for row in cut])
     special = np.isin(pieces, [tokenizer.cls_token_id, tokenizer.sep_token_id])
     unknown = pieces == tokenizer.unk_token_id
     return {
-        "sentences": len(ids),
+        "sentences": len(whole),
         "longest": int(lengths.max()),
         "mean": round(float(lengths.mean()), 2),
-        "truncated": sum(len(row) > len(short) for row, short in zip(ids, cut, strict=True)),
+        "truncated": sum(len(row) > len(short) for row, short in zip(whole, cut, strict=True)),
         "unknown_share": round(float(unknown.sum() / max((~special).sum(), 1)), 6),
         "distinct_pieces": len(np.unique(pieces[~special])),
+        "longest_by_set": lengths.groupby(sets, sort=False).max().to_dict(),
+        "mean_training": round(float(lengths[sets == TRAINING_SET].mean()), 2),
     }
 
 
@@ -120,28 +118,18 @@ def main() -> None:
         outputs=[args.out, args.metrics],
     ):
         tokenizer = loading.load_tokenizer(args.backbone)
-        ids = tokenize(sentences["text"].tolist(), tokenizer)
-        cut = truncate(ids, tokenizer, options.max_length)
-        measures = {"max_length": options.max_length, **measure(ids, cut, tokenizer)}
-        in_training = sentences["set"] == "in_domain_train"
-        by_set = {
-            name: max(len(ids[row]) for row in rows)
-            for name, rows in sentences.groupby("set", sort=False).indices.items()
-        }
-        measures["longest_by_set"] = by_set
-        measures["mean_training"] = round(
-            float(
-                np.mean([len(row) for row, is_in in zip(ids, in_training, strict=True) if is_in])
-            ),
-            2,
-        )
+        texts = sentences["text"].tolist()
+        whole = tokenize(texts, tokenizer)
+        cut = tokenize(texts, tokenizer, options.max_length)
+        measures = {"max_length": options.max_length}
+        measures |= measure(sentences["set"], whole, cut, tokenizer)
         console.log(f"tokenize: {measures}")
         first = cut[0]
         console.log(f"text:   {sentences['text'].iloc[0]}")
         console.log(f"tokens: {' '.join(tokenizer.convert_ids_to_tokens(first))}")
         console.log(f"ids:    {' '.join(map(str, first))}")
         with files.whole_folder(args.out) as partial:
-            table: pd.DataFrame = sentences.assign(input_ids=cut)
+            table: pd.DataFrame = sentences.assign(input_ids=pd.Series(cut, index=sentences.index))
             files.write_table(partial / "tokens.parquet", table, TOKENS)
             files.write_json(partial / "settings.json", {"max_length": options.max_length})
             if args.metrics:  # within, so that a failure leaves the earlier table

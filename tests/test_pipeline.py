@@ -20,6 +20,9 @@ from tests.project import Project, edit, ran
 EXPENSIVE = ("adapt", "train", "embed", "topic-fit", "topic-stability")
 # Files that a stage's code deps cover and that it does not import.
 NEEDLESS = {
+    "adapt": {
+        "bertline/training/fine_tuning.py": "the room is shared; few lines, and adapt is mostly off",
+    },
     "topic-fit": {
         "bertline/topics/refit.py": "the room is shared; few lines that call what topic-fit uses",
     },

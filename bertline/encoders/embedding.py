@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from bertline.core import console, files
 from bertline.core.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
             model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
     # Loading does not notice that files contradict each other; the first batch would.
-    width = encoder[0].get_embedding_dimension()
+    width = cast(Transformer, encoder[0]).get_embedding_dimension()
     positions = getattr(loading.load_config(folder), "max_position_embeddings", None)
     pooled = [part.embedding_dimension for part in encoder if isinstance(part, Pooling)]
     if pooled and pooled[0] != width:
@@ -63,8 +63,8 @@ def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
 def reserve(path: Path) -> None:
     """Take the disk space of a file that is mapped into memory; OSError if there is too little.
 
-    Else a disk that fills up while vectors are written would end the process by SIGBUS, without a
-    word. macOS lacks the call.
+    Otherwise a disk that fills up while vectors are written would end the process by SIGBUS,
+    without a message. macOS lacks the call.
     """
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as stream:
@@ -138,7 +138,7 @@ def embed_window(
 
 @dataclass
 class Progress:
-    """How far embedding has come: documents of whole windows, then batches of the next window."""
+    """The progress of embedding: documents of whole windows, then batches of the next window."""
 
     documents: int = 0
     batches: int = 0
@@ -197,10 +197,10 @@ def embed(
 ) -> tuple[Path, dict[str, Any]]:
     """Embed all `documents`; return the npy file, in the checkpoint's place, and the measures.
 
-    Goes on where `checkpoint` ends, and leaves it complete.
+    Resumes from `checkpoint`, and leaves it complete.
     """
     count = pq.read_metadata(documents).num_rows
-    shape = (count, encoder.get_embedding_dimension())
+    shape = (count, encoder.get_embedding_dimension() or 0)
     vectors, progress = resume(checkpoint, shape) or begin(checkpoint, shape)
     limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
     with console.counter(total=count, label="embed", unit="documents") as advance:
@@ -233,7 +233,7 @@ def embed(
 
 
 def lay_down(vectors: Path, target: Path) -> None:
-    """Put the finished file at `target` and leave it in the checkpoint until all else is done."""
+    """Put the finished file at `target`, and keep the checkpoint until the stage has succeeded."""
     try:
         os.link(vectors, target)
     except OSError:  # a file system without links

@@ -17,7 +17,7 @@ from bertline.core import console
 from bertline.core.errors import BertlineError
 
 # What the libraries raise for an encoder's file that is damaged, missing or of another model: they
-# look at few of them before use, so that an absent key is a KeyError, and no layers a division.
+# check few of them before use, so that a missing key is a KeyError, and no heads a division by 0.
 UNLOADABLE = (
     *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
     *(SafetensorError, StrictDataclassError),
@@ -30,9 +30,9 @@ FEW_PIECES = 0.5
 class explaining:
     """Turn what a library raises while it loads the encoder in `folder` into a sentence.
 
-    `lack` says what the folder does not hold, `advice` what to do. A class and no generator, since
-    the tokenizers library raises plain `Exception`: exactly that is caught, and no class below it
-    but the ones in UNLOADABLE.
+    lack: what the folder should hold; advice: what to do. A class rather than a generator, since
+    the tokenizers library raises plain `Exception`: exactly that is caught, and of its subclasses
+    those in UNLOADABLE.
     """
 
     def __init__(self, folder: Path, lack: str, advice: str = "") -> None:
@@ -49,11 +49,11 @@ class explaining:
             return
         text = str(error).strip()
         if console.FULL_MEMORY.search(text):
-            return  # no fault of the folder's
-        # The first line, and a second one that says what of it: the others are of use to authors.
+            return  # not the folder's fault
+        # The first line, and the second, which explains it: the others are for authors.
         reason = " ".join(line.strip() for line in text.splitlines()[:2]).rstrip(".")
         if kind is not Exception and not isinstance(error, OSError | ValueError):
-            reason = f"{kind.__name__}: {reason}".rstrip(": ")  # a KeyError is a mere word
+            reason = f"{type(error).__name__}: {reason}".rstrip(": ")  # a KeyError is a mere word
         pickles = sorted(path.name for name in PICKLES for path in self.folder.glob(name))
         if "trust_remote_code" in text:
             reason = (

@@ -4,14 +4,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.encoders.loading import quiet
+from bertline.encoders.loading import explaining, quiet
 
 # Memory that cuBLAS may use: with a fixed size its results are the same on every run.
 # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
@@ -35,11 +37,15 @@ def set_up(precision: str, *, key: str) -> tuple[torch.device, str]:
     return device, choose_precision(precision, device, key=key)
 
 
+def facts(device: torch.device, precision: str) -> dict[str, str]:
+    """Return where a stage computes, for its receipt and the key of its checkpoint."""
+    return {"device": describe(device), "precision": precision}
+
+
 def choose_device() -> torch.device:
     """Return the accelerator that torch finds (CUDA, MPS or another), or the CPU."""
-    if torch.accelerator.is_available():
-        return torch.device(torch.accelerator.current_accelerator().type)
-    return torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device(accelerator.type if accelerator else "cpu")
 
 
 def compute_repeatably() -> None:
@@ -52,7 +58,7 @@ def compute_repeatably() -> None:
     torch.backends.cudnn.benchmark = False  # which tries algorithms and keeps the fastest
     # The deterministic mode also fills fresh memory, which no operation here reads unwritten:
     # it costs a sixth of a training step and changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def in_parallel(
@@ -115,10 +121,31 @@ def classify(
             output = model(input_ids=padded.to(device), attention_mask=mask.long().to(device))
         return output.logits.float().cpu().numpy()
 
-    logits = np.empty((len(input_ids), model.config.num_labels), dtype=np.float32)
+    logits = np.empty((len(input_ids), model.config.num_labels or 0), dtype=np.float32)
     for rows, values in zip(steps, in_parallel(step, steps, device), strict=True):
         logits[rows] = values
     return logits
+
+
+def load_trained(folder: Path) -> PreTrainedModel:
+    """Return the classifier that `train` wrote to `folder`; BertlineError if there is none."""
+    files.require(folder)
+    with explaining(folder, "trained model", f"Run `dvc repro train@{folder.name}`."):
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,  # unset, it asks whoever sits at the terminal
+        )
+
+
+def logits_of(
+    model: PreTrainedModel, input_ids: list[np.ndarray], device: torch.device
+) -> np.ndarray:
+    """Return each sentence's logit of acceptable less that of unacceptable, (n,), float32."""
+    logits = classify(model, input_ids, model.config.pad_token_id, device)
+    return logits[:, 1] - logits[:, 0]
 
 
 def describe(device: torch.device) -> str:

@@ -158,7 +158,7 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
 def group(test: TestSet, bounds: list[int]) -> dict[str, pd.Series]:
     """Return what each sentence of a set is grouped by: lists of names, or None for not known."""
     rows = test.rows
-    words = rows["text"].str.split().str.len()
+    words = rows["text"].map(lambda text: len(text.split()))
     return {
         "source": rows["source"].map(lambda name: [name]),
         "length": breakdown.bin_lengths(words, bounds).map(lambda name: [name]),
@@ -225,7 +225,7 @@ def measure_seeds(
     test: TestSet, seeds: list[int], temperatures: list[float], options: Analyze
 ) -> list[dict[str, Any]]:
     """Return the calibration of each seed's model on a set, and behind it their mean."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"seed": str(seed), "temperature": temperature}
         | asdict(
             calibration.measure(
@@ -239,8 +239,8 @@ def measure_seeds(
         )
         for seed, temperature, logits in zip(seeds, temperatures, test.logit, strict=True)
     ]
-    mean = pd.DataFrame(rows).drop(columns="seed").mean().to_dict()
-    return [*rows, {"seed": MEAN} | mean]
+    mean = pd.DataFrame(rows).drop(columns="seed").mean()
+    return [*rows, {"seed": MEAN} | {str(name): value for name, value in mean.items()}]
 
 
 def reliability(
@@ -272,7 +272,7 @@ def summarize(
     groups = table[table["grouping"] != ALL]
     intervals = int(table[["error_rate_low", "mcc_low", "difference_low"]].notna().sum().sum())
     findings = {
-        name: {
+        str(name): {
             "groups": len(of_set),
             "too_small": int((of_set["sentences"] < options.min_group_size).sum()),
             "tested": int(of_set["p"].notna().sum()),

@@ -17,6 +17,8 @@ clustered by both (`variance`), and the sentences of a minimal pair count as one
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,7 +110,7 @@ def difference(
 
 def describe(
     scored: Scored, inside: np.ndarray, among: np.ndarray, *, smallest: int, confidence: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the figures of the sentences `inside`, compared with the others of those `among`.
 
     inside, among: shape (n,), boolean. Below `smallest` sentences there is a share of errors with
@@ -118,7 +120,7 @@ def describe(
     clusters = scored.clusters[inside]
     count = len(labels)
     share, low, high = error_rate(scored.wrong[:, inside], clusters, confidence)
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "sentences": count,
         "acceptable_share": float(labels.mean()),
         "seeds": len(predicted),
@@ -166,14 +168,14 @@ def break_down(
     grouping with one group says nothing and is left out.
     """
     everything = np.ones(len(scored.labels), dtype=bool)
-    options = {"smallest": smallest, "confidence": confidence}
+    describe_group = partial(describe, scored, smallest=smallest, confidence=confidence)
     head = {"set": name, "grouping": ALL, "group": ALL}
-    rows = [head | describe(scored, everything, everything, **options)]
+    rows = [head | describe_group(everything, everything)]
     for grouping, members in groupings.items():
         among = members.notna().to_numpy()
         for group, inside in _groups(members, (orders or {}).get(grouping)):
             head = {"set": name, "grouping": grouping, "group": group}
-            rows.append(head | describe(scored, inside, among, **options))
+            rows.append(head | describe_group(inside, among))
     table = pd.DataFrame(rows, columns=list(BREAKDOWN)).astype(FIGURES)
     tested = table["p"].notna().to_numpy()
     if tested.any():

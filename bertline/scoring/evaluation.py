@@ -125,9 +125,9 @@ def score_set(
     each = {model: score(labels, values, made.get(model)) for model, values in models.items()}
     others = [model for model in models if model not in seeds]
     table = [row(model, each[model], interval([model])) for model in seeds]
-    means = pd.DataFrame([each[model] for model in seeds]).mean().to_dict()
+    means = pd.DataFrame([each[model] for model in seeds]).mean()
     of_mean = interval(seeds)
-    table.append(row(MEAN, means, of_mean))
+    table.append(row(MEAN, {str(key): float(value) for key, value in means.items()}, of_mean))
     table += [row(model, each[model], interval([model])) for model in others]
     return table, of_mean
 
@@ -137,12 +137,13 @@ def batches(name: str, rows: pd.DataFrame, size: int) -> Iterator[tuple[str, int
 
     rows: seed, label and predicted, in the order of the set's sentences.
     """
-    for seed, of_one in rows.groupby("seed", sort=False):
+    for seed in rows["seed"].drop_duplicates().tolist():
+        of_one = rows[rows["seed"] == seed]
         labels, predicted = of_one["label"].to_numpy(), of_one["predicted"].to_numpy()
         for number, start in enumerate(range(0, len(labels), size), start=1):
             actual = labels[start : start + size]
             mcc = intervals.mcc(actual, predicted[start : start + size])[0]
-            yield name, int(seed), number, len(actual), float(mcc)
+            yield name, seed, number, len(actual), float(mcc)
 
 
 def summarize(
@@ -157,7 +158,7 @@ def summarize(
         by_model = rows.set_index("model")
         found, mean = over_seeds[str(name)], by_model.loc[MEAN]
         ensemble = by_model["mcc"].get(ENSEMBLE)
-        figures = {
+        figures: dict[str, Any] = {
             "mcc": found.estimate,
             "mcc_sd": found.sd,
             "mcc_min": min(found.by_seed),
@@ -246,7 +247,8 @@ def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
 
 def hash_sentences(rows: pd.DataFrame) -> str:
     """Return the SHA-256 of ids, labels and texts, which tells whether two runs had the same."""
-    listed = [[str(row.id), int(row.label), row.text] for row in rows.itertuples()]
+    columns = (rows[name].tolist() for name in ("id", "label", "text"))
+    listed = [[str(name), int(label), text] for name, label, text in zip(*columns, strict=True)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
@@ -272,12 +274,10 @@ def write_plots(
             ],
         )
         per_batch: list[tuple[str, int, int, int, float]] = []
-        for name, rows in evaluated.predictions.groupby("set", sort=False):
-            per_batch += batches(str(name), rows, options.batch_size)
-            confusion = label_pairs(rows)
-            files.write_csv(
-                out / "confusion" / f"{name}.csv", list(confusion), confusion.to_numpy().tolist()
-            )
+        for of_set, rows in evaluated.predictions.groupby("set", sort=False):
+            per_batch += batches(str(of_set), rows, options.batch_size)
+            confusion = list_labels(rows).to_numpy().tolist()
+            files.write_csv(out / "confusion" / f"{of_set}.csv", list(tables.CONFUSION), confusion)
         files.write_csv(
             out / "mcc_per_batch.csv",
             list(tables.BATCHES),
@@ -287,7 +287,7 @@ def write_plots(
         files.write_json(out / "protocol.json", protocol)
 
 
-def label_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+def list_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a confusion matrix of a set: a sentence's labels in words, by seed."""
     words = dict(enumerate(LABELS))
     return pd.DataFrame(

@@ -1,12 +1,11 @@
-"""Corrupt sentences by edits of their words, and say which words are wrong then.
+"""Corrupt sentences by edits of their words, and mark the words that are wrong.
 
-A model that tells corrupted sentences from real ones, and wrong words from right ones, learns syntax
-from text that nobody has labelled. It is replaced-token detection (Clark et al. 2020, ICLR,
-"ELECTRA"), with edits drawn at random in the place of a generator's guesses, as ungrammatical text
-has been made to train and test checkers (Foster and Andersen 2009, "GenERRate").
+A model that detects corrupted sentences and wrong words learns syntax from unlabelled text. The
+task is replaced-token detection (Clark et al. 2020, ICLR, "ELECTRA"), with random edits in place of
+a generator's guesses, as ungrammatical text has been made to train and test grammar checkers
+(Foster and Andersen 2009, "GenERRate").
 
-An edit may leave a sentence that is fine ("the old man", "the man"): some labels are wrong, and the
-model learns from the many.
+An edit may leave a sentence that is fine ("the old man", "the man"): some labels are noise.
 """
 
 import random
@@ -53,8 +52,8 @@ FUNCTION_WORDS = sorted({word for words in CLASSES for word in words} | {"the"})
 ENDINGS = ("ing", "ed", "ly", "er", "est", "ion", "s")
 FORMS = ("", "s", "es", "ed", "d", "ing", "ly", "er", "r", "est", "e", "y")
 SHORTEST_STEM = 3
-LEAST_COUNT = 5  # of a word that is put in: rarer ones are names and misspellings
-DAMPING = 0.75  # exponent of words' counts: rare words come more often, as in word2vec's negatives
+LEAST_COUNT = 5  # of a word that is inserted: rarer ones are names and misspellings
+DAMPING = 0.75  # exponent of words' counts: favours rare words, as word2vec's negatives do
 
 EDITS = (1, 2, 3)  # in a sentence, with the shares
 EDIT_SHARES = (0.7, 0.22, 0.08)
@@ -66,7 +65,7 @@ _FUNCTION_WORDS = frozenset(FUNCTION_WORDS)
 
 @dataclass(frozen=True)
 class Words:
-    """A sentence's words, and whether each is wrong: changed, put in, moved, or behind a gap."""
+    """A sentence's words, and whether each is wrong: changed, inserted, moved, or behind a gap."""
 
     words: list[str]
     wrong: list[bool]
@@ -101,10 +100,7 @@ def intact(sentence: str) -> Words:
 
 
 class Corruptor:
-    """Spoils sentences.
-
-    The words that it puts in are the function words and those that `texts` have LEAST_COUNT times.
-    """
+    """Corrupts sentences with function words, and words that occur LEAST_COUNT times in `texts`."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         counts = Counter(
@@ -133,10 +129,10 @@ class Corruptor:
         self._edits, self._edit_weights = list(edits), list(edits.values())
 
     def corrupt(self, sentence: str, draw: random.Random) -> Words:
-        """Return the sentence's words after one to three edits; none if there is no place for one.
+        """Return the sentence's words after one to three edits; unchanged if no edit has a place.
 
-        An adjacent swap, a move, a deletion, an insertion, an exchange of function words, another
-        ending, or another word, of one word or a few.
+        An edit swaps neighbours, moves, deletes or inserts one word or a few, exchanges a function
+        word, changes an ending, or replaces a word.
         """
         state = intact(sentence)
         for _ in range(draw.choices(EDITS, EDIT_SHARES)[0]):
@@ -146,8 +142,8 @@ class Corruptor:
         before = intact(sentence)
         return before if state.words == before.words else state  # an edit may undo another one
 
-    # Each edit changes `state` in place, or returns False if it finds no place for itself. The mark
-    # at the end stays there.
+    # Each edit changes `state` in place, or returns False if it has no place. The mark at the end
+    # stays there.
 
     def _swap(self, state: Words, draw: random.Random) -> bool:
         words = state.words

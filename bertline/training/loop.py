@@ -1,9 +1,9 @@
-"""Train a network in epochs, so that a run that was killed ends with the same bytes as another.
+"""Train a network in epochs, resumable: a killed run ends with the same bytes as any other.
 
-`train` fine-tunes with it, and `adapt` trains before that. A `Plan` says what is trained on and
-what the loss is; the loop, the optimiser, the schedule and the checkpoints are the same for both.
-The loop is the project's own, since transformers' Trainer keeps its checkpoints as pickles and does
-not repeat the order of batches when it goes on within an epoch.
+`train` fine-tunes with it, and `adapt` trains before that. A `Plan` has the rows and the loss; the
+loop, the optimiser, the schedule and the checkpoints are the same for both. The loop is the
+project's own, since transformers' Trainer keeps its checkpoints as pickles and does not repeat the
+order of batches when it resumes within an epoch.
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ BATCHES_PER_POOL = 50
 
 STATE = "state.safetensors"
 
+ModelType = TypeVar("ModelType", bound=nn.Module)
+
 
 class Recipe(Section):
     """The parameters that every training has."""
@@ -61,8 +63,8 @@ class Recipe(Section):
 
 
 @dataclass(frozen=True)
-class Plan(ABC):
-    """What is trained how: the recipe, what it runs on, and, below, the rows and the loss."""
+class Plan(ABC, Generic[ModelType]):
+    """A training: its recipe, the device, and in subclasses the rows and the loss."""
 
     options: Recipe
     seed: int
@@ -70,7 +72,11 @@ class Plan(ABC):
     precision: str
 
     section: ClassVar[str]  # of params.yaml, for messages
-    grouped = True  # whether the rows of a batch are of like length
+
+    @property
+    def grouped(self) -> bool:
+        """Return whether the rows of a batch are of like length, which spares padding."""
+        return True
 
     @abstractmethod
     def rows(self, epoch: int) -> Sequence[Mapping[str, Any]]:
@@ -84,14 +90,14 @@ class Plan(ABC):
         """Return rows as one batch."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, model: ModelType, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return the mean loss of a batch that is on the device already."""
 
     @abstractmethod
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: ModelType) -> dict[str, float]:
         """Return figures on held-out rows, `loss` among them; none if nothing is held out."""
 
-    def is_best(self, found: Mapping[str, float], earlier: list[Mapping[str, Any]]) -> bool:
+    def is_best(self, found: Mapping[str, float], earlier: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether an epoch's figures are better than those of all `earlier` epochs."""
         return False
 
@@ -107,7 +113,7 @@ class Plan(ABC):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Return the number of batches that the rows are cut into."""
+        """Return the number of batches of an epoch."""
         return math.ceil(self.rows_per_epoch / self.options.batch_size)
 
     @property
@@ -118,7 +124,7 @@ class Plan(ABC):
 
 @dataclass
 class History:
-    """How far training has come, and what was measured on the way."""
+    """The progress of a training, and what was measured on the way."""
 
     epoch: int = 0  # epochs done
     batch: int = 0  # batches done of the epoch after them
@@ -207,7 +213,7 @@ def rate_at(step: int, *, steps: int, warmup: float) -> float:
 def build_optimizer(model: nn.Module, options: Recipe) -> torch.optim.AdamW:
     """Return AdamW for the recipe; biases and the weights of normalisation do not decay."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [weight for weight in trained if weight.ndim > 1]},
         {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
     ]
@@ -221,7 +227,10 @@ def build_optimizer(model: nn.Module, options: Recipe) -> torch.optim.AdamW:
 
 
 def take_step(
-    model: nn.Module, optimizer: torch.optim.AdamW, batch: Mapping[str, Any], plan: Plan
+    model: ModelType,
+    optimizer: torch.optim.AdamW,
+    batch: Mapping[str, torch.Tensor],
+    plan: Plan[ModelType],
 ) -> torch.Tensor:
     """Change the weights for one batch and return its mean loss, detached and not waited for."""
     half = plan.precision == "bf16"
@@ -236,7 +245,7 @@ def take_step(
 
 
 def refuse_divergence(what: str, value: float, section: str) -> None:
-    """Raise BertlineError if a loss, or a weight, is no number any more."""
+    """Raise BertlineError if a loss, or a weight, is not finite."""
     if not math.isfinite(value):
         raise BertlineError(
             f"{what} is {value}: training has diverged. Lower {section}.learning_rate, or set "
@@ -244,10 +253,10 @@ def refuse_divergence(what: str, value: float, section: str) -> None:
         )
 
 
-def end_epoch(history: History, model: nn.Module, plan: Plan, seconds: float) -> None:
+def end_epoch(history: History, model: ModelType, plan: Plan[ModelType], seconds: float) -> None:
     """Add the epoch's figures to the history, and remember its weights if they are the best.
 
-    Raises BertlineError if the loss is no number any more.
+    Raises BertlineError if the loss is not finite.
     """
     number = history.epoch + 1
     loss = torch.stack(history.losses).mean().item()
@@ -272,11 +281,11 @@ def end_epoch(history: History, model: nn.Module, plan: Plan, seconds: float) ->
     history.epoch, history.batch, history.losses = number, 0, []
 
 
-def fit(model: nn.Module, plan: Plan, checkpoint: Checkpoint) -> History:
+def fit(model: ModelType, plan: Plan[ModelType], checkpoint: Checkpoint) -> History:
     """Train `model` in place by the plan, validating after each epoch.
 
-    Goes on where `checkpoint` ends, and keeps a new one whenever it is due. Returns the history of
-    the epochs.
+    Resumes from `checkpoint`, and keeps a new one whenever it is due. Returns the history of the
+    epochs.
     """
     options = plan.options
     model.to(plan.device)
@@ -306,7 +315,7 @@ def fit(model: nn.Module, plan: Plan, checkpoint: Checkpoint) -> History:
                     suspend(checkpoint.path(STATE), model, optimizer, history, plan)
         end_epoch(history, model, plan, time.monotonic() - epoch_started)
     history.seconds = time.monotonic() - started
-    if plan.keeps_best:
+    if history.best is not None:
         model.load_state_dict(history.best)
     largest = max(weight.abs().max().item() for weight in model.parameters())
     refuse_divergence("the largest of the weights", largest, plan.section)
@@ -327,16 +336,13 @@ def judge(
     return logits, labels, loss.item()
 
 
-def facts(plan: Plan) -> dict[str, Any]:
+def facts(plan: Plan[Any]) -> dict[str, Any]:
     """Return what a training ran on, for its receipt."""
-    return {
-        "device": running.describe(plan.device),
-        "precision": plan.precision,
-        "threads": torch.get_num_threads(),
-    }
+    where: dict[str, Any] = {**running.facts(plan.device, plan.precision)}
+    return where | {"threads": torch.get_num_threads()}
 
 
-def costs(plan: Plan, history: History) -> dict[str, Any]:
+def costs(plan: Plan[Any], history: History) -> dict[str, Any]:
     """Return the times and the throughput of a training, from where it was resumed."""
     return {
         "resumed_at_step": history.resumed_at,
@@ -345,7 +351,7 @@ def costs(plan: Plan, history: History) -> dict[str, Any]:
     }
 
 
-def _tell(history: History, plan: Plan, step: int, elapsed: float) -> None:
+def _tell(history: History, plan: Plan[Any], step: int, elapsed: float) -> None:
     left = elapsed / (step - history.resumed_at) * (plan.steps - step)
     loss = torch.stack(history.losses[-STEPS_PER_LINE:]).mean().item()
     console.log(
@@ -363,7 +369,7 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) 
 
 @contextmanager
 def _naming_disk_errors(place: Path) -> Iterator[None]:
-    """Raise what safetensors says of a full disk and the like as the OSError that it was."""
+    """Raise an error of the disk as the OSError that safetensors wraps."""
     try:
         yield
     except SafetensorError as error:
@@ -379,13 +385,13 @@ def suspend(
     model: nn.Module,
     optimizer: torch.optim.AdamW,
     history: History,
-    plan: Plan,
+    plan: Plan[Any],
 ) -> None:
-    """Write everything that training needs to go on to `path`, as safetensors.
+    """Write everything that training needs to resume to `path`, as safetensors.
 
-    Those are the weights, AdamW's moments, torch's random states, and the history, which says the
-    epoch and the batch. The order of batches and the learning rate follow from these. Weights that
-    a model shares are written twice: safetensors holds no shared ones.
+    Those are the weights, AdamW's moments, torch's random states, and the history, with the epoch
+    and the batch. The order of batches and the learning rate follow from these. Weights that a
+    model shares are written twice: safetensors holds no shared ones.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, weight in model.named_parameters():
@@ -410,7 +416,7 @@ def suspend(
 
 
 def resume(
-    path: Path, model: nn.Module, optimizer: torch.optim.AdamW, plan: Plan
+    path: Path, model: nn.Module, optimizer: torch.optim.AdamW, plan: Plan[Any]
 ) -> History | None:
     """Put model, optimizer and random states into the state that `suspend` wrote to `path`.
 

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from bertline.core.errors import BertlineError
-from bertline.encoders import embedding, loading, running
-from bertline.training import loop
-from stages import evaluate
+from bertline.encoders import loading, running
 
 CPU = torch.device("cpu")
 
@@ -65,10 +62,6 @@ def test_processor_computes_bf16_with_either_extension(monkeypatch, capabilities
     assert running.has_native_bf16(CPU) is expected
 
 
-def test_other_devices_are_not_taken_to_compute_bf16():
-    assert running.has_native_bf16(torch.device("mps")) is False
-
-
 @pytest.mark.parametrize(
     ("model_type", "positions", "expected"),
     [("bert", 512, 512), ("roberta", 514, 512), ("xlm-roberta", 514, 512), ("camembert", 514, 512)],
@@ -89,17 +82,6 @@ def test_encoder_without_a_longest_input_is_refused(tmp_path):
         loading.longest_input(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", [None, "{", json.dumps({"hidden_size": 3})], ids=["missing", "no-json", "no-type"]
-)
-def test_folder_that_is_no_encoder_is_refused(tmp_path, content):
-    if content is not None:
-        (tmp_path / "config.json").write_text(content)
-
-    with pytest.raises(BertlineError, match="holds no encoder that transformers can load"):
-        loading.load_config(tmp_path)
-
-
 @pytest.mark.parametrize("kept", ["tokenizer.json", "vocab.txt"])
 def test_one_file_of_the_tokenizer_is_enough(folder, tiny_bert, kept):
     for name in {"tokenizer.json", "vocab.txt"} - {kept}:
@@ -108,60 +90,6 @@ def test_one_file_of_the_tokenizer_is_enough(folder, tiny_bert, kept):
     text = "The dog's nebulae, zoo!"
     whole = loading.load_tokenizer(tiny_bert)(text)["input_ids"]
     assert loading.load_tokenizer(folder)(text)["input_ids"] == whole
-
-
-def test_vocabulary_of_another_model_is_refused(folder):
-    change_config(folder, vocab_size=100)
-
-    with pytest.raises(BertlineError, match=r"knows 159 word pieces .*embeddings for 100"):
-        loading.load_tokenizer(folder)
-
-
-def write_remote_code(folder: Path) -> Path:
-    """Have the config ask for code of the folder, which leaves a mark if it is run."""
-    mark = folder / "run"
-    code = f"open({str(mark)!r}, 'w')\nfrom transformers import BertConfig, BertModel\n"
-    (folder / "code.py").write_text(code)
-    classes = {"AutoConfig": "code.BertConfig", "AutoModel": "code.BertModel"}
-    change_config(folder, auto_map=classes, model_type="of-its-own")
-    return mark
-
-
-@pytest.mark.parametrize(
-    "load",
-    [
-        loading.load_config,
-        loading.load_tokenizer,
-        loop.load_classifier,
-        lambda folder: embedding.load_encoder(folder, CPU),
-        lambda folder: evaluate.predict_seed(folder, None, CPU),
-    ],
-    ids=["config", "tokenizer", "train", "embed", "evaluate"],
-)
-def test_code_of_an_encoder_is_not_run(folder, load):
-    mark = write_remote_code(folder)
-
-    with pytest.raises(BertlineError, match="holds no"):
-        load(folder)
-
-    assert not mark.exists()
-
-
-@pytest.mark.parametrize(
-    "load",
-    [
-        loop.load_classifier,
-        lambda folder: embedding.load_encoder(folder, CPU),
-        lambda folder: evaluate.predict_seed(folder, None, CPU),
-    ],
-    ids=["train", "embed", "evaluate"],
-)
-def test_pickled_weights_are_refused(folder, load):
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-
-    with pytest.raises(BertlineError, match="holds no"):
-        load(folder)
 
 
 @pytest.mark.parametrize("workers", [1, 4])

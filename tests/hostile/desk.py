@@ -308,8 +308,10 @@ def build(folder: Path) -> Path:
     """Write the desk's project to `folder`: what every stage reads."""
     # Heavy libraries are imported where they are needed first.
     from bertline.encoders import loading
+    from bertline.scoring.evaluation import PREDICTIONS
+    from bertline.scoring.names import EPOCH
     from bertline.training import loop
-    from stages import evaluate, parse, split, tokenize, train
+    from stages import parse, split, tokenize
 
     write_params(folder / "params.yaml", SMALL)
     tiny.write_sentences(folder / "raw", SIZES)
@@ -332,16 +334,14 @@ def build(folder: Path) -> Path:
 
     loop.load_classifier(folder / "encoder").save_pretrained(folder / "models" / "1")
     history = [[1, 0.5, 0.5, 0.5, 0.0]]
-    files.write_csv(folder / "models" / "1" / "history.csv", train.HISTORY, history)
+    files.write_csv(folder / "models" / "1" / "history.csv", EPOCH, history)
 
     held_out = sentences.assign(set=folds)[folds != "train"].reset_index(drop=True)
     logit = 2.0 * held_out["label"] - 0.5
     predictions = held_out.assign(seed=1, logit=logit, probability=0.7, predicted=1)
     (folder / "predictions").mkdir()
-    files.write_table(
-        folder / "predictions" / "predictions.parquet", predictions, evaluate.PREDICTIONS
-    )
-    files.write_csv(folder / "curves.csv", ("seed", *train.HISTORY), [[1, *history[0]]])
+    files.write_table(folder / "predictions" / "predictions.parquet", predictions, PREDICTIONS)
+    files.write_csv(folder / "curves.csv", ("seed", *EPOCH), [[1, *history[0]]])
     listed = pd.DataFrame({"by": "source", "set": None, "value": sorted(set(sentences["source"]))})
     phenomena = listed.assign(label=None, major=[["all"]] * len(listed), minor=[[]] * len(listed))
     files.write_table(folder / "phenomena.parquet", phenomena, parse.PHENOMENA)

@@ -13,10 +13,6 @@ def test_bins_have_equal_numbers_in_the_order_of_probability():
     assert [part.tolist() for part in parts] == [[1, 4, 3], [2, 0]]
 
 
-def test_fewer_sentences_than_bins_have_a_bin_each():
-    assert len(bins_of(np.array([0.1, 0.2]), 10)) == 2
-
-
 def test_expected_error_by_hand():
     # bins (.1, .3) with labels 0, 1 and (.6, .8) with labels 1, 1:
     # (2 |.5 - .2| + 2 |1 - .7|) / 4 = .3

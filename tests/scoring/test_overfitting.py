@@ -56,12 +56,6 @@ def test_rising_losses_of_both_kinds_are_called_unstable():
     assert len(said) == 1
 
 
-def test_one_epoch_shows_no_trend():
-    said = overfitting.say(overfitting.observe_all(curves(seed1=FALLING[:1])))
-
-    assert "one epoch only" in said[0]
-
-
 def test_no_validation_fold_says_so_and_compares_nothing():
     table = curves(seed1=RISING)
     table[["validation_loss", "validation_mcc"]] = float("nan")

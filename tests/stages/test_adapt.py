@@ -18,9 +18,9 @@ from transformers import AutoModelForSequenceClassification, RobertaConfig
 
 from bertline.core import checkpoint, files
 from bertline.core.errors import BertlineError
-from bertline.encoders import loading
-from bertline.training import corruptions, loop
+from bertline.training import corruptions, intermediate, loop
 from bertline.training.corruptions import Corruptor
+from bertline.training.intermediate import IGNORED, Detection, Detector, load_word_tokenizer
 from stages import adapt, parse
 from tests import killed, tiny
 from tests.command import call, write_params
@@ -83,18 +83,18 @@ def adapted(data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def plan(data: Path, tiny_bert: Path) -> adapt.Detection:
+def plan(data: Path, tiny_bert: Path) -> Detection:
     """Return a training of 40 sentences of the documents, 20 held out."""
     texts = pd.read_parquet(data / "documents.parquet")["text"]
-    chosen, *_ = adapt.collect(texts, known=set(), most=60, max_words=18)
-    corruptor, tokenizer = Corruptor(chosen), adapt.load_word_tokenizer(tiny_bert)
+    chosen, *_ = intermediate.collect(texts, known=set(), most=60, max_words=18)
+    corruptor, tokenizer = Corruptor(chosen), load_word_tokenizer(tiny_bert)
     values = {key.removeprefix("adapt."): value for key, value in QUICK.items()}
     recipe = {"adam_epsilon": 1e-8, "weight_decay": 0.0, "warmup_ratio": 0.0, "max_grad_norm": 1.0}
     task = {"max_words": 18, "corrupted_share": 0.5, "token_loss_weight": 4.0, "seed": 1}
-    options = adapt.Adapt(**values, **recipe, **task)
-    held_out = adapt.corrupt(chosen[:20], corruptor, tokenizer, 0.5, random.Random(0))
+    options = intermediate.Adapt(**values, **recipe, **task)
+    held_out = intermediate.corrupt(chosen[:20], corruptor, tokenizer, 0.5, random.Random(0))
     cpu = torch.device("cpu")
-    return adapt.Detection(options, 1, cpu, "fp32", chosen[20:], held_out, corruptor, tokenizer)
+    return Detection(options, 1, cpu, "fp32", chosen[20:], held_out, corruptor, tokenizer)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -108,7 +108,10 @@ def figures_of(folder: Path) -> dict:
 # --- off ----------------------------------------------------------------------------------------
 
 
-def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls, capfd):
+def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls, tmp_path, capfd):
+    left = tmp_path / ".out.checkpoint" / "key"  # of a run with epochs that was killed
+    left.mkdir(parents=True)
+
     out = fit("out", backbone=tiny_bert_cls, epochs=0)
 
     def everything(folder: Path) -> dict[str, bytes]:
@@ -118,14 +121,8 @@ def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls,
     assert everything(out) == everything(tiny_bert_cls)
     assert "1_Pooling/config.json" in everything(out)
     assert figures_of(out) == {"sentences": 0, "in_corpus": 0, "epochs": []}
+    assert not left.parent.exists()
     assert "adapt.epochs is 0: the backbone stays as it is" in capfd.readouterr().err
-
-
-def test_without_epochs_the_documents_need_no_sentences(fit, data, tmp_path):
-    write_documents(tmp_path / "documents.parquet", tiny.documents(4))
-    (tmp_path / "sentences.parquet").write_bytes((data / "sentences.parquet").read_bytes())
-
-    assert fit("out", inputs=tmp_path, epochs=0).exists()
 
 
 # --- the result ---------------------------------------------------------------------------------
@@ -141,15 +138,6 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(fit, adapted):
     assert same == ["bert.embeddings.token_type_embeddings.weight"][: len(same)]
 
 
-def test_output_holds_a_model_and_a_tokenizer_alone(adapted):
-    assert sorted(path.name for path in adapted.iterdir()) == [
-        "config.json",
-        "model.safetensors",
-        "tokenizer.json",
-        "tokenizer_config.json",
-    ]
-
-
 def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     torch.manual_seed(1)
     loaded = loop.load_classifier(adapted).state_dict()
@@ -158,7 +146,9 @@ def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     assert loaded.keys() == saved.keys()
     assert {"classifier.weight", "classifier.bias"} <= saved.keys()
     assert [name for name in saved if not torch.equal(loaded[name], saved[name])] == []
-    assert loading.load_tokenizer(adapted)("The dog.")["input_ids"]
+    assert sorted(path.name for path in adapted.iterdir()) == [
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    ]
 
 
 def test_figures_have_a_row_per_epoch(adapted):
@@ -180,7 +170,7 @@ def test_figures_have_a_row_per_epoch(adapted):
 def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
     plans, train_by = [], loop.fit
 
-    def watched(model: torch.nn.Module, plan: adapt.Detection, kept: object) -> loop.History:
+    def watched(model: torch.nn.Module, plan: Detection, kept: object) -> loop.History:
         plans.append(plan)
         return train_by(model, plan, kept)
 
@@ -205,8 +195,8 @@ def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
 # --- killed -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("killed_at", [1, 4, 6])
-def test_killed_training_goes_on_to_the_same_bytes(fit, adapted, monkeypatch, capfd, killed_at):
+@pytest.mark.parametrize("killed_at", [1, 6])
+def test_killed_training_resumes_to_the_same_bytes(fit, adapted, monkeypatch, capfd, killed_at):
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
     with killed.training_after(killed_at):
         fit("again")
@@ -235,16 +225,12 @@ ALL = {
 
 
 def collect(texts: list[str], known: tuple[str, ...] = (), most: int = 10) -> tuple:
-    return adapt.collect(
-        texts, known={adapt.normalize(sentence) for sentence in known}, most=most, max_words=18
+    return intermediate.collect(
+        texts,
+        known={intermediate.normalize(sentence) for sentence in known},
+        most=most,
+        max_words=18,
     )
-
-
-def test_each_sentence_is_collected_once_and_all_are_counted():
-    chosen, in_corpus, found = collect(TEXTS)
-
-    assert len(chosen) == len(ALL) and set(chosen) == ALL
-    assert (in_corpus, found) == (0, 6)
 
 
 @pytest.mark.parametrize("most", [1, 3, 5, 10])
@@ -252,22 +238,12 @@ def test_sample_is_bounded_and_does_not_depend_on_the_order(most):
     chosen, *counts = collect(TEXTS, most=most)
     lines = [sentence for text in TEXTS for sentence in corruptions.sentences(text, max_words=18)]
 
-    assert len(chosen) == min(most, len(ALL))
+    assert len(chosen) == min(most, len(ALL)) and set(chosen) <= ALL
+    assert counts == [0, 6]
     assert chosen == collect(TEXTS)[0][:most]
     for seed in range(10):
         shuffled = random.Random(seed).sample(lines, len(lines))
         assert collect(shuffled, most=most) == (chosen, *counts)
-
-
-def test_sample_is_not_the_first_sentences():
-    texts = tiny.prose(DOCUMENTS)["text"]
-    chosen, _, found = adapt.collect(texts, known=set(), most=30, max_words=18)
-
-    def places(sentence: str) -> int:
-        return next(number for number, text in enumerate(texts) if sentence in text)
-
-    assert found == 5 * DOCUMENTS
-    assert 0.25 < np.mean([places(sentence) for sentence in chosen]) / DOCUMENTS < 0.75
 
 
 @pytest.mark.parametrize(
@@ -288,18 +264,18 @@ def test_sentences_of_the_corpus_are_left_out_and_counted(known):
 
 def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(fit, data, monkeypatch, tmp_path):
     texts = pd.read_parquet(data / "documents.parquet")["text"]
-    chosen, *_ = adapt.collect(texts, known=set(), most=1000, max_words=18)
+    chosen, *_ = intermediate.collect(texts, known=set(), most=1000, max_words=18)
     corpus = tiny.sentence_sets({"in_domain_train": 30, "in_domain_dev": 30})
     corpus["text"] = [sentence.upper() for sentence in chosen[:60]]
     (tmp_path / "documents.parquet").write_bytes((data / "documents.parquet").read_bytes())
     files.write_table(tmp_path / "sentences.parquet", corpus, parse.SENTENCES)
-    corrupt, corrupted = adapt.corrupt, []
+    corrupt, corrupted = intermediate.corrupt, []
 
     def watched(sentences: list[str], *arguments: object) -> list:
         corrupted.extend(sentences)
         return corrupt(sentences, *arguments)
 
-    monkeypatch.setattr(adapt, "corrupt", watched)
+    monkeypatch.setattr(intermediate, "corrupt", watched)
     out = fit("out", inputs=tmp_path, epochs=1)
 
     assert set(corrupted) == set(chosen[60:210])
@@ -326,7 +302,7 @@ def test_too_few_sentences_are_refused(fit, data, tmp_path, text, number):
     assert not (tmp_path / "out").exists()
 
 
-# --- what is learnt -----------------------------------------------------------------------------
+# --- the task -----------------------------------------------------------------------------
 
 
 def test_wrong_word_pieces_are_those_of_the_wrong_words(plan, monkeypatch):
@@ -334,17 +310,18 @@ def test_wrong_word_pieces_are_those_of_the_wrong_words(plan, monkeypatch):
     given = corruptions.Words(words, [False, True, False, True, False])
     monkeypatch.setattr(plan.corruptor, "corrupt", lambda *_: given)
 
-    (row,) = adapt.corrupt(["x"], plan.corruptor, plan.tokenizer, 1.0, random.Random(0))
+    (row,) = intermediate.corrupt(["x"], plan.corruptor, plan.tokenizer, 1.0, random.Random(0))
 
     pieces = plan.tokenizer.convert_ids_to_tokens(row["input_ids"])
     assert pieces == ["[CLS]", "the", "l", "##a", "##m", "##p", "##s", ",", "galaxy", ".", "[SEP]"]
-    outside = adapt.IGNORED
-    assert row["wrong"] == [outside, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, outside]
+    assert row["wrong"] == [IGNORED, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, IGNORED]
     assert row["labels"] == 0
 
 
-def test_spoiled_sentences_have_wrong_words_and_the_others_none(plan):
-    rows = adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(3))
+def test_corrupted_sentences_have_wrong_words_and_the_others_none(plan):
+    rows = intermediate.corrupt(
+        plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(3)
+    )
 
     labels = [row["labels"] for row in rows]
     assert labels == [0 if 1.0 in row["wrong"] else 1 for row in rows]
@@ -357,9 +334,9 @@ def test_long_sentences_are_cut_at_what_the_encoder_takes(plan, tiny_bert, tmp_p
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     del settings["model_max_length"]  # not every tokenizer says it
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    tokenizer = adapt.load_word_tokenizer(folder)
+    tokenizer = load_word_tokenizer(folder)
 
-    (row,) = adapt.corrupt(["xyz " * 90], plan.corruptor, tokenizer, 0.0, random.Random(0))
+    (row,) = intermediate.corrupt(["xyz " * 90], plan.corruptor, tokenizer, 0.0, random.Random(0))
 
     assert len(row["input_ids"]) == len(row["wrong"]) == tiny.CONFIG["max_position_embeddings"]
 
@@ -376,34 +353,14 @@ def test_words_of_a_byte_level_encoder_have_their_spaces(plan, tmp_path):
     size = tokenizer.get_vocab_size()
     RobertaConfig(vocab_size=size, max_position_embeddings=34).save_pretrained(tmp_path)
 
-    words = adapt.load_word_tokenizer(tmp_path)
-    (row,) = adapt.corrupt([text], plan.corruptor, words, 0.0, random.Random(0))
+    words = load_word_tokenizer(tmp_path)
+    (row,) = intermediate.corrupt([text], plan.corruptor, words, 0.0, random.Random(0))
 
     assert words.decode(row["input_ids"], skip_special_tokens=True).strip() == text
     assert words.model_max_length == 32
 
 
-def test_batches_of_word_pieces_change_nothing(plan, monkeypatch):
-    def corrupt() -> list[dict]:
-        return adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, 0.5, random.Random(1))
-
-    whole = corrupt()
-    monkeypatch.setattr(adapt, "BATCH", 7)
-
-    assert corrupt() == whole
-
-
-def test_without_epochs_a_killed_run_leaves_no_checkpoint_behind(fit, tmp_path):
-    left = tmp_path / ".out.checkpoint" / "key"
-    left.mkdir(parents=True)
-    (left / "state.safetensors").write_bytes(b"large")
-
-    fit("out", epochs=0)
-
-    assert not left.parent.exists()
-
-
-def test_other_sentences_are_spoiled_in_every_epoch(plan):
+def test_other_sentences_are_corrupted_in_every_epoch(plan):
     first, again, second = plan.rows(0), plan.rows(0), plan.rows(1)
 
     assert first == again
@@ -413,15 +370,19 @@ def test_other_sentences_are_spoiled_in_every_epoch(plan):
 
 def test_pads_are_neither_attended_to_nor_judged(plan):
     rows = [
-        {"input_ids": [2, 9, 3], "wrong": [adapt.IGNORED, 1.0, adapt.IGNORED], "labels": 0},
-        {"input_ids": [2, 3], "wrong": [adapt.IGNORED] * 2, "labels": 1},
+        {
+            "input_ids": [2, 9, 3],
+            "wrong": [IGNORED, 1.0, IGNORED],
+            "labels": 0,
+        },
+        {"input_ids": [2, 3], "wrong": [IGNORED] * 2, "labels": 1},
     ]
 
     batch = plan.collate(rows)
 
     assert batch["input_ids"].tolist() == [[2, 9, 3], [2, 3, plan.tokenizer.pad_token_id]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert batch["wrong"][1].tolist() == [adapt.IGNORED] * 3
+    assert batch["wrong"][1].tolist() == [IGNORED] * 3
     assert batch["labels"].tolist() == [0, 1]
 
 
@@ -434,8 +395,16 @@ class Scripted(torch.nn.Module):
 
 def test_loss_by_hand(plan):
     rows = [
-        {"input_ids": [2, 9, 8, 3], "wrong": [adapt.IGNORED, 1.0, 0.0, adapt.IGNORED], "labels": 0},
-        {"input_ids": [2, 9, 3], "wrong": [adapt.IGNORED, 0.0, adapt.IGNORED], "labels": 1},
+        {
+            "input_ids": [2, 9, 8, 3],
+            "wrong": [IGNORED, 1.0, 0.0, IGNORED],
+            "labels": 0,
+        },
+        {
+            "input_ids": [2, 9, 3],
+            "wrong": [IGNORED, 0.0, IGNORED],
+            "labels": 1,
+        },
     ]
 
     loss = plan.loss(Scripted(), plan.collate(rows)).item()
@@ -450,8 +419,10 @@ def test_loss_by_hand(plan):
 @pytest.mark.parametrize("share", [0.0, 1.0], ids=["intact", "corrupted"])
 def test_loss_of_a_batch_of_one_label_is_finite(plan, tiny_bert, share):
     torch.manual_seed(0)
-    model = adapt.Detector(loop.load_classifier(tiny_bert))
-    rows = adapt.corrupt(plan.sentences, plan.corruptor, plan.tokenizer, share, random.Random(0))
+    model = Detector(loop.load_classifier(tiny_bert))
+    rows = intermediate.corrupt(
+        plan.sentences, plan.corruptor, plan.tokenizer, share, random.Random(0)
+    )
 
     loss = plan.loss(model, plan.collate(rows))
     loss.backward()
@@ -464,7 +435,7 @@ def test_loss_of_a_batch_of_one_label_is_finite(plan, tiny_bert, share):
     assert model.words.weight.grad.abs().sum() > 0
 
 
-def test_spoiled_sentences_are_learnt_to_be_told(fit):
+def test_model_learns_to_detect_corrupted_sentences(fit):
     out = fit("out", epochs=8, sentences=250, batch_size=16, learning_rate=3.0e-3)
 
     first, *_, last = figures_of(out)["epochs"]

@@ -26,7 +26,7 @@ def sha256(content: bytes) -> str:
 
 
 class Desk:
-    """A person's project folder with a catalogue.yaml, and the command run in it."""
+    """A person's project folder with a sources.yaml, and the command run in it."""
 
     def __init__(self, folder: Path, monkeypatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
@@ -355,7 +355,7 @@ class TestCommand:
     def test_help_says_what_it_reads_and_writes(self, desk):
         result = self.command(desk, "--help")
         assert result.returncode == 0
-        assert "Reads   the entry of catalogue.yaml" in result.stdout
+        assert "Reads   the entry of sources.yaml" in result.stdout
         assert "--params" not in result.stdout
 
     def test_an_interrupt_leaves_nothing_but_the_transfer_to_resume(self, desk, server):

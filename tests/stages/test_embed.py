@@ -11,7 +11,6 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from bertline.core import checkpoint, files
-from bertline.core.errors import BertlineError
 from bertline.encoders import embedding, running
 from stages import embed, parse
 from tests import killed, tiny
@@ -25,12 +24,6 @@ def texts_of_all_lengths(count: int) -> list[str]:
     draw = np.random.default_rng(8)
     words = [word for group in tiny.GROUPS.values() for word in group.split()]
     return [" ".join(draw.choice(words, size=draw.integers(0, 80))) for _ in range(count)]
-
-
-@pytest.fixture(params=["tiny_bert", "tiny_bert_cls"])
-def encoder(request: pytest.FixtureRequest) -> Path:
-    """Return each of two encoders: without files of its own pooling, and with."""
-    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -59,47 +52,29 @@ def load(folder: Path) -> np.ndarray:
     return np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)
 
 
-@pytest.mark.parametrize("window", [16_384, 7], ids=["one-window", "six-windows"])
-@pytest.mark.parametrize("budget", [16_384, 100, 1], ids=["large", "some-rows", "row-by-row"])
-def test_vectors_are_those_of_sentence_transformers(run, encoder, monkeypatch, window, budget):
+@pytest.mark.parametrize(
+    ("encoder", "window", "budget"),
+    [
+        pytest.param("tiny_bert", 16_384, 16_384, id="mean-of-word-pieces"),
+        pytest.param("tiny_bert_cls", 7, 100, id="pooling-of-its-files-in-windows"),
+        pytest.param("tiny_bert", 7, 1, id="row-by-row"),
+    ],
+)
+def test_vectors_are_those_of_sentence_transformers(
+    run, request, monkeypatch, encoder, window, budget
+):
     monkeypatch.setattr(embedding, "WINDOW", window)
-    texts = texts_of_all_lengths(40)
+    texts, folder = texts_of_all_lengths(40), request.getfixturevalue(encoder)
 
-    vectors = load(run(texts, encoder, tokens_per_batch=budget))
+    out = run(texts, folder, tokens_per_batch=budget)
 
-    expected = SentenceTransformer(str(encoder), device="cpu").encode(texts)
+    vectors = load(out)
+    assert [path.name for path in out.iterdir()] == ["embeddings.npy"]
+    assert isinstance(vectors, np.memmap) and vectors.flags["C_CONTIGUOUS"]
+    assert (vectors.dtype, vectors.shape) == (np.dtype("float32"), (40, 32))
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
     assert np.abs(vectors - expected).max() < 1e-5
     assert np.ptp(expected, axis=0).max() > 0.1  # else any order would do
-
-
-def test_output_is_float32_and_is_read_without_filling_memory(run, tiny_bert):
-    vectors = load(run(texts_of_all_lengths(5), tiny_bert))
-
-    assert isinstance(vectors, np.memmap)
-    assert (vectors.dtype, vectors.shape) == (np.dtype("float32"), (5, 32))
-    assert vectors.flags["C_CONTIGUOUS"]
-
-
-def test_plain_bert_takes_the_mean_of_its_word_pieces(tiny_bert, run):
-    text = "comet orbit"
-    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
-    with torch.inference_mode():
-        pieces = encoder[0](encoder.preprocess([text]))["token_embeddings"][0]
-
-    [vector] = load(run([text], tiny_bert))
-
-    assert vector == pytest.approx(pieces.mean(dim=0).numpy(), abs=1e-6)
-
-
-def test_pooling_and_normalisation_are_read_from_the_files(tiny_bert_cls, run):
-    text = "comet orbit"
-    encoder = SentenceTransformer(str(tiny_bert_cls), device="cpu")
-    with torch.inference_mode():
-        first = encoder[0](encoder.preprocess([text]))["token_embeddings"][0, 0].numpy()
-
-    [vector] = load(run([text], tiny_bert_cls))
-
-    assert vector == pytest.approx(first / np.linalg.norm(first), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -118,18 +93,6 @@ def test_batches_by_hand(lengths, budget, expected):
     found = embedding.batches_of(np.array(lengths, dtype=int), budget)
 
     assert [batch.tolist() for batch in found] == expected
-
-
-@pytest.mark.parametrize("budget", [8, 64, 500])
-def test_batches_hold_every_row_once_within_the_budget(budget):
-    lengths = np.random.default_rng(0).integers(2, 64, size=200)
-
-    batches = embedding.batches_of(lengths, budget)
-
-    assert sorted(np.concatenate(batches)) == list(range(200))
-    for batch in batches:
-        padded = len(batch) * lengths[batch].max()
-        assert padded <= budget or len(batch) == 1
 
 
 def test_token_budget_holds_in_the_batches_that_the_encoder_sees(run, tiny_bert, monkeypatch):
@@ -171,77 +134,10 @@ def test_longest_input_is_read_from_the_files(run, tiny_bert_cls, tmp_path):
     assert vectors[0] == pytest.approx(vectors[1], abs=1e-6)  # the second is cut to the first
 
 
-def test_same_inputs_give_the_same_bytes(run, tiny_bert):
-    texts = texts_of_all_lengths(20)
-
-    first, again = run(texts, tiny_bert, "first"), run(texts, tiny_bert, "again")
-
-    assert [path.name for path in first.iterdir()] == ["embeddings.npy"]
-    assert files.sha256(again / "embeddings.npy") == files.sha256(first / "embeddings.npy")
-
-
-@pytest.mark.parametrize("killed_at", [1, 4, 5, 6, 9])
-def test_killed_embedding_goes_on_to_the_same_bytes(
-    run, tiny_bert, monkeypatch, capfd, tmp_path, killed_at
-):
-    # windows of 8 documents, of which some batches hold one and some several
-    monkeypatch.setattr(embedding, "WINDOW", 8)
-    texts = texts_of_all_lengths(20)
-    whole = run(texts, tiny_bert, "whole", tokens_per_batch=150)
-    monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    batches, window = [], embedding.embed_window
-
-    def window_and_die(*arguments: object, **options: object):
-        for batch in window(*arguments, **options):
-            if len(batches) == killed_at:
-                raise killed.Killed
-            batches.append(batch)
-            yield batch
-
-    monkeypatch.setattr(embedding, "embed_window", window_and_die)
-    with pytest.raises(killed.Killed):
-        run(texts, tiny_bert, "again", tokens_per_batch=150)
-    monkeypatch.setattr(embedding, "embed_window", window)
-    again = run(texts, tiny_bert, "again", tokens_per_batch=150)
-
-    assert "going on after" in capfd.readouterr().err
-    assert files.sha256(again / "embeddings.npy") == files.sha256(whole / "embeddings.npy")
-    assert (tmp_path / "again.json").read_text() == (tmp_path / "whole.json").read_text()
-    assert not (tmp_path / ".again.checkpoint").exists()
-
-
-def test_killed_embedding_of_other_documents_is_not_gone_on_with(
-    run, tiny_bert, monkeypatch, capfd
-):
-    texts = texts_of_all_lengths(20)
-    monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    monkeypatch.setattr(embedding, "lay_down", lambda *_: (_ for _ in ()).throw(killed.Killed))
-    with pytest.raises(killed.Killed):
-        run(texts, tiny_bert)
-    monkeypatch.undo()
-
-    found = run([text.upper() for text in texts], tiny_bert)
-
-    assert "going on" not in capfd.readouterr().err
-    assert len(load(found)) == 20
-
-
 def kill_in(function: str, monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> None:
     with monkeypatch.context() as patch, pytest.raises(killed.Killed):
         patch.setattr(embedding, function, lambda *_, **__: (_ for _ in ()).throw(killed.Killed))
         run()
-
-
-def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, monkeypatch, capfd):
-    texts = texts_of_all_lengths(20)
-    whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
-    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
-    monkeypatch.setattr(embedding, "embed_window", lambda *_, **__: pytest.fail("embedded again"))
-
-    found = run(texts, tiny_bert)
-
-    assert "going on after 20 documents" in capfd.readouterr().err
-    assert files.sha256(found / "embeddings.npy") == whole
 
 
 def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypatch, tmp_path):
@@ -254,22 +150,6 @@ def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypa
     kill_in("embed_window", monkeypatch, lambda: run(texts, tiny_bert))
 
     assert files.sha256(run(texts, tiny_bert) / "embeddings.npy") == whole
-
-
-@pytest.mark.parametrize("name", ["embeddings.npy", "progress.json"])
-def test_damaged_checkpoint_is_told_and_not_used(
-    run, tiny_bert, monkeypatch, capfd, tmp_path, name
-):
-    texts = texts_of_all_lengths(20)
-    whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
-    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
-    [damaged] = tmp_path.glob(f".out.checkpoint/*/{name}")
-    damaged.write_bytes(damaged.read_bytes()[:10])
-
-    found = run(texts, tiny_bert)
-
-    assert "is damaged" in capfd.readouterr().err
-    assert files.sha256(found / "embeddings.npy") == whole
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -307,22 +187,64 @@ def test_half_precision_points_the_same_way(tiny_bert):
     assert cosines.min() > 0.999, cosines
 
 
-@pytest.mark.parametrize("missing", ["documents.parquet", "encoder"])
-def test_missing_input_is_named(tmp_path, tiny_bert, missing):
-    settings = write_params(tmp_path / "params.yaml", {})
-    places = {"documents.parquet": tmp_path / "documents.parquet", "encoder": tiny_bert}
-    table = tiny.documents(1).assign(id="1", part="all")
-    files.write_table(places["documents.parquet"], table, parse.DOCUMENTS)
-    places[missing] = tmp_path / "nowhere" / missing
-
-    with pytest.raises(BertlineError, match=rf"{missing} does not exist.*dvc repro"):
-        call(embed, *places.values(), tmp_path / "out", "--params", settings)
+@pytest.fixture
+def whole(run: Callable[..., Path], tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the hash of the vectors of 20 texts, in windows of 8, that nobody kills."""
+    monkeypatch.setattr(embedding, "WINDOW", 8)
+    out = run(texts_of_all_lengths(20), tiny_bert, "whole", tokens_per_batch=150)
+    return files.sha256(out / "embeddings.npy")
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("tokens_per_batch", 0), ("precision", "fp16"), ("threads", 2)],
-)
-def test_impossible_parameters_are_refused(run, tiny_bert, key, value):
-    with pytest.raises(BertlineError, match=rf"embed\.{key}"):
-        run(["orbit"], tiny_bert, **({key: value}))
+@pytest.mark.parametrize("killed_at", [1, 5])
+def test_killed_embedding_resumes_to_the_same_bytes(
+    run, tiny_bert, whole, monkeypatch, capfd, tmp_path, killed_at
+):
+    texts, batches, window = texts_of_all_lengths(20), [], embedding.embed_window
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+
+    def window_and_die(*arguments: object, **options: object):
+        for batch in window(*arguments, **options):
+            if len(batches) == killed_at:
+                raise killed.Killed
+            batches.append(batch)
+            yield batch
+
+    monkeypatch.setattr(embedding, "embed_window", window_and_die)
+    with pytest.raises(killed.Killed):
+        run(texts, tiny_bert, "again", tokens_per_batch=150)
+    monkeypatch.setattr(embedding, "embed_window", window)
+    again = run(texts, tiny_bert, "again", tokens_per_batch=150)
+
+    assert "going on after" in capfd.readouterr().err
+    assert files.sha256(again / "embeddings.npy") == whole
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "whole.json").read_text()
+    assert not (tmp_path / ".again.checkpoint").exists()
+
+
+def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, whole, monkeypatch, capfd):
+    texts = texts_of_all_lengths(20)
+    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert, tokens_per_batch=150))
+    monkeypatch.setattr(embedding, "embed_window", lambda *_, **__: pytest.fail("embedded again"))
+
+    found = run(texts, tiny_bert, tokens_per_batch=150)
+
+    assert "going on after 20 documents" in capfd.readouterr().err
+    assert files.sha256(found / "embeddings.npy") == whole
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "progress.json", None])
+def test_checkpoint_that_is_damaged_or_of_other_documents_is_not_used(
+    run, tiny_bert, whole, monkeypatch, capfd, tmp_path, name
+):
+    texts = texts_of_all_lengths(20)
+    killed_texts = texts if name else [text.upper() for text in texts]
+    kill_in("lay_down", monkeypatch, lambda: run(killed_texts, tiny_bert, tokens_per_batch=150))
+    if name:
+        [damaged] = tmp_path.glob(f".out.checkpoint/*/{name}")
+        damaged.write_bytes(damaged.read_bytes()[:10])
+
+    found = run(texts, tiny_bert, tokens_per_batch=150)
+
+    told = capfd.readouterr().err
+    assert "going on" not in told and ("is damaged" in told or not name)
+    assert files.sha256(found / "embeddings.npy") == whole

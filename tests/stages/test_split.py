@@ -63,16 +63,6 @@ def test_stratified_folds_have_the_same_share_of_acceptable_sentences():
     assert (labels[chosen].sum(), (1 - labels[chosen]).sum()) == (603, 253)
 
 
-def test_free_draw_leaves_the_shares_to_chance():
-    labels = labels_of(600, 400)
-
-    shares = {labels[draw(labels, stratify=False, seed=seed)].mean() for seed in range(20)}
-
-    assert len(shares) > 3
-    # The SD of a share of 100 draws is sqrt(0.6 * 0.4 / 100) = 0.049, of a mean of 20 it is 0.011.
-    assert np.mean(sorted(shares)) == pytest.approx(0.6, abs=0.06)
-
-
 @pytest.mark.parametrize(
     ("labels", "size", "expected"),
     [
@@ -86,13 +76,6 @@ def test_free_draw_leaves_the_shares_to_chance():
 def test_quotas_add_up_by_the_largest_remainder(labels, size, expected):
     assert split.quotas(np.array(labels), size, stratify=True) == expected
     assert split.quotas(np.array(labels), size, stratify=False) == {0: size}
-
-
-def test_same_seed_draws_the_same_and_another_seed_another():
-    labels = labels_of(70, 30)
-
-    assert (draw(labels, seed=1) == draw(labels, seed=1)).all()
-    assert (draw(labels, seed=1) != draw(labels, seed=2)).any()
 
 
 @pytest.mark.parametrize("stratify", [True, False], ids=["stratified", "free"])
@@ -196,36 +179,20 @@ def run(tokens: Path, name: str, **changes: object) -> tuple[pd.DataFrame, dict]
     return folds, json.loads(metrics.read_text())
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_case_and_spacing_make_no_new_sentence(tokens, seed):
+@pytest.mark.parametrize("seed", range(3))
+def test_test_sets_pass_through_and_case_and_spacing_make_no_new_sentence(tokens, seed):
     folds, metrics = run(tokens, "out", seed=seed)
-
-    fold = folds.set_index("id")["fold"]
-    for first, second in ((1, 48), (2, 49), (3, 50)):
-        assert fold[f"in_domain_train:{first}"] == fold[f"in_domain_train:{second}"]
-    assert metrics["shared_sentences"]["train and validation"] == 0
-    assert fold.value_counts().to_dict() == {"train": 40, "validation": 10, "in_domain_dev": 10}
-
-
-def test_test_sets_pass_through_and_rows_keep_their_order(tokens):
-    folds, metrics = run(tokens, "out")
 
     table = files.read_table(tokens / "tokens.parquet")
     assert folds["id"].tolist() == table["id"].tolist()
     in_test = table["set"] == "in_domain_dev"
     assert (folds["fold"] == "in_domain_dev").tolist() == in_test.tolist()
-    assert {name: fold["sentences"] for name, fold in metrics["folds"].items()} == {
-        "train": 40,
-        "validation": 10,
-        "in_domain_dev": 10,
-    }
-
-
-def test_no_validation_trains_on_everything(tokens):
-    folds, metrics = run(tokens, "out", validation=0)
-
-    assert folds["fold"].value_counts().to_dict() == {"train": 50, "in_domain_dev": 10}
-    assert list(metrics["folds"]) == ["train", "in_domain_dev"]
+    fold = folds.set_index("id")["fold"]
+    for first, second in ((1, 48), (2, 49), (3, 50)):
+        assert fold[f"in_domain_train:{first}"] == fold[f"in_domain_train:{second}"]
+    assert metrics["shared_sentences"]["train and validation"] == 0
+    sizes = {name: of_fold["sentences"] for name, of_fold in metrics["folds"].items()}
+    assert sizes == {"train": 40, "validation": 10, "in_domain_dev": 10}
 
 
 def test_same_parameters_give_the_same_bytes(tokens):
@@ -238,9 +205,3 @@ def test_same_parameters_give_the_same_bytes(tokens):
         for name in ("first", "again", "other")
     )
     assert again == first != other
-
-
-@pytest.mark.parametrize("validation", [-0.1, 1.0, "10%", None], ids=str)
-def test_impossible_share_is_refused(tokens, validation):
-    with pytest.raises(BertlineError, match=r"split\.validation: .*; found"):
-        run(tokens, "out", validation=validation)

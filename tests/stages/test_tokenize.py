@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast
 
 from bertline.core import files
 from bertline.core.errors import BertlineError
@@ -54,12 +52,6 @@ def test_order_is_kept_across_batches(tokenizer, monkeypatch):
     assert len({len(row) for row in whole}) > 1  # ragged, not padded
 
 
-def test_long_sentence_is_not_cut_before_it_is_counted(tokenizer):
-    [row] = tokenize.tokenize(["dog " * 500], tokenizer)
-
-    assert len(row) == 502
-
-
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
@@ -68,49 +60,11 @@ def test_long_sentence_is_not_cut_before_it_is_counted(tokenizer):
         (3, [CLS, *ids_of("the"), SEP]),
     ],
 )
-def test_cut_sentence_ends_with_sep(tokenizer, limit, expected):
-    ids = tokenize.tokenize(["the dog sings today"], tokenizer)
+def test_truncated_sentence_ends_with_sep(tokenizer, limit, expected):
+    texts = ["the dog sings today", "the"]
 
-    assert tokenize.truncate(ids, tokenizer, limit) == [expected]
-
-
-def test_sentence_of_the_greatest_length_is_not_cut(tokenizer):
-    ids = tokenize.tokenize(["the dog sings"], tokenizer)
-
-    assert tokenize.truncate(ids, tokenizer, 5) == ids
-
-
-def test_cut_is_that_of_transformers(tokenizer):
-    texts = ["the dog sings today", "zoo " * 40, "", "the old cat sleeps"]
-
-    cut = tokenize.truncate(tokenize.tokenize(texts, tokenizer), tokenizer, 6)
-
-    assert cut == tokenizer(texts, truncation=True, max_length=6)["input_ids"]
-
-
-def test_tokenizer_without_special_tokens_has_nothing_to_close_with(tiny_bert):
-    backend = Tokenizer.from_file(str(tiny_bert / "tokenizer.json"))
-    backend.post_processor = None
-    plain = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")
-
-    assert tokenize.closing_tokens(plain) == []
-
-
-def test_measures_by_hand(tokenizer):
-    texts = ["the dog sings", "\u4e2d the dog", "cat"]
-    ids = tokenize.tokenize(texts, tokenizer)
-    cut = tokenize.truncate(ids, tokenizer, 4)
-
-    found = tokenize.measure(ids, cut, tokenizer)
-
-    assert found == {
-        "sentences": 3,
-        "longest": 5,  # [CLS] the dog sings [SEP]
-        "mean": 4.33,  # (5 + 5 + 3) / 3
-        "truncated": 2,
-        "unknown_share": 0.2,  # the dog | [UNK] the | cat: 1 of 5 pieces
-        "distinct_pieces": 4,  # the, dog, [UNK], cat
-    }
+    assert tokenize.tokenize(texts, tokenizer, limit) == [expected, [CLS, *ids_of("the"), SEP]]
+    assert [len(row) for row in tokenize.tokenize(texts, tokenizer)] == [6, 3]  # nothing is kept
 
 
 @pytest.fixture
@@ -144,17 +98,32 @@ def test_table_holds_every_sentence_with_its_own_number_of_pieces(run, tokenizer
     assert json.loads((out / "settings.json").read_text()) == {"max_length": 8}
 
 
-def test_metrics_count_before_cutting(run, tmp_path):
+def test_metrics_by_hand(run, tmp_path):
     table = tiny.sentence_sets({"in_domain_train": 2, "in_domain_dev": 1})
-    table["text"] = ["the dog sings", "cat", "the old dog sings today"]
+    table["text"] = ["the dog sings", "cat", "\u4e2d the old dog sings"]
 
     run(table, 4)
 
-    found = json.loads((tmp_path / "metrics.json").read_text())
-    assert found["max_length"] == 4
-    assert found["longest_by_set"] == {"in_domain_train": 5, "in_domain_dev": 7}
-    assert found["mean_training"] == 4.0  # (5 + 3) / 2
-    assert found["truncated"] == 2
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+        "max_length": 4,
+        "sentences": 3,
+        "longest": 7,  # [CLS] [UNK] the old dog sings [SEP]
+        "mean": 5.0,  # (5 + 3 + 7) / 3
+        "truncated": 2,
+        "unknown_share": 0.2,  # the dog | cat | [UNK] the: 1 of 5 pieces
+        "distinct_pieces": 4,  # the, dog, cat, [UNK]
+        "longest_by_set": {"in_domain_train": 5, "in_domain_dev": 7},
+        "mean_training": 4.0,  # (5 + 3) / 2
+    }
+
+
+def test_length_that_the_backbone_cannot_take_is_refused(run):
+    table = tiny.sentence_sets({"in_domain_train": 2})
+
+    assert (run(table, 64) / "tokens.parquet").is_file()
+    message = r"max_length is 65, .* takes at most 64 word pieces\. Set it to 64 or less"
+    with pytest.raises(BertlineError, match=message):
+        run(table, 65)
 
 
 def test_one_sentence_is_shown_as_text_pieces_and_ids(run, capfd):
@@ -177,22 +146,3 @@ def test_same_inputs_give_the_same_bytes(run):
 
     for name in ("tokens.parquet", "settings.json"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("max_length", "message"),
-    [
-        (65, r"max_length is 65, .* takes at most 64 word pieces\. Set it to 64 or less"),
-        (2, r"tokenize\.max_length: .*greater than or equal to 3; found 2"),
-        (0, r"tokenize\.max_length: .*; found 0"),
-        ("64", r"tokenize\.max_length: .*valid integer; found '64'"),
-        (None, r"tokenize\.max_length: .*valid integer; found None"),
-    ],
-)
-def test_length_that_the_backbone_cannot_take_is_refused(run, max_length, message):
-    with pytest.raises(BertlineError, match=message):
-        run(tiny.sentence_sets({"in_domain_train": 2}), max_length)
-
-
-def test_greatest_length_of_the_backbone_is_allowed(run):
-    assert (run(tiny.sentence_sets({"in_domain_train": 2}), 64) / "tokens.parquet").is_file()

@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +11,16 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.metrics import accuracy_score, matthews_corrcoef
 from transformers import AutoModelForSequenceClassification, pipeline
 
 from bertline.core import checkpoint, files
 from bertline.core.errors import BertlineError
 from bertline.encoders import loading
-from bertline.training import loop
+from bertline.scoring.names import EPOCH, LABELS
+from bertline.training import fine_tuning, loop
 from stages import split, tokenize, train
 from tests import killed, tiny
-from tests.command import PROJECT, call, write_params
+from tests.command import call, write_params
 
 SETS = {"in_domain_train": 120, "in_domain_dev": 20}
 QUICK = {
@@ -55,7 +52,7 @@ def write_inputs(folder: Path, tokens: pd.DataFrame, *, validation: float) -> No
         seed=1,
     )
     folds = tokens[["id"]].assign(fold=tokens["set"])
-    folds.loc[loop.index, "fold"] = np.where(chosen, "validation", "train")
+    folds.loc[training.index, "fold"] = np.where(chosen, "validation", "train")
     (folder / "tokens").mkdir()
     (folder / "folds").mkdir()
     files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
@@ -86,7 +83,7 @@ def run(out: Path, inputs: Path, backbone: Path, seed: int, changes: dict[str, o
 def validation_rows(data: Path) -> list[dict]:
     tokens = files.read_table(data / "tokens" / "tokens.parquet")
     folds = files.read_table(data / "folds" / "folds.parquet")
-    return train.select(tokens, folds, "validation")
+    return fine_tuning.select(tokens, folds, "validation")
 
 
 def loss_of(model: Path, rows: list[dict]) -> float:
@@ -113,91 +110,45 @@ def loss_of(model: Path, rows: list[dict]) -> float:
 def test_accuracy_and_mcc_are_those_of_the_more_probable_label(labels, predicted, accuracy, mcc):
     logits = np.where(np.array(predicted)[:, None] == [0, 1], 2.0, -1.0)
 
-    found = train.score(logits, np.array(labels))
+    found = fine_tuning.score(logits, np.array(labels))
 
     assert found == pytest.approx({"accuracy": accuracy, "mcc": mcc})
 
 
-def test_accuracy_and_mcc_agree_with_scikit_learn_on_random_logits():
-    random = np.random.default_rng(5)
-    logits, labels = random.normal(size=(200, 2)), random.integers(0, 2, size=200)
-
-    found = train.score(logits, labels)
-
-    predicted = logits[:, 1] > logits[:, 0]
-    assert found["accuracy"] == pytest.approx(accuracy_score(labels, predicted))
-    assert found["mcc"] == pytest.approx(matthews_corrcoef(labels, predicted))
+@pytest.fixture(scope="module")
+def fitted(data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the model of three epochs with seed 1, its figures beside it. Not to be changed."""
+    return run(tmp_path_factory.mktemp("fitted") / "out", data, tiny_bert, 1, {"epochs": 3})
 
 
-def test_same_seed_gives_the_same_weights_and_another_seed_others(fit):
-    first, again, other = fit("first"), fit("again"), fit("other", seed=2)
-
-    assert files.sha256(again / "model.safetensors") == files.sha256(first / "model.safetensors")
-    assert (again / "history.csv").read_bytes() == (first / "history.csv").read_bytes()
-    one, two = (load_file(folder / "model.safetensors") for folder in (first, other))
-    same = [name for name in one if torch.equal(one[name], two[name])]
-    assert same == []
+def hashes_of(folder: Path) -> dict[str, str]:
+    return {path.name: files.sha256(path) for path in folder.iterdir()}
 
 
-@pytest.mark.slow
-def test_same_seed_gives_the_same_weights_in_another_process(fit, data, tiny_bert, tmp_path):
-    here = fit("here")
-    out = tmp_path / "elsewhere" / "there"
+def test_same_seed_gives_the_same_bytes_and_another_seed_other_weights(fit, fitted):
+    again, other = fit("again", epochs=3), fit("other", seed=2, epochs=3)
 
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "stages.train", "1", data / "tokens", data / "folds"),
-            *(tiny_bert, out, "--params", tmp_path / "here.yaml"),
-        ],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONHASHSEED": "4711"},
-        check=True,
-    )
-
-    names = sorted(path.name for path in here.iterdir())
-    assert sorted(path.name for path in out.iterdir()) == names
-    for name in names:
-        assert files.sha256(out / name) == files.sha256(here / name), name
+    assert hashes_of(again) == hashes_of(fitted)
+    one, two = (load_file(folder / "model.safetensors") for folder in (fitted, other))
+    assert [name for name in one if torch.equal(one[name], two[name])] == []
 
 
-def test_output_holds_a_model_a_tokenizer_and_the_history_alone(fit):
-    out = fit("out")
-
-    assert sorted(path.name for path in out.iterdir()) == [
-        "config.json",
-        "history.csv",
-        "model.safetensors",
-        "tokenizer.json",
-        "tokenizer_config.json",
+def test_output_is_a_model_that_transformers_loads_and_a_history(fitted, data):
+    assert sorted(path.name for path in fitted.iterdir()) == [
+        *("config.json", "history.csv", "model.safetensors"),
+        *("tokenizer.json", "tokenizer_config.json"),
     ]
-
-
-def test_transformers_pipeline_loads_the_result_and_names_the_labels(fit):
-    classify = pipeline("text-classification", model=str(fit("out")), device="cpu")
-
+    classify = pipeline("text-classification", model=str(fitted), device="cpu")
     answers = classify(["The old dog sings today.", "The old dog sing today."])
-
-    assert {answer["label"] for answer in answers} <= {"acceptable", "unacceptable"}
-
-
-def test_history_has_a_row_per_epoch(fit, tmp_path):
-    history = pd.read_csv(fit("out", epochs=3) / "history.csv")
-
-    figures = json.loads((tmp_path / "out.json").read_text())
-    assert tuple(history.columns) == train.HISTORY
+    assert {answer["label"] for answer in answers} <= set(LABELS)
+    history = pd.read_csv(fitted / "history.csv")
+    figures = json.loads(fitted.with_suffix(".json").read_text())
+    assert tuple(history.columns) == EPOCH
     assert history["epoch"].tolist() == [1, 2, 3]
-    assert history.notna().all(axis=None)
     assert history.to_dict("records") == [pytest.approx(row) for row in figures["epochs"]]
     assert history["training_loss"].iloc[-1] < history["training_loss"].iloc[0]
-
-
-def test_history_describes_the_model_that_is_saved(fit, data):
-    out = fit("out")
-
-    history = pd.read_csv(out / "history.csv")
-    assert loss_of(out, validation_rows(data)) == pytest.approx(
-        history["validation_loss"].iloc[-1], abs=1e-5
-    )
+    last = history["validation_loss"].iloc[-1]
+    assert loss_of(fitted, validation_rows(data)) == pytest.approx(last, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -206,14 +157,14 @@ def test_history_describes_the_model_that_is_saved(fit, data):
 def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, best, kept):
     # on a tie the earlier epoch is the best
     scripted = zip([0.3, 0.5, 0.3], [0.1, 0.9, 0.9], strict=True)
-    validate, losses = train.FineTuning.validate, []
+    validate, losses = fine_tuning.FineTuning.validate, []
 
-    def validate_and_tell_others(plan: train.FineTuning, model: torch.nn.Module) -> dict:
+    def validate_and_tell_others(plan: fine_tuning.FineTuning, model: torch.nn.Module) -> dict:
         losses.append(validate(plan, model)["loss"])
         loss, mcc = next(scripted)
         return {"loss": loss, "accuracy": 0.5, "mcc": mcc}
 
-    monkeypatch.setattr(train.FineTuning, "validate", validate_and_tell_others)
+    monkeypatch.setattr(fine_tuning.FineTuning, "validate", validate_and_tell_others)
     out = fit("out", epochs=3, keep=keep)
 
     assert len(set(losses)) == 3
@@ -235,7 +186,7 @@ def whole(data: Path, tmp_path: Path) -> Path:
 def test_without_validation_its_columns_stay_empty(fit, whole, tmp_path):
     history = pd.read_csv(fit("out", inputs=whole) / "history.csv")
 
-    assert tuple(history.columns) == train.HISTORY
+    assert tuple(history.columns) == EPOCH
     assert history["training_loss"].notna().all()
     assert history.filter(like="validation").isna().all(axis=None)
     figures = json.loads((tmp_path / "out.json").read_text())
@@ -307,63 +258,6 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
         fit("out", inputs=inputs)
 
 
-@pytest.fixture(scope="module")
-def unbroken(
-    data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """Return by `keep` what three epochs give that nobody kills."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    return {
-        keep: run(folder / keep, data, tiny_bert, 1, {"epochs": 3, "keep": keep})
-        for keep in ("last", "best_mcc")
-    }
-
-
-@pytest.mark.parametrize("keep", ["last", "best_mcc"])
-@pytest.mark.parametrize(
-    "killed_at", [1, 6, *(pytest.param(step, marks=pytest.mark.slow) for step in (5, 7, 12, 17))]
-)
-def test_killed_training_goes_on_to_the_same_bytes(
-    fit, unbroken, monkeypatch, capfd, keep, killed_at
-):
-    # 96 sentences in batches of 16: 6 steps an epoch
-    whole = unbroken[keep]
-    monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    with killed.training_after(killed_at):
-        fit("again", epochs=3, keep=keep)
-    again = fit("again", epochs=3, keep=keep)
-
-    assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
-    assert {path.name: files.sha256(path) for path in again.iterdir()} == {
-        path.name: files.sha256(path) for path in whole.iterdir()
-    }
-    told, expected = (folder.with_suffix(".json").read_text() for folder in (again, whole))
-    assert told == expected
-    assert not (again.parent / ".again.checkpoint").exists()
-
-
-def kill_at_the_end_of_an_epoch(
-    fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, **changes: object
-) -> None:
-    with monkeypatch.context() as patch, pytest.raises(killed.Killed):
-        patch.setattr(loop, "end_epoch", lambda *_: (_ for _ in ()).throw(killed.Killed))
-        fit("out", **changes)
-
-
-@pytest.mark.parametrize(
-    "change", [{"learning_rate": 2.0e-3}, {"seed": 2}, {"batch_size": 8}], ids=str
-)
-def test_checkpoint_of_another_configuration_is_left_alone(fit, monkeypatch, capfd, change):
-    monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    kill_at_the_end_of_an_epoch(fit, monkeypatch, epochs=1)
-
-    out = fit("out", epochs=1, **change)
-
-    assert "going on" not in capfd.readouterr().err
-    expected = fit("elsewhere", epochs=1, **change)
-    assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
-
-
 def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
     take_step = loop.take_step
 
@@ -378,26 +272,66 @@ def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
         fit("out", epochs=1, batch_size=96)
 
 
-def test_damaged_checkpoint_is_told_and_not_used(fit, monkeypatch, capfd, tmp_path):
-    whole = fit("whole")
+@pytest.mark.parametrize(
+    ("keep", "killed_at"),
+    [
+        ("last", 1),
+        ("best_mcc", 6),
+        pytest.param("best_mcc", 12, marks=pytest.mark.slow),
+        pytest.param("last", 17, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_training_resumes_to_the_same_bytes(
+    fit, fitted, monkeypatch, capfd, keep, killed_at
+):
+    # 96 sentences in batches of 16: 6 steps an epoch
+    whole = fitted if keep == "last" else fit("whole", epochs=3, keep=keep)
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
-    kill_at_the_end_of_an_epoch(fit, monkeypatch)
+    with killed.training_after(killed_at):
+        fit("again", epochs=3, keep=keep)
+    again = fit("again", epochs=3, keep=keep)
+
+    assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
+    assert hashes_of(again) == hashes_of(whole)
+    told, expected = (folder.with_suffix(".json").read_text() for folder in (again, whole))
+    assert told == expected
+    assert not (again.parent / ".again.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({}, "is damaged", id="damaged"),
+        pytest.param({"learning_rate": 2.0e-3}, "", id="of-another-parameter"),
+        pytest.param({"seed": 2}, "", id="of-another-seed"),
+    ],
+)
+def test_checkpoint_that_does_not_serve_is_not_used(
+    fit, monkeypatch, capfd, tmp_path, change, message
+):
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    with killed.training_after(5):
+        fit("out", epochs=1)
     [state] = tmp_path.glob(".out.checkpoint/*/state.safetensors")
-    state.write_bytes(state.read_bytes()[:1000])
+    if message:
+        state.write_bytes(state.read_bytes()[:1000])
 
-    out = fit("out")
+    out = fit("out", epochs=1, **change)
 
-    assert "is damaged" in capfd.readouterr().err
-    assert files.sha256(out / "model.safetensors") == files.sha256(whole / "model.safetensors")
+    told = capfd.readouterr().err
+    assert message in told and "going on" not in told
+    expected = fit("elsewhere", epochs=1, **change)
+    assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
 
 
 def test_failed_training_leaves_the_earlier_model(fit, monkeypatch):
-    out = fit("out")
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    monkeypatch.setattr(train, "table_of", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    out = fit("out", epochs=1)
+    before = hashes_of(out)
+    stopped = iter([KeyboardInterrupt])
+    monkeypatch.setattr(loop, "save", lambda *_: (_ for _ in ()).throw(next(stopped)))
 
     with pytest.raises(KeyboardInterrupt):
-        fit("out", seed=2)
+        fit("out", seed=2, epochs=1)
 
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert hashes_of(out) == before
     assert not (out.parent / ".out.part").exists()

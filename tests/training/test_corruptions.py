@@ -157,14 +157,6 @@ def test_same_draws_spoil_a_sentence_in_the_same_way(sentence, seed):
     )
 
 
-def test_other_draws_spoil_a_sentence_in_other_ways():
-    corrupted = {
-        " ".join(CORRUPTOR.corrupt(SENTENCE, random.Random(seed)).words) for seed in range(50)
-    }
-
-    assert len(corrupted) > 40
-
-
 def test_nearly_every_sentence_of_some_length_is_corrupted():
     corrupted = [any(CORRUPTOR.corrupt(SENTENCE, random.Random(seed)).wrong) for seed in range(200)]
 
@@ -288,10 +280,3 @@ def test_replace_takes_another_known_word():
 def test_sentence_without_a_place_for_an_edit_stays_intact(edit, sentence):
     for seed in range(20):
         assert apply(edit, sentence, seed) == (False, intact(sentence))
-
-
-def test_sentence_without_a_place_for_any_edit_comes_back_intact(monkeypatch):
-    monkeypatch.setattr(CORRUPTOR, "_edits", [CORRUPTOR._swap])
-    monkeypatch.setattr(CORRUPTOR, "_edit_weights", [1.0])
-
-    assert CORRUPTOR.corrupt("No no NO!", random.Random(0)) == intact("No no NO!")

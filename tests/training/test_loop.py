@@ -23,7 +23,7 @@ from bertline.core import params
 from bertline.core.errors import BertlineError
 from bertline.encoders import loading
 from bertline.training import loop
-from stages import train
+from bertline.training.fine_tuning import Train
 from tests import tiny
 from tests.command import PROJECT
 
@@ -35,24 +35,12 @@ def test_loss_that_is_no_number_stops_training():
         loop.end_epoch(history, None, SimpleNamespace(section="train"), 1.0)
 
 
-@pytest.mark.parametrize(
-    ("warmup", "shares"),
-    [
-        # four steps: 4/4, 3/4, 2/4, 1/4 of the peak
-        pytest.param(0.0, [1.0, 0.75, 0.5, 0.25], id="falls-from-the-start"),
-        # two steps up (0/2, 1/2), then two down (2/2, 1/2)
-        pytest.param(0.5, [0.0, 0.5, 1.0, 0.5], id="rises-over-half"),
-    ],
-)
-def test_learning_rate_by_hand(warmup, shares):
-    assert [loop.rate_at(step, steps=4, warmup=warmup) for step in range(4)] == shares
-
-
 def test_learning_rate_is_that_of_transformers():
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     schedule = get_linear_schedule_with_warmup(optimizer, 20, 200)
 
+    assert [loop.rate_at(step, steps=4, warmup=0.5) for step in range(4)] == [0.0, 0.5, 1.0, 0.5]
     for step in range(200):
         found = loop.rate_at(step, steps=200, warmup=0.1)
         assert found == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
@@ -76,9 +64,9 @@ def test_biases_and_normalisation_do_not_decay(tiny_bert):
     assert {(group["lr"], group["eps"]) for group in optimizer.param_groups} == {(2e-5, 1e-8)}
 
 
-def recipe(**changes: object) -> train.Train:
+def recipe(**changes: object) -> Train:
     """Return the section `train` of the project's parameters with changes."""
-    settings = params.load(PROJECT / "params.yaml", "train", train.Train)
+    settings = params.load(PROJECT / "params.yaml", "train", Train)
     return settings.model_copy(update=changes)
 
 
@@ -216,14 +204,6 @@ def test_weights_that_would_be_drawn_anew_are_refused(tiny_bert, tmp_path, chang
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
 
     with pytest.raises(BertlineError, match=rf"that config\.json describes.*: {lost}"):
-        loop.load_classifier(tmp_path)
-
-
-def test_folder_without_safetensors_is_refused(tiny_bert, tmp_path):
-    (tmp_path / "config.json").write_bytes((tiny_bert / "config.json").read_bytes())
-    torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "pytorch_model.bin")
-
-    with pytest.raises(BertlineError, match="holds no model that can be fine-tuned"):
         loop.load_classifier(tmp_path)
 
 

@@ -1,0 +1,99 @@
+"""Differences of two runs against arithmetic by hand and simulated truth."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import matthews_corrcoef
+
+from benchmarks import coverage
+from bertline.scoring import differences, intervals
+from tests.scoring.test_intervals import NOISE, SIMULATIONS, predictions
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return np.random.default_rng(1).random(400) < 0.7
+
+
+def test_difference_of_two_models_is_paired_over_sentences(labels):
+    a = predictions(labels, 0.8)
+    b = a.copy()
+    b[0, :12] = labels[:12]  # the same model but for a few errors less
+
+    found = differences.difference(labels, a, b)
+
+    apart = intervals.interval(labels, a).se * 2**0.5
+    assert found.se < apart / 2
+    assert found.estimate == pytest.approx(
+        matthews_corrcoef(labels, b[0]) - matthews_corrcoef(labels, a[0])
+    )
+    assert found.low < found.estimate < found.high
+    assert not found.recipes
+
+
+def test_difference_turns_its_sign_with_the_sides(labels):
+    a, b = predictions(labels, 0.7, 0.75), predictions(labels, 0.8, 0.85, 0.8, seed=4)
+
+    one, other = differences.difference(labels, a, b), differences.difference(labels, b, a)
+
+    assert (one.estimate, one.low) == pytest.approx((-other.estimate, -other.high))
+    assert one.p == pytest.approx(other.p)
+    assert (one.seeds, one.recipes) == ((2, 3), True)
+
+
+def test_p_is_below_the_level_where_the_interval_leaves_zero_out(labels):
+    a = predictions(labels, 0.75, 0.76, 0.74)
+    for right in (0.76, 0.8, 0.85, 0.9):
+        found = differences.difference(labels, a, predictions(labels, right, right, seed=5))
+        assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+
+
+def test_the_same_predictions_are_identical_and_no_difference(labels):
+    a = predictions(labels, 0.8, 0.7)
+
+    found = differences.difference(labels, a, a)
+
+    assert (found.identical, found.estimate, found.p) == (True, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+def test_two_constant_models_are_not_compared(labels, answer):
+    a, b = np.ones((1, 400), bool), np.full((2, 400), answer, bool)
+
+    found = differences.difference(labels, a, b)
+
+    assert (found.estimate, found.p, found.low) == (0.0, None, None)
+
+
+def test_perfect_models_are_not_told_apart_with_certainty(labels):
+    better = np.tile(labels, (1, 1))
+    worse = better.copy()
+    worse[0, 0] = ~worse[0, 0]
+
+    found = differences.difference(labels, worse, better)
+
+    assert found.p > 0.2  # one sentence of 400: the exact test of one coin says 1
+
+
+def test_holm_by_hand():
+    # Sorted: .01 * 3, .02 * 2, .5 * 1; none below the one before it.
+    assert differences.holm([0.02, 0.5, None, 0.01]) == pytest.approx([0.04, 0.5, None, 0.03])
+    assert differences.holm([0.02, 0.021]) == pytest.approx([0.04, 0.04])
+    assert differences.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert differences.holm([]) == []
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (2, 10)], ids=str)
+def test_one_recipe_is_rarely_called_different_from_itself(seeds):
+    worlds = [coverage.OUT_OF_DOMAIN] * 2
+
+    called = coverage.found_different(worlds, list(seeds), SIMULATIONS, seed=2)
+
+    assert called < 0.05 + NOISE, f"{called:.1%} false alarms"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", coverage.WORLDS, ids=lambda world: f"{world.sentences}")
+def test_false_alarms_are_at_most_six_of_a_hundred_in_a_thousand(world):
+    called = coverage.found_different([world, world], [5, 5], 1000, seed=3)
+
+    assert called <= 0.06, f"{called:.1%} false alarms"

@@ -1,0 +1,66 @@
+"""README.md against the pipeline, the metrics and the tree that it describes."""
+
+import re
+
+import pytest
+
+from bertline.core import files
+from bertline.core.dependencies import ROOT
+from tests.test_pipeline import STAGES
+
+README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+CELLS = [line.split(" | ") for line in README.splitlines() if line.startswith("| ")]
+
+
+def number(value: float) -> str:
+    """Return a figure as the README has it: three decimals, no leading zero."""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def score_of(data: str, model: str) -> str:
+    """Return the score of a row of the README's first table, without emphasis."""
+    (found,) = [row[-1] for row in CELLS if row[0].startswith(data) and row[1].startswith(model)]
+    return found.replace("**", "").removesuffix(" |")
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 130
+
+
+def test_stage_table_has_the_descriptions_of_dvc_yaml() -> None:
+    stages = {stage.name.partition("@")[0]: stage.desc for stage in STAGES}
+    table = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", README, re.MULTILINE))
+    assert table == stages
+
+
+def test_default_run_has_the_scores_of_its_metrics() -> None:
+    scores = files.read_json(ROOT / "metrics" / "evaluate.json")["out_of_domain_dev"]
+    mcc, low, high, sd = (number(scores[key]) for key in ("mcc", "mcc_low", "mcc_high", "mcc_sd"))
+    seeds = len({stage.name for stage in STAGES if stage.name.startswith("train@")})
+    found = score_of("| minimal-pairs (*synthetic*)", "minilm")
+    assert found == f"MCC {mcc} [{low}, {high}], {seeds} seeds, SD {sd}"
+
+
+def test_topics_have_the_measures_of_the_default_run() -> None:
+    measures = files.read_json(ROOT / "metrics" / "topic_fit.json")
+    npmi, ami = number(measures["npmi"]), number(measures["ami"])
+    found = score_of("| 20 Newsgroups, 18,821 documents", f"BERTopic, {measures['topics']} topics")
+    assert found == f"NPMI {npmi}, AMI with the 20 groups {ami}"
+    assert measures["coverage"] == 1.0 and f"{measures['documents']:,}" == "18,821"
+
+
+@pytest.mark.parametrize("model", ["intermediate training", "published recipe", "TF-IDF"])
+def test_scores_of_cola_are_those_of_the_experiments(model: str) -> None:
+    log = ROOT.joinpath("docs", "experiments.md").read_text(encoding="utf-8")
+    (row,) = set(re.findall(r"^\| out_of_domain_dev \| 516 \| \.177.*$", log, re.MULTILINE))
+    (found,) = [cells[-1] for cells in CELLS if model in cells[1]]
+    interval, sd = re.search(r"MCC (\.\d+(?: \[[^]]+\])?)(?:.*SD (\.\d+))?", found).groups()
+    assert f"| {interval} |" in row and (sd is None or f"| {sd} |" in row)
+
+
+def test_every_file_and_folder_that_the_readme_names_is_there() -> None:
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert ROOT.joinpath(path).exists(), path
+    tree = re.search(r"```\n(stages/ .*?)```", README, re.DOTALL).group(1)
+    rooms = {path.name for path in (ROOT / "bertline").iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"^  ([a-z]+)/", tree, re.MULTILINE)) == rooms
