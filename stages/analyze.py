@@ -33,23 +33,6 @@ from bertline.scoring.tables import BETTER, WORSE
 PHENOMENA = ("by", "set", "value", "label", "major", "minor")
 
 
-def read_curves(path: Path) -> pd.DataFrame:
-    """Read the table of epochs that evaluate wrote; BertlineError if it is none."""
-    files.require(path)
-    try:
-        curves = pd.read_csv(path)
-    except ValueError as error:  # pandas' parser errors are ValueErrors
-        raise BertlineError(
-            f"{path} cannot be read as the table that `evaluate` writes ({error}). "
-            f"Run `dvc repro evaluate`."
-        ) from error
-    missing = [name for name in tables.CURVES if name not in curves.columns]
-    if missing or curves.empty:
-        lacks = f"no column {', '.join(missing)}" if missing else "no rows"
-        raise BertlineError(f"{path} has {lacks}. Run `dvc repro evaluate`.")
-    return curves
-
-
 def tell(summary: dict[str, Any], table: pd.DataFrame) -> None:
     """Log how many annotations joined, which groups stand out, and the notes on overfitting."""
     console.log(f"annotations: {summary['annotations']}")
@@ -85,7 +68,7 @@ def main() -> None:
     sentences = files.read_table(args.tokens / "tokens.parquet", columns=["id", "text", "pair"])
     path = args.predictions / "predictions.parquet"
     predictions = files.read_table(path, columns=list(tables.PREDICTIONS))
-    curves = read_curves(args.curves)
+    curves = files.read_csv(args.curves, tables.CURVES, command="dvc repro evaluate")
     if sentences["id"].duplicated().any() or predictions.duplicated(["id", "seed"]).any():
         raise BertlineError(
             f"{args.tokens} or {path}: an id occurs twice. Run `dvc repro tokenize evaluate`."

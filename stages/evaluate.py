@@ -32,7 +32,8 @@ from bertline.core.receipt import receipt
 from bertline.encoders import running
 from bertline.scoring import evaluation, tfidf
 from bertline.scoring.evaluation import Evaluate
-from bertline.scoring.names import TRAINING
+from bertline.scoring.names import EPOCH, TRAINING
+from bertline.scoring.tables import CURVES
 
 
 def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
@@ -68,17 +69,11 @@ def predict(
 
 def read_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     """Return the epochs of every seed's history.csv under one another, the seed in front."""
+    columns = {name: CURVES[name] for name in EPOCH}
     histories = []
     for seed in seeds:
         path = models / str(seed) / "history.csv"
-        files.require(path)
-        try:
-            history = pd.read_csv(path)
-        except ValueError as error:  # pandas' parser errors are ValueErrors
-            raise BertlineError(
-                f"{path} cannot be read as the table that `train` writes ({error}). "
-                f"Run `dvc repro train@{seed}`."
-            ) from error
+        history = files.read_csv(path, columns, command=f"dvc repro train@{seed}")
         history.insert(0, "seed", seed)
         histories.append(history)
     return pd.concat(histories, ignore_index=True)

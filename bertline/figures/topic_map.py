@@ -260,5 +260,5 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
     if hidden:
         notes.append(f"{hidden:,} documents are outside the frame.")
     if unlabelled:
-        notes.append(f"{unlabelled} topics have no label for lack of room.")
+        notes.append(f"Labels without room: {unlabelled}.")
     figure.text(left, 0.8 * line, " ".join(notes), va="center", color=style.QUIET)

@@ -34,11 +34,13 @@ def draw(results: Topics, *, coloured: int) -> Figure:
     leaves = _order(steps)
     subtitles = [
         results.source,
-        "The further right two branches meet, the less similar their topics. Words at a branch are "
-        "the first words of its largest topics.",
+        "The further right two branches meet, the less similar they are. Branch labels: the first "
+        "words of the largest topics.",
     ]
     if skipped:
-        subtitles.append(f"The {count:,} topics are shown merged to {LEAVES}.")
+        subtitles.append(
+            f"The {count:,} topics are merged to {LEAVES}; + marks merged topics."
+        )
     height = max(len(leaves), 3) * ROW_HEIGHT + FRAME_HEIGHT
     figure = style.new_figure(WIDTH, height, "Topic hierarchy", subtitles)
     axes = figure.subplots()

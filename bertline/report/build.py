@@ -11,8 +11,8 @@ import jinja2
 
 from bertline.figures.results import GROUPINGS, Acceptability, Analysis, Topics, plain
 from bertline.report import tables
-from bertline.scoring.names import BOTH, TRAINING, VALIDATION, of_seed
-from bertline.scoring.tables import BETTER, SCALED, WORSE
+from bertline.scoring.names import BOTH, MEAN, TRAINING, VALIDATION, of_seed
+from bertline.scoring.tables import BETTER, SCALED, UNCALIBRATED, WORSE
 
 PIXELS_PER_INCH = 96  # of CSS
 
@@ -45,6 +45,8 @@ def build(
     )
     for show in (tables.number, tables.share, tables.interval, tables.points, plain):
         environment.filters[show.__name__] = show
+    tested = analysis.breakdown[analysis.breakdown["set"] == analysis.whole]
+    means = analysis.calibration[analysis.calibration["seed"] == MEAN]
     names = dict(both=BOTH, validation=VALIDATION, training=TRAINING, groupings=GROUPINGS)
     return environment.get_template("report.html").render(
         **names,
@@ -55,11 +57,8 @@ def build(
         figures=_sort(shown),
         tests=[name for name in sentences.sets if name not in (VALIDATION, BOTH)],
         decisions=_decisions(sentences),
-        significant={
-            finding: analysis.breakdown.query("set == @analysis.whole and finding == @finding")
-            for finding in (WORSE, BETTER)
-        },
-        uncalibrated=analysis.calibration.query("seed == @MEAN and scaled == @UNCALIBRATED"),
+        significant={finding: tested[tested["finding"] == finding] for finding in (WORSE, BETTER)},
+        uncalibrated=means[means["scaled"] == UNCALIBRATED],
         scaled=SCALED in set(analysis.calibration["scaled"]),
     )
 

@@ -114,11 +114,11 @@ def key_scores(results: Acceptability) -> Table:
         "Set",
         "MCC" if seeds == 1 else f"MCC, mean of {seeds} seeds",
         f"{results.coverage} interval",
-        *(["SD over seeds", "Lowest to highest seed", "MCC of the ensemble"] if seeds > 1 else []),
+        *(["SD over seeds", "Lowest to highest seed", "MCC of ensemble"] if seeds > 1 else []),
         "MCC of TF\N{NON-BREAKING HYPHEN}IDF",
-        "MCC of majority class",
+        "MCC of majority",
         "Accuracy",
-        "Accuracy of majority class",
+        "Accuracy of majority",
         "Sentences",
         "Acceptable",
     ]
@@ -216,7 +216,8 @@ def calibration(analysis: Analysis) -> Table:
             *(number(row[name]) for name in ("ece", "ece_if_calibrated", "brier", "loss")),
             points(row["overconfidence"]),
         ]
-        for row in analysis.calibration.query("seed == @MEAN").to_dict("records")
+        for row in analysis.calibration.to_dict("records")
+        if row["seed"] == MEAN
     ]
     header = [
         *("Set", "Probabilities", "Temperature", "ECE", "ECE if calibrated", "Brier score"),

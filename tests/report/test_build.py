@@ -1,32 +1,37 @@
 """The report: one page that holds, escapes and links what it should, and needs nothing else."""
 
-import dataclasses
 import html.parser
-import json
-from pathlib import Path
+import re
+import tomllib
+from dataclasses import replace
 
-import pandas as pd
 import pytest
 
-from bertline.figures import analysis, results
-from bertline.report import analysis as analysis_part
-from bertline.report import build, page
+from bertline.figures.results import OWN
+from bertline.report import build
+from bertline.scoring.names import MEAN
 from bertline.sources import catalogue
 from tests.command import PROJECT
-from tests.figures import stored
 
 VOID = {"meta", "img"}
+SMALL = {"documents": 600, "topics": 40}
+SHOWN = [
+    build.Shown("scores", 'Scores. A "quoted" title', 8, 4),
+    build.Shown("confusion/in domain#1", "Confusion", 5, 4),
+    build.Shown("topic_map", "A map", 11, 8),
+]
 
 
 class Page(html.parser.HTMLParser):
     """The elements of a page, its text, and whether every element is closed."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, source: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.words: list[str] = []
-        self.feed(text)
+        self.feed(source)
+        self.text = re.sub(r"\s+", " ", "".join(self.words))
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -39,280 +44,262 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data):
         self.words.append(data)
 
-    @property
-    def text(self) -> str:
-        return "".join(self.words)
+
+@pytest.fixture
+def page(acceptability, analysis, topics):
+    """Return a function that builds the page of stored results with options, or of given ones."""
+
+    def build_page(*, errors=None, documents=None, **options) -> Page:
+        documents = topics(**SMALL) if documents is None else documents
+        errors = analysis() if errors is None else errors
+        source = build.build(acceptability(**options), errors, documents, SHOWN)
+        return Page(source)
+
+    return build_page
 
 
-def build_page(folder: Path, *, topics: dict | None = None, **options) -> str:
-    stored.write_metrics(folder / "metrics", **options)
-    stored.write_topics(folder / "topics", **({"documents": 600, "topics": 40} | (topics or {})))
-    shown = [
-        page.Shown("scores", 'Scores. A "quoted" title', 8, 4),
-        page.Shown("confusion/in domain#1", "Confusion", 5, 4),
-        page.Shown("topic_map", "A map", 11, 8),
-    ]
-    return build.build(
-        results.load_acceptability(folder / "metrics"),
-        analysis.load_analysis(folder / "metrics", folder / "analysis"),
-        results.load_topics(folder / "metrics", folder / "topics"),
-        shown,
-    )
+def test_page_is_well_formed_and_needs_neither_network_nor_scripts(page):
+    built = page()
 
-
-def test_page_is_well_formed_and_needs_no_network(tmp_path):
-    page = Page(build_page(tmp_path))
-
-    assert page.open == []
-    tags = {tag for tag, _ in page.elements}
-    assert not tags & {"script", "link", "iframe", "object", "form"}
-    links = [
-        value
-        for _, attrs in page.elements
-        for key, value in attrs.items()
-        if key in ("href", "src")
-    ]
-    assert links
-    assert not any(link.startswith(("http:", "https:", "//", "/", "data:")) for link in links)
-    assert "http" not in build_page(tmp_path).replace("http-equiv", "")
-
-
-def test_images_link_to_their_svg_and_have_an_alternative(tmp_path):
-    page = Page(build_page(tmp_path))
-    images = [attrs for tag, attrs in page.elements if tag == "img"]
-
-    assert [image["src"] for image in images] == [
-        "scores.png",
-        "confusion/in%20domain%231.png",
-        "topic_map.png",
-    ]
-    assert images[0]["alt"] == 'Scores. A "quoted" title'
-    assert (images[0]["width"], images[0]["height"]) == ("768", "384")
-    assert "scores.svg" in [attrs.get("href") for tag, attrs in page.elements if tag == "a"]
-
-
-def test_key_figures_stand_beside_baselines_and_spread(tmp_path):
-    page = Page(build_page(tmp_path, seeds=(1, 2, 3)))
-    loaded = results.load_acceptability(tmp_path / "metrics")
-    mean = loaded.score("out_of_domain_dev", results.MEAN)
-
-    assert f"{mean['mcc']:.3f}" in page.text
-    assert f"{mean['mcc_low']:.3f} to {mean['mcc_high']:.3f}" in page.text
-    assert f"{loaded.summary['out_of_domain_dev']['mcc_sd']:.3f}" in page.text
-    lowest, highest = (loaded.summary["both_dev"][key] for key in ("mcc_min", "mcc_max"))
-    assert f"{lowest:.3f} to {highest:.3f}" in page.text
-    for part in (
-        "0.240",
-        "1,043",
-        "MCC of their ensemble",
-        "95% interval",
-        "MCC, mean of 3 seeds",
-        "MCC of majority",
-        "516",
-    ):
-        assert part in page.text
-
-
-def test_protocol_in_plain_words(tmp_path):
-    text = Page(build_page(tmp_path, seeds=(1, 2, 3))).text
-
-    assert "3 models were trained on 7,695 sentences, one for each of the seeds 1, 2, 3." in text
-    assert "in_domain_dev, out_of_domain_dev: published as they are" in text
-    assert "validation was held out of the training set" in text
-    assert "Made so that in 95% of all cases it holds the true mean: that of all seeds" in text
-    assert "both_dev is the in-domain and the out-of-domain dev set together" in text
-    assert "from the sentences and from the seeds: in_domain_dev 0.028 and 0.011" in text
-    assert "more than one half, for every model; nothing was chosen" in text
-    assert "synthetic" in text
-
-
-def test_one_seed_is_said_to_tell_no_spread(tmp_path):
-    text = Page(build_page(tmp_path, seeds=(5,), sets={"test": 64})).text
-
-    assert "One model was trained on 7,695 sentences, with seed 5." in text
-    assert "validation was held out" not in text
-    assert "What another seed would give is not in it" in text
-    assert "ensemble" not in text
-
-
-def test_what_was_chosen_on_validation_is_said_with_its_values(tmp_path):
-    text = Page(build_page(tmp_path, seeds=(1, 2), chosen="validation")).text
-
-    assert "highest MCC on validation, whose own score is therefore too good" in text
-    assert "For the seeds: 0.620, 0.620." in text
-    assert "by which logits are divided, of least loss on validation. For the seeds: 1.700" in text
-
-
-def test_training_before_fine_tuning_is_said_wherever_the_encoder_is_named(tmp_path):
-    plain = Page(build_page(tmp_path / "plain", seeds=(1, 2))).text
-    adapted = Page(build_page(tmp_path / "adapted", seeds=(1, 2), adapted=3)).text
-
-    assert "adapted" not in plain
-    assert "corrupted" not in plain
-    assert "Backbone minilm, adapted, fine-tuned with 2 seeds." in adapted
-    assert "in 65,000 sentences of the documents, without labels, in 3 epochs" in adapted
-    assert "told the corrupted ones with an MCC of 0.610" in adapted
-
-
-def test_table_of_topics_has_outliers_apart_and_the_rest_summed(tmp_path):
-    text = Page(build_page(tmp_path, topics={"topics": 40, "documents": 2000})).text
-    table = results.load_topics(tmp_path / "metrics", tmp_path / "topics").table
-
-    assert "outliers, in no topic" in text
-    assert "10 smaller topics together" in text
-    assert f"{table['count'].iloc[30:].sum():,}" in text
-    assert "The 30 largest of 40 topics." in text
-
-
-def test_what_comes_from_outside_is_escaped(tmp_path):
-    evil = "<script>alert('$x_1$')</script>"
-    text = build(
-        tmp_path,
-        title=evil,
-        documents_title="<b>&",
-        sets={"<i>": 64},
-        topics={"words": {0: ["<script>", "a&b", '"']}},
-    )
-
-    assert "<script" not in text
-    assert "<i>&lt;" not in text
-    assert "<code>&lt;i&gt;</code>" in text
-    assert "&lt;script&gt;, a&amp;b, &quot;" in text
-    assert '<script>, a&b, "' in Page(text).text
-
-
-@pytest.mark.parametrize("groups", [True, False], ids=["groups", "no-groups"])
-def test_agreement_is_told_where_documents_have_groups(tmp_path, groups):
-    text = Page(build_page(tmp_path, groups=groups)).text
-
-    assert ("0.410" in text) == groups
-    assert ("the documents have no known groups" in text) == (not groups)
-
-
-def test_only_outliers(tmp_path):
-    text = Page(build_page(tmp_path, topics={"topics": 0, "documents": 20})).text
-
-    assert "20 (100.0%)" in text
-    assert "The 0 largest of 0 topics." in text
-
-
-def test_generated_corpus_is_called_synthetic_in_the_heading_and_in_every_figure_of_scores(
-    tmp_path,
-):
-    title = catalogue.load_title("minimal-pairs", PROJECT / "sources.yaml")
-    page = Page(build_page(tmp_path, title=title))
-
-    assert "synthetic" in title
-    assert f"Acceptability: {title}" in page.text
-    loaded = results.load_acceptability(tmp_path / "metrics")
-    assert "synthetic" in loaded.source  # what each figure's subtitle, its text alternative, says
-
-
-def test_browser_is_told_to_run_no_script(tmp_path):
-    elements = Page(build_page(tmp_path)).elements
-
-    policies = [attrs["content"] for _, attrs in elements if "http-equiv" in attrs]
-    assert len(policies) == 1 and "script-src 'none'" in policies[0]
-    assert not any(name.startswith("on") for _, attrs in elements for name in attrs)
-
-
-def test_style_loads_nothing(tmp_path):
-    style = build_page(tmp_path).partition("<style>")[2].partition("</style>")[0]
-
-    assert "font:" in style
+    assert built.open == []
+    assert not {tag for tag, _ in built.elements} & {"script", "link", "iframe", "object", "form"}
+    attributes = [pair for _, attrs in built.elements for pair in attrs.items()]
+    links = [value for name, value in attributes if name in ("href", "src")]
+    assert links and not any(re.match(r"https?:|/|data:", link) for link in links)
+    assert not any(name.startswith("on") for name, _ in attributes)
+    assert ("http-equiv", "Content-Security-Policy") in attributes
+    style = built.text.partition("body {")[2]
     assert not any(word in style for word in ("url(", "@import", "@font-face"))
 
 
+def test_images_link_to_their_svg_and_have_an_alternative(page):
+    built = page()
+    images = [attrs for tag, attrs in built.elements if tag == "img"]
+
+    names = ["scores.png", "confusion/in%20domain%231.png", "topic_map.png"]
+    assert [image["src"] for image in images] == names
+    assert images[0]["alt"] == 'Scores. A "quoted" title'
+    assert (images[0]["width"], images[0]["height"]) == ("768", "384")
+    assert "scores.svg" in [attrs.get("href") for tag, attrs in built.elements if tag == "a"]
+
+
+def test_key_figures_stand_beside_baselines_and_spread(page, acceptability):
+    text = page().text
+    loaded = acceptability()
+
+    mean = loaded.score("out_of_domain_dev", MEAN)
+    lowest, highest = (loaded.summary["both_dev"][key] for key in ("mcc_min", "mcc_max"))
+    for part in (
+        f"{mean['mcc']:.3f}",
+        f"{mean['mcc_low']:.3f} to {mean['mcc_high']:.3f}",
+        f"{lowest:.3f} to {highest:.3f}",
+        *("0.240", "0.038", "1,043", "516", "MCC of ensemble", "95% interval"),
+        *("MCC, mean of 3 seeds", "MCC of majority"),
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "untold"),
+    [
+        (
+            {},
+            [
+                "3 models were trained on 7,695 sentences, with the seeds 1, 2, 3.",
+                "in_domain_dev, out_of_domain_dev: used as published",
+                "validation was held out of the training set",
+                "A 95% confidence interval for the mean over all seeds and all sentences",
+                "from the sentences and from the seeds: in_domain_dev 0.028 and 0.011",
+                "more than one half, for every model; nothing was tuned",
+                "both_dev is the in-domain and the out-of-domain dev set together",
+            ],
+            ["adapted", "Intermediate training"],
+        ),
+        (
+            {"seeds": (1,), "sets": {"test": 64}},
+            [
+                "One model was trained on 7,695 sentences, with seed 1.",
+                "It does not include the spread between seeds.",
+            ],
+            ["validation was held out", "MCC of ensemble"],
+        ),
+        (
+            {"chosen": "validation"},
+            [
+                "maximises the MCC on validation, chosen for each model",
+                "Thresholds of the seeds: 0.620, 0.620, 0.620.",
+                "temperature of least loss on validation. Temperatures of the seeds: 1.700",
+            ],
+            ["nothing was tuned"],
+        ),
+        (
+            {"adapted": 3},
+            [
+                "Backbone minilm, adapted, fine-tuned with 3 seeds.",
+                "in 65,000 sentences of the documents, without labels, for 3 epochs",
+                "held-out sentences with an MCC of 0.610",
+            ],
+            ["the new classification head"],
+        ),
+    ],
+    ids=["default", "one-seed", "chosen-on-validation", "intermediate-training"],
+)
+def test_protocol_says_how_the_scores_came_about(page, options, told, untold):
+    text = page(**options).text
+
+    for part in told:
+        assert part in text
+    for part in untold:
+        assert part not in text
+
+
+def test_table_of_topics_has_outliers_apart_and_the_rest_summed(page, topics):
+    documents = topics(**SMALL)
+    text = page().text
+
+    assert f"-1{documents.outliers}" in text
+    assert "10 smaller topics together" in text
+    assert f"{documents.table['count'].iloc[30:].sum():,}" in text
+    assert "The 30 largest of 40 topics." in text
+    assert "0.410" in text  # NMI
+
+
+def test_documents_without_groups_or_topics_are_said_to_have_none(page, topics):
+    text = page(documents=topics(topics=0, documents=20, groups=False)).text
+
+    assert "20 (100.0%)" in text
+    assert "The 0 largest of 0 topics." in text
+    assert "There are no topics to match." in text
+    assert "the documents have no known groups" in text
+
+
+def test_synthetic_corpus_is_called_synthetic_in_heading_and_figures(page, acceptability):
+    title = catalogue.load_title("minimal-pairs", PROJECT / "sources.yaml")
+
+    assert "synthetic" in title
+    assert f"Acceptability: {title}" in page(title=title).text
+    assert "synthetic" in acceptability(title=title).source  # in the subtitle of each figure
+
+
 @pytest.mark.parametrize("evil", ["<script>alert(1)", "</style>", "<img src=x onerror=y>"])
-def test_markup_from_any_place_is_shown_as_text_and_adds_no_element(tmp_path, evil):
+def test_markup_in_data_is_shown_as_text_and_adds_no_element(page, analysis, topics, evil):
     name = evil.replace("/", "|")  # a set names a file of evaluate's
-    small = {"topics": 5, "documents": 100}
-    plain = Page(build_page(tmp_path / "plain", sets={"test": 64}, topics=small))
+    options = {"seeds": (1,), "epochs": 1}
 
-    page = Page(
-        build(
-            tmp_path / "evil",
-            title=f"first {evil}",
-            documents_title=f"second {evil}",
-            sets={name: 64},
-            topics=small | {"words": {topic: [evil] for topic in range(5)}},
-        )
-    )
+    def build_page(text: str, name: str) -> Page:
+        errors = analysis(sets={"test": 64}, sources=(text, "b"), phenomena=(text, "c"), words=text)
+        words = {topic: [text] for topic in range(5)}
+        documents = topics(title=f"second {text}", topics=5, documents=100, words=words)
+        title = f"first {text}"
+        return page(errors=errors, documents=documents, title=title, sets={name: 64}, **options)
 
-    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
-    assert page.open == []
+    harmless = re.sub(r"\S+", "x", evil)  # as many words: groups by length are the same
+    plain, built = build_page(harmless, "x"), build_page(evil, name)
+
+    assert [tag for tag, _ in built.elements] == [tag for tag, _ in plain.elements]
+    assert built.open == []
     for said in (f"first {evil}", f"second {evil}", name, evil):
-        assert said in page.text
+        assert said in built.text
 
 
-def test_failures_name_groups_that_differ_and_say_how_many_intervals_miss(tmp_path):
-    text = Page(build_page(tmp_path)).text
-    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
-    whole = loaded.everything
+def test_errors_are_broken_down_and_the_most_confident_ones_are_shown(page, analysis):
+    loaded = analysis()
+    text = page().text
 
-    assert f"{whole['error_rate']:.1%} of 1,043 test sentences are judged wrongly" in text
-    assert "No group stands out" in text or "than the rest." in text
+    rate = f"{loaded.everything['error_rate']:.1%}"
+    assert f"{rate} of 1,043 test sentences are misclassified" in text
+    assert "No group is significant." in text
     missing = loaded.summary["breakdown"]["intervals_missing_by_chance"]
-    assert f"some {missing:,.0f} miss the true value" in text
-    assert "1,043 of 1,043 test sentences" in text
-
-
-def test_a_corpus_without_annotations_says_so(tmp_path):
-    stored.write_metrics(tmp_path / "metrics")
-    stored.write_analysis(tmp_path / "metrics", tmp_path / "analysis", phenomena=())
-    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
-
-    assert "No sentence is annotated" in analysis_part.failures(loaded)
-
-
-def test_confident_errors_show_sentence_label_probability_and_seeds(tmp_path):
-    text = Page(build_page(tmp_path)).text
-    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
-
+    assert f"about {missing:,.0f} miss the true value" in text
+    assert "1,043 of 1,043 test sentences are annotated" in text
     assert len(loaded.errors) == 5
     for error in loaded.errors:
         assert error["text"] in text
-        assert f"{error['probability']:.1%}" in text
-        assert f"{error['seeds_wrong']} of 3" in text
+        assert f"{error['probability']:.1%}{error['seeds_wrong']} of 3" in text
 
 
-def test_no_confident_error_is_said(tmp_path):
-    build_page(tmp_path)
-    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
+def test_significant_groups_are_named_with_their_difference(page, analysis):
+    loaded = analysis()
+    chosen = (loaded.breakdown["set"] == "both_dev") & (loaded.breakdown["group"] == "gj04")
+    loaded.breakdown.loc[chosen, "finding"] = "more errors"
+    row = loaded.breakdown[chosen].iloc[0]
 
-    perfect = dataclasses.replace(loaded, errors=[])
+    text = page(errors=loaded).text
 
-    assert "no test sentence that most seeds get wrong" in analysis_part.confident_errors(perfect)
-
-
-def test_sentences_from_outside_are_escaped(tmp_path):
-    stored.write_metrics(tmp_path / "metrics")
-    evil = "<script>alert(1)</script>"
-    stored.write_analysis(
-        tmp_path / "metrics", tmp_path / "analysis", words=evil, sources=(evil, "b"),
-        phenomena=(evil, "c"),
-    )  # fmt: skip
-    loaded = analysis.load_analysis(tmp_path / "metrics", tmp_path / "analysis")
-
-    shown = analysis_part.confident_errors(loaded) + analysis_part.breakdown_table(loaded)
-
-    assert "<script" not in shown and "&lt;script&gt;" in shown
+    said = f"More errors than the rest. gj04 (source: {row['error_rate']:.1%} of {row['sentences']}"
+    assert said in text
+    assert "No group is significant." not in text
 
 
-def test_calibration_stands_beside_what_chance_gives(tmp_path):
-    text = Page(build_page(tmp_path)).text
-    measures = pd.read_csv(tmp_path / "metrics" / "analyze" / "calibration.csv")
-    mean = measures[(measures["seed"] == "mean of seeds") & (measures["set"] == "both_dev")]
+def test_missing_annotations_and_errors_are_said(page, analysis):
+    loaded = replace(analysis(sets={"test": 64}, phenomena=()), errors=[])
 
-    assert len(mean) == 2
-    for row in mean.to_dict("records"):
-        assert f"{row['ece']:.3f}" in text and f"{row['ece_if_calibrated']:.3f}" in text
+    text = page(errors=loaded).text
+
+    assert "No sentence is annotated" in text
+    assert "No test sentence is misclassified by most seeds." in text
+    assert "There is no validation fold to fit one on." in text
 
 
-def test_notes_on_overfitting_are_in_the_report(tmp_path):
-    text = Page(build_page(tmp_path)).text
-    notes = json.loads((tmp_path / "metrics" / "analyze.json").read_text())["notes"]
+def test_calibration_and_overfitting_are_reported(page, analysis):
+    loaded = analysis()
+    text = page().text
 
+    means = loaded.calibration.query("seed == 'mean of seeds' and set == 'both_dev'")
+    assert len(means) == 2
+    for row in means.to_dict("records"):
+        assert f"{row['ece']:.3f}{row['ece_if_calibrated']:.3f}" in text
+    notes = loaded.summary["notes"]
     assert notes and all(note in text for note in notes)
     for rule in ("highest validation MCC", "lowest validation loss", "last epoch"):
         assert rule in text
+
+
+def test_stability_is_told_in_counts(page):
+    text = page().text
+
+    assert "clustered again 10 times" in text
+    assert "20 of 40 topics are stable" in text
+    assert "40.0% of all documents are in the core of a stable topic" in text
+    assert "found 55 to 68 topics" in text
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        # KeyNMF has (.15 - n / 1000) * .95 at 10 to 50 topics, in the mean .12 * .95 = .114; its SD
+        # over seeds is .002.
+        (0.15, "0.150 for Bertline and 0.114 for KeyNMF, the best other model. Bertline leads by"),
+        (0.1165, "Bertline leads by 0.003."),
+        (0.1155, "The difference is within the spread of KeyNMF over seeds (SD up to 0.002)."),
+        (0.1125, "The difference is within the spread of KeyNMF over seeds (SD up to 0.002)."),
+        (0.1, "KeyNMF leads by 0.014."),
+    ],
+)
+def test_the_best_other_model_is_compared_with_both_figures(page, topics, own, told):
+    documents = topics(**SMALL)
+    rows = documents.baselines["model"] == OWN
+    documents.baselines.loc[rows, "npmi_times_coverage"] = own
+
+    text = page(documents=documents).text
+
+    assert told in text
+    assert "automatic40265.0%" in text  # the model that chooses its number of topics
+
+
+def test_without_other_models_the_report_says_how_to_compare(page, topics):
+    documents = topics(**SMALL)
+    alone = documents.baselines[documents.baselines["model"] == OWN]
+
+    text = page(documents=replace(documents, baselines=alone)).text
+
+    assert "No other topic models were compared; make baselines compares them." in text
+
+
+def test_the_package_ships_every_template():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    package = PROJECT / "bertline"
+
+    patterns = settings["tool"]["setuptools"]["package-data"]["bertline"]
+    shipped = {path for pattern in patterns for path in package.glob(pattern)}
+    assert shipped >= set((package / "report" / "templates").iterdir())
