@@ -311,6 +311,8 @@ def say(finding: Finding) -> str:
     p = f"p {_p(finding.p_corrected)}"
     if finding.verdict == UNKNOWN:
         return f"Not significant ({p})."
+    if not finding.difference.recipes:  # one seed on a side: nothing follows for the recipe
+        return f"{finding.verdict[0]}'s model is better ({p})."
     return f"{finding.verdict} ({p})."
 
 

@@ -167,6 +167,7 @@ def test_what_limits_the_verdict_is_noted(a, tmp_path, capsys):
     assert second.endswith("?[2JCorpus, minilm, adapted, 1 seed")
     assert all(len(line) <= text.WIDTH for line in printed.splitlines()[2:])
     printed = " ".join(printed.split())
+    assert "B's model is better (p " in printed
     assert "B has one seed. The test compares this one model, not training recipes" in printed
     assert "evaluate.threshold is half in A and validation in B" in printed
     assert "may have steered decisions of A or B: it is no test set" in printed
