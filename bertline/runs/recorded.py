@@ -406,7 +406,9 @@ def _extract(commit: str) -> Path:
     """Return a temporary folder with the files of a commit below the current folder."""
     archive = _git("archive", "--format=tar", commit)
     if archive is None:
-        raise BertlineError(f"`git archive {commit}` failed in {Path.cwd()}: see what it says.")
+        raise BertlineError(
+            f"`git archive {commit[:7]}` fails in {Path.cwd()}: does the commit have this folder?"
+        )
     folder = Path(tempfile.mkdtemp(prefix="bertline-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
