@@ -175,22 +175,16 @@ def read_lock(path: Path) -> dict[str, Stage]:
             f"{path} should have `schema: '2.0'` and `stages`, as DVC 3 writes it. Take it from "
             f"git, or type `dvc repro`."
         )
-    try:
-        return {
-            name: Stage(
-                name=name,
-                command=" ".join(str(entry["cmd"]).split()),
-                deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
-                outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
-                params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
-            )
-            for name, entry in stages.items()
-        }
-    except (AttributeError, KeyError, TypeError) as error:
-        raise BertlineError(
-            f"{path} has an entry that is not as DVC writes it ({error!r}). Take the file from "
-            f"git, or type `dvc repro`."
-        ) from error
+    return {
+        name: Stage(
+            name=name,
+            command=" ".join(str(entry["cmd"]).split()),
+            deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
+            outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
+            params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
+        )
+        for name, entry in stages.items()
+    }
 
 
 def stage_names(root: Path) -> list[str] | None:
