@@ -173,12 +173,9 @@ def _read_json(run: Run, path: str) -> dict[str, Any]:
             f"in it, and commit dvc.lock and metrics/."
         )
     try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise BertlineError(f"{path} of {run.title} is no JSON ({error}). {AGAIN}") from error
-    if not isinstance(document, dict):
-        raise BertlineError(f"{path} of {run.title} should hold a JSON object. {AGAIN}")
-    return document
+        return dict(json.loads(content))
+    except (ValueError, TypeError) as error:
+        raise BertlineError(f"{path} of {run.title} is no JSON object. {AGAIN}") from error
 
 
 def _named(run: Run, path: str, key: str) -> str:
@@ -311,6 +308,8 @@ def say(finding: Finding) -> str:
     p = f"p {_p(finding.p_corrected)}"
     if finding.verdict == UNKNOWN:
         return f"Not significant ({p})."
+    if not finding.difference.recipes:  # one seed on a side: nothing follows for the recipe
+        return f"{finding.verdict[0]}'s model is better ({p})."
     return f"{finding.verdict} ({p})."
 
 

@@ -175,22 +175,16 @@ def read_lock(path: Path) -> dict[str, Stage]:
             f"{path} should have `schema: '2.0'` and `stages`, as DVC 3 writes it. Take it from "
             f"git, or type `dvc repro`."
         )
-    try:
-        return {
-            name: Stage(
-                name=name,
-                command=" ".join(str(entry["cmd"]).split()),
-                deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
-                outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
-                params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
-            )
-            for name, entry in stages.items()
-        }
-    except (AttributeError, KeyError, TypeError) as error:
-        raise BertlineError(
-            f"{path} has an entry that is not as DVC writes it ({error!r}). Take the file from "
-            f"git, or type `dvc repro`."
-        ) from error
+    return {
+        name: Stage(
+            name=name,
+            command=" ".join(str(entry["cmd"]).split()),
+            deps={file["path"]: file.get("md5") for file in entry.get("deps", [])},
+            outs={file["path"]: file.get("md5") for file in entry.get("outs", [])},
+            params={file: dict(keys) for file, keys in entry.get("params", {}).items()},
+        )
+        for name, entry in stages.items()
+    }
 
 
 def stage_names(root: Path) -> list[str] | None:
@@ -406,7 +400,9 @@ def _extract(commit: str) -> Path:
     """Return a temporary folder with the files of a commit below the current folder."""
     archive = _git("archive", "--format=tar", commit)
     if archive is None:
-        raise BertlineError(f"`git archive {commit}` failed in {Path.cwd()}: see what it says.")
+        raise BertlineError(
+            f"`git archive {commit[:7]}` fails in {Path.cwd()}: does the commit have this folder?"
+        )
     folder = Path(tempfile.mkdtemp(prefix="bertline-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:

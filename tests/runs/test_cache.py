@@ -92,7 +92,7 @@ def test_damage_is_found_and_repaired_by_the_commands_that_are_named(
     damaged = project.folder / ".dvc" / "cache" / "files" / "md5" / name[:2] / name[2:]
     flip(damaged)
     (project.folder / sentences).unlink()
-    project.run("dvc", "checkout")
+    project.run("dvc", "checkout", sentences)
     # Damaged in data/ while the cache is right.
     flip(project.folder / documents)
 

@@ -116,15 +116,6 @@ def test_run_is_the_same_as_itself(a, capsys):
     assert printed.count("A and B predict the same for every sentence and seed") == 3
 
 
-def test_another_draw_of_the_recipe_is_not_called_better(tmp_path):
-    alarms = 0
-    for draw in range(1, 11):
-        a = Story(draw=draw).write(tmp_path / f"a{draw}")
-        b = Story(draw=100 + draw).write(tmp_path / f"b{draw}")
-        alarms += {found.verdict for found in findings(a, b).values()} != {compare.UNKNOWN}
-    assert alarms <= 2  # 10 times 5% at most: three or more have a chance of 1%
-
-
 def test_p_is_corrected_for_the_number_of_sets(a, tmp_path):
     b = Story(0.83, draw=1).write(tmp_path / "b")
 
@@ -167,6 +158,7 @@ def test_what_limits_the_verdict_is_noted(a, tmp_path, capsys):
     assert second.endswith("?[2JCorpus, minilm, adapted, 1 seed")
     assert all(len(line) <= text.WIDTH for line in printed.splitlines()[2:])
     printed = " ".join(printed.split())
+    assert "B's model is better (p " in printed
     assert "B has one seed. The test compares this one model, not training recipes" in printed
     assert "evaluate.threshold is half in A and validation in B" in printed
     assert "may have steered decisions of A or B: it is no test set" in printed
@@ -268,8 +260,7 @@ def test_corrupted_predictions_are_refused(a, b, change, message):
     ("path", "content", "message"),
     [
         (PROTOCOL, None, "has no metrics/evaluate/protocol.json: `evaluate` has not run there"),
-        (PROTOCOL, b"{", "is no JSON"),
-        (PROTOCOL, b"[]", "should hold a JSON object"),
+        (PROTOCOL, b"{", "is no JSON object"),
         (PROTOCOL, b"{}", "does not name its sentences"),
         (f"{CONFUSION}/in_domain_dev.csv", None, "has no metrics/evaluate/confusion/in_domain_dev"),
         (f"{CONFUSION}/in_domain_dev.csv", b"\xff\xfe", "is not a table in CSV"),
