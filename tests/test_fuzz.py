@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -200,7 +199,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 OWN = {
-    name: params.read_yaml(ROOT / "params.yaml")[name] for name in SECTIONS
+    name: params.read_yaml(ROOT / "params.yaml")[name] for name in ("parse", "split", "analyze")
 }  # the project's own sections
 ENTRY = {
     "title": "Mine",
@@ -242,10 +241,9 @@ def mutated(data: st.DataObject, values: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestParameters:
-    @pytest.mark.parametrize("name", SECTIONS)
     @fuzzed
-    @given(st.data())
-    def test_a_changed_section_is_valid_or_a_sentence(self, name, data):
+    @given(st.data(), st.sampled_from(["parse", "split", "analyze"]))
+    def test_a_changed_section_is_valid_or_a_sentence(self, data, name):
         values = mutated(data, OWN[name])
 
         returns_or_explains(lambda: params.validate(values, section_of(name), where=name))

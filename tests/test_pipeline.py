@@ -20,7 +20,7 @@ EXPENSIVE = ("adapt", "train", "embed", "topic-fit", "topic-stability")
 # Files that a stage's code deps cover and that it does not import.
 NEEDLESS = {
     "adapt": {
-        "bertline/training/fine_tuning.py": "the room is shared; few lines, and adapt is mostly off",
+        "bertline/training/fine_tuning.py": "the room is shared; few lines, adapt is mostly off",
     },
     "topic-fit": {
         "bertline/topics/refit.py": "the room is shared; few lines that call what topic-fit uses",
@@ -37,7 +37,7 @@ UNDECIDING = {
     # read and check YAML; values are fixed by YAML 1.2, and a type that does not fit is refused
     *("ruamel.yaml", "pydantic", "pydantic_core"),
     # fetch bytes, which are held to their SHA-256, and find the folder to keep them in
-    *("requests", "urllib3", "huggingface_hub", "platformdirs"),
+    *("requests", "huggingface_hub", "platformdirs"),
     # show progress, lock outputs, fill the report's templates
     *("tqdm", "filelock", "Jinja2"),
     # sets and tells the number of threads, which the receipts record
