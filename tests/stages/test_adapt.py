@@ -127,16 +127,6 @@ def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls,
 # --- the result ---------------------------------------------------------------------------------
 
 
-def test_same_seed_gives_the_same_bytes_and_another_seed_others(fit, adapted):
-    again, other = fit("again"), fit("other", seed=2)
-
-    assert contents(again) == contents(adapted)
-    assert figures_of(again) == figures_of(adapted)
-    one, two = (load_file(folder / "model.safetensors") for folder in (adapted, other))
-    same = [name for name in one if torch.equal(one[name], two[name])]
-    assert same == ["bert.embeddings.token_type_embeddings.weight"][: len(same)]
-
-
 def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     torch.manual_seed(1)
     loaded = loop.load_classifier(adapted).state_dict()
@@ -195,7 +185,9 @@ def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
 
 
 @pytest.mark.parametrize("killed_at", [1, 6])
-def test_killed_training_resumes_to_the_same_bytes(fit, adapted, monkeypatch, capfd, killed_at):
+def test_same_seed_gives_the_same_bytes_also_when_killed(
+    fit, adapted, monkeypatch, capfd, killed_at
+):
     monkeypatch.setenv(checkpoint.VARIABLE, "0")
     with killed.training_after(killed_at):
         fit("again")
