@@ -1,4 +1,4 @@
-"""Give every document its sentence vector, as sentence-transformers computes it.
+"""Compute a sentence vector for every document, as sentence-transformers does.
 
 Reads   data/parse/documents.parquet, the encoder in data/download/embedder, and `embed` of
         params.yaml. Pooling, normalisation and the longest input are read from the encoder's own
@@ -9,9 +9,9 @@ Writes  data/embed/embeddings.npy: float32, shape (documents, dimension), rows i
 
     python -m stages.embed data/parse/documents.parquet data/download/embedder data/embed
 
-Documents are read, cut into word pieces and written a window at a time, so memory stays flat
-however many there are; within a window those of like length share a batch. A run that was killed
-goes on from its last checkpoint (`bertline.core.checkpoint`).
+Documents are read, tokenized and written a window at a time, so memory does not grow with their
+number; within a window those of like length share a batch. A killed run resumes from its last
+checkpoint (`bertline.core.checkpoint`).
 """
 
 import time

@@ -301,7 +301,7 @@ def summarize(
         },
         "calibration": calibrations,
         "overfitting": observed,
-        "notes": overfitting.say(observed),
+        "notes": overfitting.describe(observed),
     }
 
 

@@ -1,12 +1,12 @@
-"""Where models fail: errors and MCC of groups of sentences, each against the rest.
+"""Error rate and MCC of groups of sentences, each group compared with the rest.
 
 A group is a publication, a range of lengths or a grammatical phenomenon. Every figure is a mean
 over seeds, and every interval covers the draw of sentences and that of seeds: the variance is
 clustered by both (`variance`), and the sentences of a minimal pair count as one cluster.
 
-- Share of errors: Wilson's interval (1927) for the effective number of sentences, which gives the
+- Error rate: Wilson's interval (1927) for the effective number of sentences, which gives the
   share the clustered variance (Korn and Graubard 1998, Survey Methodology 24(2)).
-- Difference: share of errors less that of the rest. Interval: t, with one right and one wrong
+- Difference: error rate less that of the rest. Interval: t, with one right and one wrong
   pseudo-sentence in the group and in the rest (Agresti and Caffo 2000, The American Statistician
   54(4)). p-value: the score test, with the variance that holds if there is no difference.
 - Many groups are tested at once: q-values after Benjamini and Hochberg (1995) bound the share of
@@ -63,7 +63,7 @@ def mean_error(
 def error_rate(
     wrong: np.ndarray, clusters: np.ndarray, confidence: float
 ) -> tuple[float, float, float]:
-    """Return the mean share of errors with its interval; wrong: shape (seeds, n), 0.0 or 1.0."""
+    """Return the mean error rate with its interval; wrong: shape (seeds, n), 0.0 or 1.0."""
     by_seed = wrong.mean(axis=1)
     n = wrong.shape[1]
     share, se, df = mean_error(by_seed, (wrong - by_seed[:, None]) / n, clusters)
@@ -80,7 +80,7 @@ def error_rate(
 def difference(
     wrong: np.ndarray, inside: np.ndarray, clusters: np.ndarray, confidence: float
 ) -> tuple[float, float, float, float]:
-    """Return how many more errors a group has than the rest: share, interval, two-sided p-value.
+    """Return the error rate of a group less that of the rest, its interval and two-sided p-value.
 
     wrong: shape (seeds, n), 0.0 or 1.0; inside: shape (n,), boolean, neither all nor none.
     """
@@ -113,7 +113,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return the figures of the sentences `inside`, compared with the others of those `among`.
 
-    inside, among: shape (n,), boolean. Below `smallest` sentences there is a share of errors with
+    inside, among: shape (n,), boolean. Below `smallest` sentences there is an error rate with
     its wide interval, and no MCC and no test; `note` says what is missing and why.
     """
     labels, predicted = scored.labels[inside], scored.predicted[:, inside]

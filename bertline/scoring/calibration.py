@@ -1,14 +1,15 @@
-"""Whether probabilities mean what they say: bins, expected calibration error, temperature.
+"""Calibration: reliability bins, expected calibration error, Brier score, overconfidence.
 
-A model is calibrated if of the sentences that it gives 80% to be acceptable, 80% are. Sentences
+A model is calibrated if 80% of the sentences with a probability of 80% are acceptable. Sentences
 are sorted by probability and cut into bins of equal numbers; the expected calibration error (ECE)
 is the mean distance, weighted by sentences, between a bin's mean probability and its share of
-acceptable sentences (Naeini, Cooper and Hauskrecht 2015, AAAI, for a binary outcome). It is
-positive by chance, the more so the fewer sentences a bin has: so the value that a perfectly
-calibrated model would get is simulated beside it, from the same probabilities.
+acceptable sentences (Naeini, Cooper and Hauskrecht 2015, AAAI, for a binary outcome). Its
+expectation is positive even for a perfectly calibrated model, and larger with fewer sentences in a
+bin. So the ECE of a calibrated model with the same probabilities is simulated beside it.
 
-Temperature scaling divides the logit by one number, fitted on the validation fold (thresholds.py);
-above 1 it makes a model less sure. It changes no ranking, and no prediction at a threshold of .5.
+Temperature scaling divides the logit by one number, fitted on the validation fold (`thresholds`);
+above 1 it makes a model less confident. It changes no ranking, and no prediction at a threshold of
+one half.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ CELLS = 10_000_000  # simulated labels that are in memory at once
 
 @dataclass(frozen=True)
 class Measures:
-    """How well calibrated one model's probabilities for a set are.
+    """The calibration of one model's probabilities for a set.
 
     ece_if_calibrated, ece_high: mean and 95th percentile of the ECE that a perfectly calibrated
     model with these probabilities gets. overconfidence: mean probability of the predicted label

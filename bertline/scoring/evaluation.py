@@ -246,7 +246,7 @@ def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
 
 
 def hash_sentences(rows: pd.DataFrame) -> str:
-    """Return the SHA-256 of ids, labels and texts, which tells whether two runs had the same."""
+    """Return the SHA-256 of ids, labels and texts, by which two runs are found to have the same."""
     columns = (rows[name].tolist() for name in ("id", "label", "text"))
     listed = [[str(name), int(label), text] for name, label, text in zip(*columns, strict=True)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

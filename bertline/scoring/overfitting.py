@@ -1,7 +1,7 @@
-"""Overfitting in words and figures: when validation loss rises while training loss still falls.
+"""Overfitting: whether validation loss rises while training loss falls, in figures and in words.
 
-And what each way to choose an epoch would have kept. All figures are of the validation fold, which
-the choice looks at too, so that of the chosen epoch is a little too good; test sets have no part.
+And which epoch each rule would have kept. All figures are of the validation fold, by which the
+rules choose, so the figure of the chosen epoch is a little too good. Test sets have no part in it.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def choose(curve: pd.DataFrame, rule: str) -> pd.Series:
 def compare_rules(curves: pd.DataFrame) -> pd.DataFrame:
     """Return for each rule and seed the epoch kept and its figures, then their mean over seeds.
 
-    The mean of the epoch is one too. Curves without validation give no rows.
+    The epochs are averaged as well. Curves without validation give no rows.
     """
     rows = []
     known = curves.dropna(subset=["validation_loss", "validation_mcc"])
@@ -46,10 +46,10 @@ def compare_rules(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def observe(curve: pd.DataFrame) -> dict[str, Any]:
-    """Return what one seed's curve says: when validation loss is lowest, and what follows.
+    """Return when one seed's validation loss is lowest, and how the losses change after that.
 
-    `rises` is by how much validation loss is higher after the last epoch; `overfits` whether it is
-    while training loss is lower.
+    validation_loss_rises: from there to the last epoch; overfits: whether it rises while training
+    loss falls.
     """
     lowest, last = choose(curve, "lowest validation loss"), choose(curve, "last epoch")
     rise = float(last["validation_loss"] - lowest["validation_loss"])
@@ -72,30 +72,29 @@ def observe_all(curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def say(observed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the observations as sentences, one for each seed and one that sums up."""
+def describe(observed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the observations as sentences: one for each seed, and a summary."""
     if not observed:
         return [
-            "There is no validation fold, so nothing can be said of overfitting, and no epoch can "
-            "be chosen but the last."
+            "There is no validation fold: overfitting cannot be detected, and only the last epoch "
+            "can be kept."
         ]
     sentences = []
     for seed, found in observed.items():
         lowest, last = found["lowest_epoch"], found["last_epoch"]
         if last == 1:
-            text = "There is one epoch only, which shows no trend."
+            text = "One epoch only: there is no trend."
         elif lowest == last:
             text = (
-                f"Validation loss is lowest after the last epoch, {last}: no sign of overfitting, "
-                f"and perhaps more epochs would help."
+                f"Validation loss is lowest after the last epoch, {last}: no sign of overfitting; "
+                f"more epochs may help."
             )
         elif found["overfits"]:
             text = (
                 f"Validation loss is lowest after epoch {lowest} "
                 f"({found['validation_loss_lowest']:.3f}) and "
                 f"{found['validation_loss_rises']:.3f} higher after epoch {last}, while training "
-                f"loss falls by {found['training_loss_falls']:.3f}: the model goes on to learn its "
-                f"training sentences by heart."
+                f"loss falls by {found['training_loss_falls']:.3f}: the model overfits."
             )
         else:
             text = (
@@ -107,8 +106,8 @@ def say(observed: Mapping[str, Mapping[str, Any]]) -> list[str]:
     count = sum(found["overfits"] for found in observed.values())
     if count:
         sentences.append(
-            f"{count} of {len(observed)} seeds overfit by this sign. A higher loss need not mean a "
-            f"lower MCC: the model may only be too sure of its errors. The comparison of epochs "
-            f"shows which it is."
+            f"{count} of {len(observed)} seeds overfit by this criterion. A higher loss does not "
+            f"imply a lower MCC: the model may only be overconfident in its errors. The comparison "
+            f"of epochs shows which."
         )
     return sentences

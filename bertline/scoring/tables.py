@@ -58,7 +58,7 @@ SELECTION = {
     **dict.fromkeys(("rule", "seed"), "str"),
     **dict.fromkeys(("epoch", "validation_mcc", "validation_loss", "training_loss"), "float64"),
 }
-# What protocol.json of `analyze` tells of the parameters.
+# The parameters in protocol.json of `analyze`.
 PROTOCOL = (
     *("confidence", "min_group_size", "false_discovery_rate", "calibration_bins", "simulations"),
 )

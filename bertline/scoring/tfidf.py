@@ -1,4 +1,4 @@
-"""The baseline that knows words and no grammar: TF-IDF and a logistic regression."""
+"""The baseline: TF-IDF of words and their neighbours, and a logistic regression."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from bertline.core.errors import BertlineError
 
-# Words and punctuation marks as tokens: both tell acceptable sentences from others.
+# Words and punctuation marks as tokens: both are evidence of acceptability.
 TOKEN = r"\w+|[^\w\s]"
 NGRAMS = (1, 3)
 # Inverse strengths of regularisation, of which cross-validation on the training fold takes one.

@@ -116,7 +116,7 @@ class Detection(Plan[Detector]):
         return of_sentences + self.options.token_loss_weight * of_words / judged.sum()
 
     def validate(self, model: Detector) -> dict[str, float]:
-        """Return the loss and the MCC of telling corrupted sentences held out, in fp32."""
+        """Return the loss and the MCC of detecting held-out corrupted sentences, in fp32."""
         logits, labels, loss = loop.judge(model.classifier, self.held_out, self.device)
         return {"loss": loss, "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1)))}
 

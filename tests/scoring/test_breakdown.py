@@ -219,13 +219,3 @@ def test_a_planted_group_is_found_and_a_random_one_is_not():
 
     assert table.loc["hard", "finding"] == WORSE
     assert table.loc["x", "finding"] == NONE
-
-
-def test_no_errors_at_all_tell_nothing_apart():
-    labels = np.arange(100) % 2
-    perfect = Scored(labels, np.tile(labels, (2, 1)), singles(100))
-
-    table = break_down("dev", perfect, {"source": lists(["a"] * 50 + ["b"] * 50)}, **OPTIONS)
-
-    assert table["finding"].tolist() == [UNTESTED, NONE, NONE]
-    assert (table["error_rate_high"] > 0).all()

@@ -76,12 +76,6 @@ def test_model_without_errors_is_not_certain(labels, seeds):
     assert 0.95 < found.low < 0.995
 
 
-def test_model_that_is_always_wrong_is_minus_one(labels):
-    found = intervals.interval(labels, ~labels)
-
-    assert found.estimate == pytest.approx(-1) and -1 <= found.low < found.high < -0.95
-
-
 @pytest.mark.parametrize(
     ("labels", "predicted"),
     [

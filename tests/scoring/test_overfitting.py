@@ -33,24 +33,26 @@ def test_rising_validation_loss_is_said_with_epoch_and_amount():
         "training_loss_falls": 0.2,
         "overfits": 1,
     }
-    said = overfitting.say(observed)
+    said = overfitting.describe(observed)
     assert "lowest after epoch 2 (0.440) and 0.160 higher after epoch 4" in said[0]
     assert "training loss falls by 0.200" in said[0]
-    assert "1 of 1 seeds overfit by this sign" in said[1]
+    assert "1 of 1 seeds overfit by this criterion" in said[1]
 
 
 def test_falling_validation_loss_is_no_overfitting():
     observed = overfitting.observe_all(curves(seed7=FALLING))
 
     assert observed["7"]["overfits"] == 0
-    assert overfitting.say(observed) == [
-        "Seed 7. Validation loss is lowest after the last epoch, 2: no sign of overfitting, and "
-        "perhaps more epochs would help."
+    assert overfitting.describe(observed) == [
+        "Seed 7. Validation loss is lowest after the last epoch, 2: no sign of overfitting; "
+        "more epochs may help."
     ]
 
 
 def test_rising_losses_of_both_kinds_are_called_unstable():
-    said = overfitting.say(overfitting.observe_all(curves(seed1=[(0.4, 0.4, 0.3), (0.5, 0.6, 0)])))
+    said = overfitting.describe(
+        overfitting.observe_all(curves(seed1=[(0.4, 0.4, 0.3), (0.5, 0.6, 0)]))
+    )
 
     assert "unstable rather than overfitting" in said[0]
     assert len(said) == 1
@@ -60,7 +62,7 @@ def test_no_validation_fold_says_so_and_compares_nothing():
     table = curves(seed1=RISING)
     table[["validation_loss", "validation_mcc"]] = float("nan")
 
-    assert "no validation fold" in overfitting.say(overfitting.observe_all(table))[0]
+    assert "no validation fold" in overfitting.describe(overfitting.observe_all(table))[0]
     assert overfitting.compare_rules(table).empty
 
 

@@ -91,9 +91,3 @@ def test_threshold_by_hand(labels, probabilities, expected):
     found = thresholds.choose_threshold(np.array(labels), np.array(probabilities, np.float32))
 
     assert found == pytest.approx(expected, abs=1e-6)
-
-
-def test_exactly_the_threshold_is_not_acceptable():
-    probabilities = np.array([0.5, np.nextafter(0.5, 1)])
-
-    assert thresholds.Decision().predict(probabilities).tolist() == [False, True]
