@@ -1,5 +1,6 @@
 """The whole project on miniature inputs, in a repository of its own, for tests that run DVC."""
 
+import copy as copying
 import os
 import re
 import shutil
@@ -214,6 +215,5 @@ def write_sources(folder: Path) -> None:
     pairs = own_source("sentences", folder / "own" / "tiny-pairs", {"format": "cola"})
     table["tiny-pairs"] = pairs | {"title": "A few minimal pairs (synthetic)"}
     del table["tiny-pairs"]["fetch"]["files"]["phenomena.tsv"]
-    table["tiny-phenomena"] = dict(table["minimal-pairs-phenomena"])
-    del table["tiny-phenomena"]["parse"]["expect"]
+    table["tiny-phenomena"] = copying.deepcopy(table["minimal-pairs-phenomena"])
     yaml.dump(table, path)
