@@ -18,6 +18,7 @@ from minimal_pairs.grammar import (
     Noun,
     Phrase,
     Verb,
+    contrast,
     say,
 )
 from minimal_pairs.phenomenon import Pair, phenomenon
@@ -51,8 +52,7 @@ def subject_verb_agreement(g: Grammar) -> Pair:
         plain = bool(p.tail) or "stative" in verb.flags
         adverb = g.word("frequency") if not plain and g.draw.chance(0.3) else ""
         return g.frame(
-            say(subject.text, adverb, verb.present(agr), p.rest),
-            say(subject.text, adverb, verb.present(flip(agr)), p.rest),
+            *contrast(subject.text, adverb, (verb.present(agr), verb.present(flip(agr))), p.rest),
             tense="present",
         )
     if kind < 5:
@@ -73,13 +73,9 @@ def subject_verb_agreement(g: Grammar) -> Pair:
         p = g.predicate(g.event(), agr, tense=tense, timed=0.3)
         rest = say(p.form, p.rest)
     if invertible and g.draw.chance(0.2):
-        return (
-            say(be[agr], subject.text, rest) + "?",
-            say(be[flip(agr)], subject.text, rest) + "?",
-        )
+        return contrast((be[agr], be[flip(agr)]), subject.text, rest, end="?")
     return g.frame(
-        say(subject.text, be[agr], rest),
-        say(subject.text, be[flip(agr)], rest),
+        *contrast(subject.text, (be[agr], be[flip(agr)]), rest),
         tense="past" if past else "present",
     )
 
@@ -132,8 +128,7 @@ def other_subjects(g: Grammar) -> Pair:
         obj = g.person(rich=0.1).text
     subject = say(g.phrase(noun, agr, "the", rich=0.2, bare=True).text, attractor)
     return g.frame(
-        say(subject, verb.present(agr), obj),
-        say(subject, verb.present(flip(agr)), obj),
+        *contrast(subject, (verb.present(agr), verb.present(flip(agr))), obj),
         tense="present",
     )
 
@@ -172,8 +167,7 @@ def determiner_noun_agreement(g: Grammar) -> Pair:
         p = g.predicate(verb, subject.agr, tense=tense, obj=Phrase(""), timed=0.4)
         first = g.article(say(middle, stuff)) if bad_det == "a" else say(bad_det, middle, stuff)
         return g.frame(
-            say(subject.text, p.group, good_det, middle, stuff, p.tail),
-            say(subject.text, p.group, first, p.tail),
+            *contrast(subject.text, p.group, (say(good_det, middle, stuff), first), p.tail),
             tense=tense,
         )
     as_subject = kind > 6
@@ -192,15 +186,12 @@ def determiner_noun_agreement(g: Grammar) -> Pair:
         # `that teachers smiled` is a clause, and `thinks that that teacher smiled` hard to read.
         good_det, bad_det = good_det.replace("that", "this"), bad_det.replace("that", "this")
         p = g.predicate(g.any_verb(), agr, among=("past", "past", "future", "modal"), timed=0.3)
-        return g.frame(
-            say(good_det, middle, head, p.text), say(bad_det, middle, head, p.text), tense=p.tense
-        )
+        return g.frame(*contrast((good_det, bad_det), middle, head, p.text), tense=p.tense)
     good_det = "several" if good_det in ("few", "most") else good_det
     among = ("past", "past", "past", "future", "pluperfect", "past-progressive")
     p = g.predicate(verb, subject.agr, among=among, obj=Phrase(""), timed=0.35)
     return g.frame(
-        say(subject.text, p.group, good_det, middle, head, p.tail),
-        say(subject.text, p.group, bad_det, middle, head, p.tail),
+        *contrast(subject.text, p.group, (good_det, bad_det), middle, head, p.tail),
         tense=p.tense,
     )
 
@@ -254,8 +245,7 @@ def reciprocal(g: Grammar) -> Pair:
     among = ("past", "past", "future", "pluperfect", "modal")
     p = g.predicate(verb, PLURAL, among=among, obj=Phrase("each other"))
     return g.frame(
-        say(owner, adjective, noun.plural, p.text),
-        say(owner, adjective, noun.singular, p.text),
+        *contrast(owner, adjective, (noun.plural, noun.singular), p.text),
         tense=p.tense,
     )
 
@@ -304,7 +294,7 @@ def negative_polarity(g: Grammar) -> Pair:
     if kind == 3:
         name = g.known_person()
         item = polar_predicate(g, SINGULAR)
-        return say("only", name.text, item), say("even", name.text, item)
+        return contrast(("only", "even"), name.text, item)
     if kind == 4:
         # The licensor is there, but inside the relative clause, where it commands nothing.
         verb = g.verb("transitive", "person", "strict", without=("stative",))
@@ -313,9 +303,13 @@ def negative_polarity(g: Grammar) -> Pair:
             item = polar_predicate(g, SINGULAR)
         other = g.noun("person")
         the = g.draw.pick(("the", "the", "this", "my"))
-        return (
-            say("no", noun.singular, "that", the, other.singular, verb.past, item),
-            say(the, noun.singular, "that no", other.singular, verb.past, item),
+        return contrast(
+            ("no", the),
+            noun.singular,
+            (say("that", the), "that no"),
+            other.singular,
+            verb.past,
+            item,
         )
     # No quantifier comes between the licensor and the item.
     person = g.individual()
@@ -326,18 +320,14 @@ def negative_polarity(g: Grammar) -> Pair:
         asserting = g.draw.pick((("know", "knows"), ("think", "thinks"), ("claim", "claims")))
         verbs = [v[1] if subject.singular else v[0] for v in (licensing, asserting)]
         item = polar_predicate(g, person.agr)
-        return (
-            say(subject.text, verbs[0], "that", person.text, item),
-            say(subject.text, verbs[1], "that", person.text, item),
-        )
+        return contrast(subject.text, (verbs[0], verbs[1]), "that", person.text, item)
     if kind == 6:
         subject = g.known_person(g.number())
         item = polar_predicate(g, person.agr)
         asks = "wonders" if subject.singular else "wonder"
         states = g.verb("only_that").present(subject.agr)
-        return (
-            say(subject.text, asks, "whether", person.text, item),
-            say(subject.text, states, "that", person.text, item),
+        return contrast(
+            subject.text, (say(asks, "whether"), say(states, "that")), person.text, item
         )
     return negation(g, person)
 
@@ -387,8 +377,7 @@ def negation(g: Grammar, person: Phrase) -> Pair:
     if ending in ("yet", "in years") and adverb in ("already", "recently"):
         adverb = "certainly"
     return g.frame(
-        say(person.text, p.aux, "not", p.form, p.object_text, tail),
-        say(person.text, p.aux, adverb, p.form, p.object_text, tail),
+        *contrast(person.text, p.aux, ("not", adverb), p.form, p.object_text, tail),
         suffix=False,
         share=0.25,
         tense=tense,
@@ -450,21 +439,16 @@ def existential_there(g: Grammar) -> Pair:
     kind = g.draw.below(5)
     if kind == 0:
         return g.frame(
-            say(strong, head, be, where, tail),
-            say("there", be, strong, head, where, tail),
+            *contrast(("", say("there", be)), strong, head, (be, ""), where, tail),
             tense="past" if past else "present",
         )
     if kind < 3:
         perfect = g.draw.chance(0.25)
         verb = say(HAVE[agr] if not past else "had", "been") if perfect else be
         if g.draw.chance(0.2):
-            return (
-                say(be, "there", weak_np, where, tail) + "?",
-                say(be, "there", strong, head, where, tail) + "?",
-            )
+            return contrast(be, "there", (weak_np, say(strong, head)), where, tail, end="?")
         return g.frame(
-            say("there", verb, weak_np, where, "" if perfect else tail),
-            say("there", verb, strong, head, where, "" if perfect else tail),
+            *contrast("there", verb, (weak_np, say(strong, head)), where, "" if perfect else tail),
             tense="past" if past else "present",
         )
     appear = g.draw.pick(("appeared", "arrived", "emerged"))
@@ -473,12 +457,11 @@ def existential_there(g: Grammar) -> Pair:
         if weak == "no":
             weak_np = say("several", head)
         where = "" if appear == "arrived" else where
-        return g.frame(say("there", appear, weak_np, where), say("there", laugh, weak_np, where))
+        return g.frame(*contrast("there", (appear, laugh), weak_np, where))
     act = g.verb("transitive", "strict", without=("stative",))
     obj = g.object_of(act, rich=0.1)
     return g.frame(
-        say("there", be, weak_np, act.gerund, obj.text),
-        say("there", act.past, weak_np, obj.text),
+        *contrast("there", (be, act.past), weak_np, (act.gerund, ""), obj.text),
         tense="past",
     )
 

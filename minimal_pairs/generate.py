@@ -25,73 +25,40 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from minimal_pairs.agreement import (
-    anaphor_agreement,
-    binding_domain,
-    determiner_noun_agreement,
-    existential_there,
-    negative_polarity,
-    subject_verb_agreement,
-)
+from minimal_pairs import agreement, movement, selection, structure
 from minimal_pairs.grammar import Draw, Grammar, capitalized, load_lexicon
-from minimal_pairs.movement import (
-    adjunct_island,
-    complex_np_island,
-    coordinate_structure_island,
-    filler_gap,
-    relative_clause,
-    that_trace,
-    wh_island,
-)
 from minimal_pairs.phenomenon import Phenomenon
-from minimal_pairs.selection import (
-    argument_alternation,
-    complement_selection,
-    control_raising,
-    passive,
-    pronoun_case,
-    tense_adverbial,
-    transitivity,
-    verb_form,
-)
-from minimal_pairs.structure import (
-    comparative,
-    correlative,
-    ellipsis,
-    subject_auxiliary_inversion,
-    word_order,
-)
 
 PHENOMENA: dict[str, Phenomenon] = {
     p.name: p
     for p in (
-        subject_verb_agreement,
-        determiner_noun_agreement,
-        anaphor_agreement,
-        negative_polarity,
-        existential_there,
-        transitivity,
-        argument_alternation,
-        complement_selection,
-        passive,
-        verb_form,
-        pronoun_case,
-        tense_adverbial,
-        comparative,
-        correlative,
-        ellipsis,
-        word_order,
-        filler_gap,
-        relative_clause,
-        adjunct_island,
-        wh_island,
+        agreement.subject_verb_agreement,
+        agreement.determiner_noun_agreement,
+        agreement.anaphor_agreement,
+        agreement.negative_polarity,
+        agreement.existential_there,
+        selection.transitivity,
+        selection.argument_alternation,
+        selection.complement_selection,
+        selection.passive,
+        selection.verb_form,
+        selection.pronoun_case,
+        selection.tense_adverbial,
+        structure.comparative,
+        structure.correlative,
+        structure.ellipsis,
+        structure.word_order,
+        movement.filler_gap,
+        movement.relative_clause,
+        movement.adjunct_island,
+        movement.wh_island,
         # Held out: each builds on one above, and asks for more than its surface cues.
-        binding_domain,  # of anaphor-agreement
-        complex_np_island,  # of adjunct-island and wh-island
-        coordinate_structure_island,  # of filler-gap
-        that_trace,  # of filler-gap
-        subject_auxiliary_inversion,  # of verb-form and word-order
-        control_raising,  # of existential-there and complement-selection
+        agreement.binding_domain,  # of anaphor-agreement
+        movement.complex_np_island,  # of adjunct-island and wh-island
+        movement.coordinate_structure_island,  # of filler-gap
+        movement.that_trace,  # of filler-gap
+        structure.subject_auxiliary_inversion,  # of verb-form and word-order
+        selection.control_raising,  # of existential-there and complement-selection
     )
 }
 

@@ -189,6 +189,14 @@ def say(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
+def contrast(*parts: str | tuple[str, str], end: str = "") -> tuple[str, str]:
+    """Return two sentences, which differ in each part that is a pair of (acceptable, not)."""
+    good, bad = zip(
+        *((part, part) if isinstance(part, str) else part for part in parts), strict=True
+    )
+    return say(*good) + end, say(*bad) + end
+
+
 def conjugate(verb: Verb, tense: str, agr: str, modal: str = "") -> tuple[str, str]:
     """Return (auxiliaries, main verb form) of `verb` in `tense` for a subject of class `agr`."""
     if tense == "past":

@@ -3,7 +3,7 @@
 The rules for every function are in `phenomenon.py`.
 """
 
-from minimal_pairs.grammar import BE_PAST, SINGULAR, Clause, Grammar, Phrase, Verb, say
+from minimal_pairs.grammar import BE_PAST, SINGULAR, Clause, Grammar, Phrase, Verb, contrast, say
 from minimal_pairs.phenomenon import Pair, phenomenon
 
 
@@ -24,15 +24,15 @@ def filler_gap(g: Grammar) -> Pair:
         c = g.clause(verb, among=among)
         p = g.predicate(verb, c.subject.agr, tense=c.predicate.tense, obj=obj, timed=0.3)
         c = Clause(c.subject, p)
-        return say(wh, c.inverted(gap=True)) + "?", say(wh, c.inverted()) + "?"
+        return contrast(wh, (c.inverted(gap=True), c.inverted()), end="?")
     if kind == 1:
         c = g.clause(strict, among=("past", "past", "perfect", "future"), timed=0.3)
         time = g.draw.pick(("when", "why", "where"))
         time = "why" if c.predicate.tail or c.predicate.tense == "perfect" else time
         what = g.question_word(strict)
         if g.draw.chance(0.5):
-            return say(what, c.inverted(gap=True)) + "?", say(time, c.inverted(gap=True)) + "?"
-        return say(time, c.inverted()) + "?", say(what, c.inverted()) + "?"
+            return contrast((what, time), c.inverted(gap=True), end="?")
+        return contrast((time, what), c.inverted(), end="?")
     if kind < 4:
         c = g.clause(strict, among=("past", "past", "pluperfect"), timed=0.3)
         knower = g.person(rich=0.1)
@@ -40,10 +40,10 @@ def filler_gap(g: Grammar) -> Pair:
         what = g.question_word(strict)
         start = say(knower.text, know)
         if kind == 2:
-            return say(start, "that", c.text), say(start, "that", c.gapped())
+            return contrast(start, "that", (c.text, c.gapped()))
         if g.draw.chance(0.5):
-            return say(start, what, c.gapped()), say(start, what, c.text)
-        return say(start, what, c.gapped()), say(start, "that", c.gapped())
+            return contrast(start, what, (c.gapped(), c.text))
+        return contrast(start, (what, "that"), c.gapped())
     wh, category = g.wh_of(verb)
     obj = g.definite((category,)) if category != "person" else g.known_person()
     c = g.clause(verb, among=("past", "pluperfect"), timed=0.2)
@@ -51,7 +51,7 @@ def filler_gap(g: Grammar) -> Pair:
     c = Clause(c.subject, p)
     asker, bridge = g.known_person(g.number()), g.verb("bridge")
     start = say(wh, "did", asker.text, bridge.base, "that")
-    return say(start, c.gapped()) + "?", say(start, c.text) + "?"
+    return contrast(start, (c.gapped(), c.text), end="?")
 
 
 @phenomenon(
@@ -94,19 +94,13 @@ def relative_clause(g: Grammar) -> Pair:
     if kind == 3:
         inner = g.predicate(g.action(without=("stative",)), head.agr, tense="past", timed=0.2)
         p = g.predicate(g.any_verb(), head.agr, among=("past", "future", "perfect"), timed=0.2)
-        return (
-            say(head.text, "who", inner.text, p.text),
-            say(head.text, "which", inner.text, p.text),
-        )
+        return contrast(head.text, ("who", "which"), inner.text, p.text)
     place = Phrase(say("the", g.word("dwelling")))
     inhabitant = g.person(rich=0.1)
     act = g.draw.pick(("lived", "stayed", "waited", "slept"))
     about = say(BE_PAST[SINGULAR], g.draw.pick(("very", "rather", "")), g.adjective("place"))
     right, wrong = g.draw.pick((("where", "which"), ("in which", "in that")))
-    return (
-        say(place.text, right, inhabitant.text, act, about),
-        say(place.text, wrong, inhabitant.text, act, about),
-    )
+    return contrast(place.text, (right, wrong), inhabitant.text, act, about)
 
 
 @phenomenon(
@@ -130,18 +124,14 @@ def that_trace(g: Grammar) -> Pair:
     gone = say(p.group, p.object_text, tail)
     kind = g.draw.below(3)
     if kind == 0:
-        return say(filler, start, gone) + "?", say(filler, start, "that", gone) + "?"
+        return contrast(filler, start, ("", "that"), gone, end="?")
     if kind == 1 and "person" in verb.objects:
         # The same words: only the place of the gap differs.
         other = g.known_person().text
-        return (
-            say(filler, start, "that", other, p.group, tail) + "?",
-            say(filler, start, "that", p.group, other, tail) + "?",
-        )
+        return contrast(filler, start, "that", ("", p.group), other, (p.group, ""), tail, end="?")
     what = filler if "person" in verb.objects and len(verb.objects) == 1 else g.wh_of(verb)[0]
-    return (
-        say(what, start, "that", c.subject.text, p.group, tail) + "?",
-        say(filler, start, "that", gone) + "?",
+    return contrast(
+        (what, filler), start, "that", (say(c.subject.text, p.group, tail), gone), end="?"
     )
 
 
@@ -172,17 +162,21 @@ def adjunct_island(g: Grammar) -> Pair:
         return say(link, pronoun, verb.past, obj)
 
     if style < 3:
-        return (
-            say(wh, "did", subject.text, outer.base, adjunct(inner, other)) + "?",
-            say(wh, "did", subject.text, inner.base, other, adjunct(outer, "")) + "?",
+        return contrast(
+            wh,
+            "did",
+            subject.text,
+            (say(outer.base, adjunct(inner, other)), say(inner.base, other, adjunct(outer, ""))),
+            end="?",
         )
     head = wh.removeprefix("which ")
     plural = any(head == noun.plural for c in outer.objects for noun in g.lexicon.nouns[c])
     shown = ("these are the", "those are the") if plural else ("this is the", "that is the")
     this = say(g.draw.pick((*shown, "I remember the")), head, "that")
-    return (
-        say(this, subject.text, outer.past, adjunct(inner, other)),
-        say(this, subject.text, inner.past, other, adjunct(outer, "")),
+    return contrast(
+        this,
+        subject.text,
+        (say(outer.past, adjunct(inner, other)), say(inner.past, other, adjunct(outer, ""))),
     )
 
 
@@ -202,22 +196,28 @@ def wh_island(g: Grammar) -> Pair:
     asked = g.draw.pick(("who", "who", f"which {g.noun('person').singular}"))
     kind = g.draw.below(3)
     if kind == 0:
-        return (
-            say(asked, ask.past, what, subject.text, had, form) + "?",
-            say(what, "did", subject.text, ask.base, asked, had, form) + "?",
+        return contrast(
+            ("", say(what, "did", subject.text, ask.base)),
+            asked,
+            (say(ask.past, what, subject.text), ""),
+            had,
+            form,
+            end="?",
         )
     if kind == 1:
         other = g.known_person(g.number())
         bridge = g.verb("bridge")
-        return (
-            say(what, "did", subject.text, bridge.base, "that", other.text, had, form) + "?",
-            say(what, "did", subject.text, ask.base, asked, had, form) + "?",
+        return contrast(
+            what,
+            "did",
+            subject.text,
+            (say(bridge.base, "that", other.text), say(ask.base, asked)),
+            had,
+            form,
+            end="?",
         )
     obj = g.definite_object(verb).text
-    return (
-        say("did", subject.text, ask.base, asked, had, form, obj) + "?",
-        say(what, "did", subject.text, ask.base, asked, had, form) + "?",
-    )
+    return contrast(("", what), "did", subject.text, ask.base, asked, had, form, (obj, ""), end="?")
 
 
 @phenomenon(
@@ -238,16 +238,14 @@ def complex_np_island(g: Grammar) -> Pair:
     if kind == 0:
         bridge = g.verb("bridge")
         other = g.draw.pick(("hear", "reject", "spread", "mention"))
-        return (
-            say(what, "did", subject.text, bridge.base, gap) + "?",
-            say(what, "did", subject.text, other, "the", noun, gap) + "?",
+        return contrast(
+            what, "did", subject.text, (bridge.base, say(other, "the", noun)), gap, end="?"
         )
     if kind == 1:
         obj = g.definite_object(verb).text
         other = g.draw.pick(("hear", "reject", "spread", "mention"))
-        return (
-            say("did", subject.text, other, "the", noun, gap, obj) + "?",
-            say(what, "did", subject.text, other, "the", noun, gap) + "?",
+        return contrast(
+            ("", what), "did", subject.text, other, "the", noun, gap, (obj, ""), end="?"
         )
     # Out of a relative clause: the question is about the inner object instead of the outer one.
     meeting = g.verb("transitive", "person", "strict", without=("stative",))
@@ -290,16 +288,10 @@ def coordinate_structure_island(g: Grammar) -> Pair:
     if g.draw.chance(0.5):
         start = say(g.person(rich=0.1).text, g.verb("factive").past, wh)
         end = say("and", other.text, second.past)
-        return (
-            say(start, subject.text, first.past, end),
-            say(start, subject.text, first.past, obj, end),
-        )
+        return contrast(start, subject.text, first.past, ("", obj), end)
     # One conjunct of a noun phrase; without `and`, it may be questioned.
     verb = g.draw.pick(("visit", "avoid", "help", "photograph", "interview", "follow", "meet"))
     companion = "who" if g.draw.chance(0.3) else say("which", g.noun("person").singular)
     tail = g.time("past") if g.draw.chance(0.4) else ""
     start = say(companion, "did", subject.text, verb)
-    return (
-        say(start, "together with", other.text, tail) + "?",
-        say(start, "and", other.text, tail) + "?",
-    )
+    return contrast(start, ("together with", "and"), other.text, tail, end="?")

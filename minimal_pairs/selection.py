@@ -16,6 +16,7 @@ from minimal_pairs.grammar import (
     Grammar,
     Phrase,
     Verb,
+    contrast,
     say,
 )
 from minimal_pairs.phenomenon import Pair, phenomenon
@@ -57,9 +58,7 @@ def transitivity(g: Grammar) -> Pair:
         p = g.predicate(verb, thing.agr, among=("past", "past", "pluperfect"), timed=0.6)
         matching = g.action("strict", without=("stative", "person"))
         q = g.predicate(matching, thing.agr, tense=p.tense, timed=0, obj=Phrase(""))
-        return g.frame(
-            say(thing.text, p.text), say(thing.text, p.aux, q.form, p.tail), tense=p.tense
-        )
+        return g.frame(*contrast(thing.text, (p.text, say(p.aux, q.form, p.tail))), tense=p.tense)
     # Verbs of motion and appearance have no causative use.
     transitive, intransitive, categories = g.draw.pick(CAUSATIVES)
     tail = g.time("past") if g.draw.chance(0.5) else ""
@@ -71,7 +70,7 @@ def transitivity(g: Grammar) -> Pair:
         tail = ""
     else:
         subject_text = subject.text
-    return g.frame(say(subject_text, good, obj, tail), say(subject_text, bad, obj, tail))
+    return g.frame(*contrast(subject_text, (good, bad), obj, tail))
 
 
 CAUSATIVES = (
@@ -128,13 +127,11 @@ def argument_alternation(g: Grammar) -> Pair:
             giving = g.verb("dative")
             theme = g.thing(("text", "artwork", "tool"), rich=0.1).text
             return g.frame(
-                say(subject.text, forms(giving), goal, theme, tail),
-                say(subject.text, forms(verb), goal, theme, tail),
+                *contrast(subject.text, (forms(giving), forms(verb)), goal, theme, tail),
                 tense=tense,
             )
         return g.frame(
-            say(subject.text, forms(verb), theme, "to", goal, tail),
-            say(subject.text, forms(verb), goal, theme, tail),
+            *contrast(subject.text, forms(verb), ("", goal), theme, (say("to", goal), ""), tail),
             tense=tense,
         )
     if kind == 2:
@@ -145,8 +142,7 @@ def argument_alternation(g: Grammar) -> Pair:
         steal = Verb("steal", "steals", "stole", "stolen", "stealing")
         loot = "the money" if g.draw.chance(0.3) else g.definite(LOOT).text
         return g.frame(
-            say(subject.text, forms(rob), victim, "of", loot, tail),
-            say(subject.text, forms(steal), victim, "of", loot, tail),
+            *contrast(subject.text, (forms(rob), forms(steal)), victim, "of", loot, tail),
             tense=tense,
         )
     put = Verb("put", "puts", "put", "put", "putting")
@@ -154,14 +150,12 @@ def argument_alternation(g: Grammar) -> Pair:
     goal = say(g.draw.pick(("on", "under", "next to", "behind")), g.definite(("furniture",)).text)
     if g.draw.chance(0.5):
         return g.frame(
-            say(subject.text, forms(put), theme, goal, tail),
-            say(subject.text, forms(put), theme, tail),
+            *contrast(subject.text, forms(put), theme, (goal, ""), tail),
             tense=tense,
         )
     keep = g.verb("getting")
     return g.frame(
-        say(subject.text, forms(keep), theme, tail),
-        say(subject.text, forms(put), theme, tail),
+        *contrast(subject.text, (forms(keep), forms(put)), theme, tail),
         tense=tense,
     )
 
@@ -207,16 +201,10 @@ def complement_selection(g: Grammar) -> Pair:
     )
     if kind == 3:
         verb = g.verb("only_that")
-        return (
-            say(subject.text, finite(verb), "that", inner.text),
-            say(subject.text, finite(verb), "whether", inner.text),
-        )
+        return contrast(subject.text, finite(verb), ("that", "whether"), inner.text)
     if kind == 4:
         verb = g.verb("only_whether")
-        return (
-            say(subject.text, finite(verb), "whether", inner.text),
-            say(subject.text, finite(verb), "that", inner.text),
-        )
+        return contrast(subject.text, finite(verb), ("whether", "that"), inner.text)
     # Singular: `persuaded the boys help` and `… that help` have finite readings.
     other = g.person(SINGULAR, rich=0.1)
     verb = g.deed()
@@ -224,14 +212,12 @@ def complement_selection(g: Grammar) -> Pair:
     if g.draw.chance(0.5):
         cause = g.verb("object_infinitive")
         return g.frame(
-            say(subject.text, finite(cause), other.text, "to", verb.base, obj),
-            say(subject.text, finite(cause), other.text, verb.base, obj),
+            *contrast(subject.text, finite(cause), other.text, ("to", ""), verb.base, obj),
             tense=tense,
         )
     cause = g.verb("bare_infinitive")
     return g.frame(
-        say(subject.text, cause.past, other.text, verb.base, obj),
-        say(subject.text, cause.past, other.text, "to", verb.base, obj),
+        *contrast(subject.text, cause.past, other.text, ("", "to"), verb.base, obj),
         tense="past",
     )
 
@@ -246,25 +232,21 @@ def gerund_or_infinitive(
     gerund, infinitive = g.verb("gerund"), g.verb("infinitive")
     if kind == 0:
         return g.frame(
-            say(subject, finite(gerund), verb.gerund, obj),
-            say(subject, finite(gerund), "to", verb.base, obj),
+            *contrast(subject, finite(gerund), (verb.gerund, say("to", verb.base)), obj),
             tense=tense,
         )
     if kind == 1:
         return g.frame(
-            say(subject, finite(infinitive), "to", verb.base, obj),
-            say(subject, finite(infinitive), verb.gerund, obj),
+            *contrast(subject, finite(infinitive), (say("to", verb.base), verb.gerund), obj),
             tense=tense,
         )
     if g.draw.chance(0.5):
         return g.frame(
-            say(subject, finite(gerund), verb.gerund, obj),
-            say(subject, finite(infinitive), verb.gerund, obj),
+            *contrast(subject, (finite(gerund), finite(infinitive)), verb.gerund, obj),
             tense=tense,
         )
     return g.frame(
-        say(subject, finite(infinitive), "to", verb.base, obj),
-        say(subject, finite(gerund), "to", verb.base, obj),
+        *contrast(subject, (finite(infinitive), finite(gerund)), "to", verb.base, obj),
         tense=tense,
     )
 
@@ -289,8 +271,9 @@ def passive(g: Grammar) -> Pair:
         if not past:
             be = say(HAVE[patient.agr], "been")
         return g.frame(
-            say(patient.text, be, verb.participle, "by", agent.text, tail),
-            say(patient.text, be, wrong.participle, "by", agent.text, tail),
+            *contrast(
+                patient.text, be, (verb.participle, wrong.participle), "by", agent.text, tail
+            ),
             tense=tense,
         )
     if kind == 1:
@@ -321,8 +304,7 @@ def passive(g: Grammar) -> Pair:
         if not past:
             be = say(HAVE[patient.agr], "been")
         return g.frame(
-            say(patient.text, be, verb.participle, "by", agent.text, tail),
-            say(patient.text, be, verb.participle, extra, "by", agent.text, tail),
+            *contrast(patient.text, be, verb.participle, ("", extra), "by", agent.text, tail),
             tense=tense,
         )
     return passive_forms(g, patient, verb, agent.text, past=past)
@@ -344,8 +326,7 @@ def passive_forms(g: Grammar, patient: Phrase, verb: Verb, agent: str, *, past: 
         )
     )
     return g.frame(
-        say(patient.text, right, "by", agent),
-        say(patient.text, wrong, "by", agent),
+        *contrast(patient.text, (right, wrong), "by", agent),
         tense="past" if past else "present",
     )
 
@@ -386,8 +367,7 @@ def control_raising(g: Grammar) -> Pair:
     tense = "past" if past else "present"
     if kind == 0:
         return g.frame(
-            say("there", raise_form, "to be", g.article(head), site),
-            say("there", control_form, "to be", g.article(head), site),
+            *contrast("there", (raise_form, control_form), "to be", g.article(head), site),
             tense=tense,
         )
     subject = g.person(rich=0.15)
@@ -396,14 +376,13 @@ def control_raising(g: Grammar) -> Pair:
         c = g.clause(g.event(), among=("past", "past", "pluperfect"), timed=0.3)
         verbs = g.verb("statement"), g.verb("seeming")
         good, bad = (v.past if past else v.present(subject.agr) for v in verbs)
-        return say(subject.text, good, "that", c.text), say(subject.text, bad, "that", c.text)
+        return contrast(subject.text, (good, bad), "that", c.text)
     be = BE_PAST if past else BE_PRESENT
     if kind == 2:
         likely = g.draw.pick(("likely", "certain", "sure"))
         eager = g.draw.pick(("eager", "reluctant", "willing", "anxious", "keen"))
         return g.frame(
-            say("there", be[SINGULAR], likely, "to be", g.article(head), site),
-            say("there", be[SINGULAR], eager, "to be", g.article(head), site),
+            *contrast("there", be[SINGULAR], (likely, eager), "to be", g.article(head), site),
             tense=tense,
         )
     if kind == 3:
@@ -413,20 +392,18 @@ def control_raising(g: Grammar) -> Pair:
         eager = g.draw.pick(("eager", "reluctant", "willing", "keen", "determined"))
         start = say(subject.text, be[subject.agr])
         if g.draw.chance(0.5):
-            return g.frame(
-                say(start, tough, "to", verb.base), say(start, eager, "to", verb.base), tense=tense
-            )
+            return g.frame(*contrast(start, (tough, eager), "to", verb.base), tense=tense)
         obj = g.person(rich=0.1).text
         return g.frame(
-            say(start, eager, "to", verb.base, obj),
-            say(start, tough, "to", verb.base, obj),
+            *contrast(start, (eager, tough), "to", verb.base, obj),
             tense=tense,
         )
     believe, persuade = g.draw.pick(BELIEVE), g.draw.pick(PERSUADE)
     slot = 0 if past else (2 if subject.singular else 1)
     return g.frame(
-        say(subject.text, believe[slot], "there to be", g.article(head), site),
-        say(subject.text, persuade[slot], "there to be", g.article(head), site),
+        *contrast(
+            subject.text, (believe[slot], persuade[slot]), "there to be", g.article(head), site
+        ),
         tense=tense,
     )
 
@@ -447,9 +424,7 @@ def verb_form(g: Grammar) -> Pair:
     middle = g.draw.pick(("", "", "", "already", "finally", "just", "probably"))
     if kind == 0 and irregular:
         tail = g.time("past") if g.draw.chance(0.5) else ""
-        return g.frame(
-            say(subject.text, verb.past, obj, tail), say(subject.text, verb.participle, obj, tail)
-        )
+        return g.frame(*contrast(subject.text, (verb.past, verb.participle), obj, tail))
     if kind < 2:
         have = g.draw.pick((HAVE[agr], "had"))
         wrong = verb.past if irregular and g.draw.chance(0.6) else None
@@ -476,13 +451,9 @@ def verb_form(g: Grammar) -> Pair:
             aux, tense = "did", "past"
     if g.draw.chance(0.2):
         middle = middle if middle == "already" else ""
-        return (
-            say(aux, subject.text, middle, right, obj) + "?",
-            say(aux, subject.text, middle, wrong, obj) + "?",
-        )
+        return contrast(aux, subject.text, middle, (right, wrong), obj, end="?")
     return g.frame(
-        say(subject.text, aux, middle, right, obj),
-        say(subject.text, aux, middle, wrong, obj),
+        *contrast(subject.text, aux, middle, (right, wrong), obj),
         tense=tense,
     )
 
@@ -506,9 +477,9 @@ def pronoun_case(g: Grammar) -> Pair:
             rest = g.clause(
                 g.event(), subject=Phrase(nominative, agr), tense="past", timed=0.0
             ).predicate.text
-            return say(main, after, nominative, rest), say(main, after, accusative, rest)
+            return contrast(main, after, (nominative, accusative), rest)
         return g.frame(
-            say(nominative, rest), say(accusative, rest), tense=clause.predicate.tense, share=0.6
+            *contrast((nominative, accusative), rest), tense=clause.predicate.tense, share=0.6
         )
     subject = g.person(rich=0.2)
     if kind == 2:
@@ -571,7 +542,7 @@ def tense_adverbial(g: Grammar) -> Pair:
     if style == 1:
         # The same words; the adverbial is what is wrong.
         other = future_time if time == past_time else past_time
-        return say(subject.text, right, obj, time), say(subject.text, right, obj, other)
+        return contrast(subject.text, right, obj, (time, other))
     before = time[0].upper() + time[1:]
     good, bad = (
         say(f"{before},", subject.text, right, obj),

@@ -12,6 +12,7 @@ from minimal_pairs.grammar import (
     Grammar,
     Phrase,
     Verb,
+    contrast,
     say,
 )
 from minimal_pairs.phenomenon import Pair, phenomenon
@@ -77,13 +78,9 @@ def so_or_such(g: Grammar, adjective: str) -> Pair:
     result = g.short_clause("past")
     name = g.known_person().text
     if so:
-        return (
-            say(name, "was so", adjective, "that", result),
-            say(name, "was such", adjective, "that", result),
-        )
-    return (
-        say(name, "was such", g.article(say(adjective, such.singular)), "that", result),
-        say(name, "was so", g.article(say(adjective, such.singular)), "that", result),
+        return contrast(name, ("was so", "was such"), adjective, "that", result)
+    return contrast(
+        name, ("was such", "was so"), g.article(say(adjective, such.singular)), "that", result
     )
 
 
@@ -176,14 +173,8 @@ def ellipsis(g: Grammar) -> Pair:
         op = "did" if p.tense == "past" else "will"
         negated = say(first.text, op, "not", p.remnant, p.rest)
         if g.draw.chance(0.5):
-            return (
-                say(f"{negated}, and", second.text, op, "not either"),
-                say(f"{negated}, and", second.text, op, "either"),
-            )
-        return (
-            say(f"{negated}, and neither", op, second.text),
-            say(f"{negated}, and neither", second.text, op),
-        )
+            return contrast(f"{negated}, and", second.text, op, ("not either", "either"))
+        return contrast(f"{negated}, and neither", ("", second.text), op, (second.text, ""))
     if kind == 3:
         verb = g.action(without=("stative", "person"))
         a, b = g.thing(verb.objects, rich=0.1).text, g.thing(verb.objects, rich=0.1).text
@@ -202,14 +193,14 @@ def ellipsis(g: Grammar) -> Pair:
         first, second = g.known_person(), g.known_person()
         start = say(first.text, verb.past, g.article(say(one, noun)))
         rest = say(second.text, verb.past, g.article(other))
-        return say(f"{start}, and", rest, "one"), say(f"{start}, and", rest)
+        return contrast(f"{start}, and", rest, ("one", ""))
     # A verb phrase can be left out after to, not after the verb that selects it.
     verb = g.deed()
     obj = g.object_of(verb).text if verb.objects else ""
     chooser = g.draw.pick(("wanted", "wanted", "needed", "intended"))
     start = say(f"{first.text} {chooser} to {verb.base}", obj)
     start = say(f"{start}, and", second.text, chooser)
-    return say(start, "to too"), say(start, "too")
+    return contrast(start, ("to too", "too"))
 
 
 def stranded_auxiliary(g: Grammar, kind: int, first: Phrase, second: Phrase) -> Pair:
@@ -228,10 +219,7 @@ def stranded_auxiliary(g: Grammar, kind: int, first: Phrase, second: Phrase) -> 
         main = say(first.text, first_be, degree, g.adjective("person"))
         right, wrong = be, do
     start, end = (", and", "too") if kind == 0 else (", but", "not")
-    return (
-        say(f"{main}{start}", second.text, right, end),
-        say(f"{main}{start}", second.text, wrong, end),
-    )
+    return contrast(f"{main}{start}", second.text, (right, wrong), end)
 
 
 @phenomenon(
@@ -249,8 +237,7 @@ def word_order(g: Grammar) -> Pair:
     if kind == 1:
         p = g.predicate(verb, subject.agr, among=("past", "future", "modal"))
         return g.frame(
-            say(subject.text, p.text),
-            say(subject.text, p.aux, p.object_text, p.form, p.tail),
+            *contrast(subject.text, (p.text, say(p.aux, p.object_text, p.form, p.tail))),
             tense=p.tense,
         )
     if kind == 2:
@@ -260,8 +247,7 @@ def word_order(g: Grammar) -> Pair:
             g.any_verb(), subject.agr, among=("perfect", "future", "modal", "pluperfect")
         )
         return g.frame(
-            say(subject.text, p.aux, "not", p.form, p.rest),
-            say(subject.text, "not", p.aux, p.form, p.rest),
+            *contrast(subject.text, ("", "not"), p.aux, ("not", ""), p.form, p.rest),
             tense=p.tense,
         )
     if kind == 4:
@@ -269,23 +255,18 @@ def word_order(g: Grammar) -> Pair:
         # `When has she arrived?` is doubtful.
         wh = g.draw.pick(("why", "when", "how", "where"))
         wh = "why" if p.tail or p.tense != "future" else wh
-        return (
-            say(wh, p.aux, subject.text, p.form, p.rest) + "?",
-            say(wh, subject.text, p.aux, p.form, p.rest) + "?",
-        )
+        return contrast(wh, ("", subject.text), p.aux, (subject.text, ""), p.form, p.rest, end="?")
     if kind == 5:
         p = g.predicate(g.event(), subject.agr, tense="past", timed=0.4)
         return g.frame(
-            say(subject.text, "did not", p.verb.base, p.rest),
-            say(subject.text, "not", p.verb.past, p.rest),
+            *contrast(subject.text, (say("did not", p.verb.base), say("not", p.verb.past)), p.rest),
         )
     if kind == 6:
         people = g.noun("person").plural
         quantifier = g.draw.pick(("all", "both"))
         p = g.predicate(g.any_verb(), PLURAL, among=("past", "past", "future", "modal"))
         return g.frame(
-            say(quantifier, "the", people, p.text),
-            say("the", quantifier, people, p.text),
+            *contrast(("", "the"), quantifier, ("the", ""), people, p.text),
             tense=p.tense,
         )
     where = g.definite(("building", "furniture", "vehicle"), SINGULAR).text
@@ -294,7 +275,7 @@ def word_order(g: Grammar) -> Pair:
     start = say(
         subject.text, BE_PAST[subject.agr], g.draw.pick(("waiting", "kneeling", "shivering"))
     )
-    return g.frame(say(start, near, where, tail), say(start, where, near, tail))
+    return g.frame(*contrast(start, ("", where), near, (where, ""), tail))
 
 
 def placed_adverb(g: Grammar, subject: Phrase, verb: Verb) -> Pair:
@@ -322,9 +303,7 @@ def placed_adjective(g: Grammar) -> Pair:
     head = noun.singular if agr == SINGULAR else noun.plural
     the = g.draw.pick(("the", "the", "my", "our"))
     p = g.predicate(g.any_verb(), agr, among=("past", "past", "future", "perfect"))
-    return g.frame(
-        say(the, adjective, head, p.text), say(the, head, adjective, p.text), tense=p.tense
-    )
+    return g.frame(*contrast(the, ("", head), adjective, (head, ""), p.text), tense=p.tense)
 
 
 @phenomenon(

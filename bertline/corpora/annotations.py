@@ -70,8 +70,8 @@ def read_list(folder: Path, *, file: str) -> Rows:
     """Read a list of sources: a header, then source, major group and description by tabs.
 
     Returns a row for each source, with the columns of `read_cola`: `by` is "source" and `value`
-    its name. Raises BertlineError, with the line, for anything else, and for a source that comes
-    twice.
+    its name. Raises BertlineError, with the line, for anything else, and for a source with two
+    lines.
     """
     path = folder / file
     if not path.is_file():

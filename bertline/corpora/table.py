@@ -41,13 +41,13 @@ def read_sentences(
     """
     if "in_domain_train" not in files:
         raise BertlineError(
-            f"sources.yaml: `files` should name the table of in_domain_train, which is trained "
-            f"on; found {', '.join(files)}."
+            f"sources.yaml: `files` should name the table of in_domain_train, the "
+            f"training set; found {', '.join(files)}."
         )
     taken = [name for name in files if name in FOLDS]
     if taken:
         raise BertlineError(
-            f"sources.yaml: `files` has a set named {taken[0]}, as a fold of in_domain_train is. "
+            f"sources.yaml: `files` has a set named {taken[0]}, like a fold of in_domain_train. "
             f"Give it another name, such as in_domain_dev."
         )
     rows = _read(folder, files, columns, encoding, required=("text", "label"), group="set")
@@ -64,7 +64,9 @@ def read_sentences(
         if name not in table:
             table[name] = ""
     pairs = table["pair"] if "pair" in table else pd.Series("", index=table.index)
-    table["pair"] = pairs.where(pairs != "", table["id"])  # a sentence without one is its own
+    table["pair"] = pairs.where(
+        pairs != "", table["id"]
+    )  # a sentence without a pair is a pair of its own
     ordered = table[["id", "set", "source", "label", "mark", "text", "pair"]]
     return Rows(ordered, rows.rows_in, rows.dropped)
 
@@ -106,8 +108,8 @@ def _read(
                 )
             if list(raw.columns).count(column) > 1:
                 raise BertlineError(
-                    f"{path} has several columns named {column!r}, so it is not clear which is "
-                    f"meant. Rename them."
+                    f"{path} has several columns named {column!r}, so it is not clear which "
+                    f"one to read. Rename them."
                 )
         frame = pd.DataFrame({key: raw[column] for key, column in columns.items()})
         for key in columns:

@@ -1,5 +1,6 @@
 """The entries of sources.yaml: where a source's bytes come from and how they become rows."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -39,7 +40,7 @@ def _plain(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Refuse what is no SHA-256."""
+    """Refuse what is not a SHA-256."""
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise ValueError(
             "should be the SHA-256 of the file, 64 digits of 0-9a-f, as `sha256sum` prints it; "
@@ -49,13 +50,13 @@ def _digest(text: str) -> str:
 
 
 def _plain_or_none(name: str) -> str:
-    """Refuse a folder that lies outside the source's; an empty one is the source's own."""
+    """Refuse a folder outside the source's; an empty name is the source's own folder."""
     return _plain(name) if name else name
 
 
 def _address(url: str) -> str:
     """Refuse what no request can be made to."""
-    if not re.fullmatch(r"https?://[^/\s]+\S*", url):
+    if not re.fullmatch(r"https?://[^/\s\[\]]+\S*", url):
         raise ValueError("should be an address such as `https://example.org/data.zip`")
     return url
 
@@ -244,16 +245,14 @@ def load_title(name: str, path: Path = PATH) -> str:
 def kinds_serving(role: str, path: Path = PATH) -> dict[str, str]:
     """Return the sources that serve `role`, with the kind of place that each is fetched from.
 
-    Other entries than the chosen one need not be sound: those that are not are left out.
+    Entries that are malformed are left out: only the chosen one has to be valid.
     """
     serving = {}
     for name, entry in params.read_yaml(path).items():
-        roles, place = (
-            (entry.get("roles"), entry.get("fetch")) if isinstance(entry, dict) else (None, None)
-        )
-        if isinstance(roles, list) and role in roles:
-            kind = place.get("kind") if isinstance(place, dict) else None
-            serving[str(name)] = kind if isinstance(kind, str) else ""
+        with contextlib.suppress(BertlineError):
+            source = params.validate(entry, Source, where=str(name))
+            if role in source.roles:
+                serving[str(name)] = str(source.fetch.get("kind"))
     return serving
 
 

@@ -146,7 +146,7 @@ def test_json_line_that_is_no_row_is_named(read, line, message):
 
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
-    with pytest.raises(BertlineError, match=f"a set named {name}, as a fold of in_domain_train"):
+    with pytest.raises(BertlineError, match=f"a set named {name}, like a fold of in_domain_train"):
         table.read_sentences(
             tmp_path,
             files={"in_domain_train": "a.csv", name: "b.csv"},

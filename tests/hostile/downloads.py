@@ -143,6 +143,6 @@ CASES = [
         "no-address",
         "download",
         "fetch.url: should be an address such as",
-        lambda desk: desk.serve(GOOD, promised=GOOD, url="ftp://a/a.zip"),
+        lambda desk: desk.serve(GOOD, promised=GOOD, url="http://[::1"),
     ),
 ]

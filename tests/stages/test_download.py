@@ -1,4 +1,4 @@
-"""The download stage as a person runs it: what it lays down, what it says, what it leaves alone."""
+"""The download stage as the user runs it: what it lays down, its messages, what it leaves alone."""
 
 import hashlib
 import json
