@@ -220,6 +220,8 @@ def load_acceptability(metrics: Path) -> Acceptability:
     """
     plots = metrics / "evaluate"
     split = files.read_json(metrics / "split.json", keys=["folds"])
+    keys = ["confidence", "threshold", "temperature"]
+    protocol = files.read_json(plots / "protocol.json", keys=keys)
     summary = files.read_json(metrics / "evaluate.json")
     scores = files.read_csv(plots / "scores.csv", tables.SCORES, command="dvc repro evaluate")
     sets = list(dict.fromkeys(scores["set"]))
@@ -240,9 +242,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
     return Acceptability(
         title=_value(metrics / "parse" / "sentences.json", "title"),
         backbone=_value(metrics / "download" / "backbone.json", "source"),
-        protocol=files.read_json(
-            plots / "protocol.json", keys=["confidence", "threshold", "temperature"]
-        ),
+        protocol=protocol,
         folds=split["folds"],
         shared=split.get("shared_sentences", {}),
         summary=summary,

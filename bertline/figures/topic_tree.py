@@ -38,9 +38,7 @@ def draw(results: Topics, *, coloured: int) -> Figure:
         "words of the largest topics.",
     ]
     if skipped:
-        subtitles.append(
-            f"The {count:,} topics are merged to {LEAVES}; + marks merged topics."
-        )
+        subtitles.append(f"The {count:,} topics are merged to {LEAVES}; + marks merged topics.")
     height = max(len(leaves), 3) * ROW_HEIGHT + FRAME_HEIGHT
     figure = style.new_figure(WIDTH, height, "Topic hierarchy", subtitles)
     axes = figure.subplots()

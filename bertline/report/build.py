@@ -15,6 +15,13 @@ from bertline.scoring.names import BOTH, MEAN, TRAINING, VALIDATION, of_seed
 from bertline.scoring.tables import BETTER, SCALED, UNCALIBRATED, WORSE
 
 PIXELS_PER_INCH = 96  # of CSS
+# Figures that stand in sections of their own; the others are with the scores or the topics.
+SECTIONS = {
+    "breakdown": "errors",
+    "reliability": "calibration",
+    "topic_stability": "stability",
+    "topic_baselines": "baselines",
+}
 
 
 class Shown(NamedTuple):
@@ -43,7 +50,7 @@ def build(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for show in (tables.number, tables.share, tables.interval, tables.points, plain):
+    for show in (tables.number, tables.share, tables.points, plain):
         environment.filters[show.__name__] = show
     tested = analysis.breakdown[analysis.breakdown["set"] == analysis.whole]
     means = analysis.calibration[analysis.calibration["seed"] == MEAN]
@@ -66,22 +73,12 @@ def build(
 def _sort(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
     """Return the figures of each section of the page."""
     sections: dict[str, list[Shown]] = {
-        **{"scores": [], "errors": [], "calibration": []},
-        **{"topics": [], "stability": [], "baselines": []},
-    }
-    apart = {
-        "reliability": "calibration",
-        "topic_stability": "stability",
-        "topic_baselines": "baselines",
+        name: [] for name in ("scores", "topics", *SECTIONS.values())
     }
     for figure in shown:
         kind = figure.name.partition("/")[0]
-        if kind == "breakdown":
-            sections["errors"].append(figure)
-        elif kind in apart:
-            sections[apart[kind]].append(figure)
-        else:
-            sections["topics" if kind.startswith("topic_") else "scores"].append(figure)
+        other = "topics" if kind.startswith("topic_") else "scores"
+        sections[SECTIONS.get(kind, other)].append(figure)
     return sections
 
 

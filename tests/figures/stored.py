@@ -37,7 +37,6 @@ def write_scores(
     adapted: epochs of intermediate training. chosen: half, or validation for thresholds and
     temperatures that were chosen on it.
     """
-    random = np.random.default_rng(7)
     plots = folder / "evaluate"
     files.write_json(folder / "download" / "backbone.json", {"source": "minilm", "bytes": 1})
     files.write_json(folder / "parse" / "sentences.json", {"source": "sentences", "title": title})
@@ -47,6 +46,22 @@ def write_scores(
     }
     shared = {"train and validation": 0}
     files.write_json(folder / "split.json", {"folds": folds, "shared_sentences": shared})
+    write_sets(folder, sets, seeds, batch)
+    decision = (0.5, 1.0) if chosen == "half" else (0.62, 1.7)
+    decisions = [[model, *decision] for model in (*map(of_seed, seeds), TFIDF)]
+    files.write_csv(plots / "decisions.csv", [*tables.DECISIONS], decisions)
+    temperature = "none" if chosen == "half" else chosen
+    protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
+    files.write_json(plots / "protocol.json", protocol)
+    write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
+    rows = [{"epoch": epoch, "validation_mcc": 0.61} for epoch in range(1, adapted + 1)]
+    files.write_json(folder / "adapt.json", {"sentences": 65_000 if rows else 0, "epochs": rows})
+
+
+def write_sets(folder: Path, sets: Mapping[str, int], seeds: Sequence[int], batch: int) -> None:
+    """Write the scores, the batches and the confusion of each set."""
+    random = np.random.default_rng(7)
+    plots = folder / "evaluate"
     scores, batches, summary = [], [], {}
     both = {BOTH: sum(sets[name] for name in DEV_SETS)} if set(DEV_SETS) <= set(sets) else {}
     for offset, (name, size) in enumerate({**sets, **both}.items()):
@@ -85,15 +100,6 @@ def write_scores(
     files.write_json(folder / "evaluate.json", summary)
     files.write_csv(plots / "scores.csv", [*tables.SCORES], scores)
     files.write_csv(plots / "mcc_per_batch.csv", [*tables.BATCHES], batches)
-    decision = (0.5, 1.0) if chosen == "half" else (0.62, 1.7)
-    decisions = [[model, *decision] for model in (*map(of_seed, seeds), TFIDF)]
-    files.write_csv(plots / "decisions.csv", [*tables.DECISIONS], decisions)
-    temperature = "none" if chosen == "half" else chosen
-    protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
-    files.write_json(plots / "protocol.json", protocol)
-    write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
-    rows = [{"epoch": epoch, "validation_mcc": 0.61} for epoch in range(1, adapted + 1)]
-    files.write_json(folder / "adapt.json", {"sentences": 65_000 if rows else 0, "epochs": rows})
 
 
 def write_curves(path: Path, seeds: Sequence[int], epochs: int, *, validated: bool) -> None:
@@ -124,15 +130,7 @@ def write_analysis(
     phenomena no sentence is annotated. metrics has the learning curves already.
     """
     random = np.random.default_rng(9)
-    rows = []
-    for name, size in sets.items():
-        for number in range(size):
-            text = " ".join([*words.split()] * (1 + number % 4)) + f" {number}"
-            source = sources[number % 7 % len(sources)]
-            row = [f"{name}:{number}", name, source, int(number % 10 < 7), text]
-            rows.append([*row, f"{name}:{number}"])
-    columns = ["id", "set", "source", "label", "text", "pair"]
-    sentences = pd.DataFrame(rows, columns=columns)
+    sentences = make_sentences(sets, sources, words)
     predictions = []
     for seed in seeds:
         logit = 2.5 * (sentences["label"] - 0.5) + random.normal(scale=1.5, size=len(sentences))
@@ -172,6 +170,18 @@ def write_analysis(
     files.write_json(metrics / "analyze.json", summary)
     analysis.write_tables(metrics / "analyze", found, options)
     files.write_json(folder / "errors.json", {"errors": errors})
+
+
+def make_sentences(sets: Mapping[str, int], sources: Sequence[str], words: str) -> pd.DataFrame:
+    """Return sentences of one to four times `words`, of the sources in turn."""
+    rows = []
+    for name, size in sets.items():
+        for number in range(size):
+            text = " ".join([*words.split()] * (1 + number % 4)) + f" {number}"
+            source = sources[number % 7 % len(sources)]
+            row = [f"{name}:{number}", name, source, int(number % 10 < 7), text]
+            rows.append([*row, f"{name}:{number}"])
+    return pd.DataFrame(rows, columns=["id", "set", "source", "label", "text", "pair"])
 
 
 def write_topics(

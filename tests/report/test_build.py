@@ -18,7 +18,8 @@ SMALL = {"documents": 600, "topics": 40}
 SHOWN = [
     build.Shown("scores", 'Scores. A "quoted" title', 8, 4),
     build.Shown("confusion/in domain#1", "Confusion", 5, 4),
-    build.Shown("topic_map", "A map", 11, 8),
+    *(build.Shown(name, name, 8, 4) for name in ("reliability", "breakdown/major", "topic_map")),
+    *(build.Shown(name, name, 8, 4) for name in ("topic_baselines", "topic_stability")),
 ]
 
 
@@ -76,8 +77,9 @@ def test_images_link_to_their_svg_and_have_an_alternative(page):
     built = page()
     images = [attrs for tag, attrs in built.elements if tag == "img"]
 
-    names = ["scores.png", "confusion/in%20domain%231.png", "topic_map.png"]
-    assert [image["src"] for image in images] == names
+    names = ["scores", "confusion/in%20domain%231", "breakdown/major", "reliability", "topic_map"]
+    names += ["topic_stability", "topic_baselines"]  # in the order of the sections
+    assert [image["src"] for image in images] == [f"{name}.png" for name in names]
     assert images[0]["alt"] == 'Scores. A "quoted" title'
     assert (images[0]["width"], images[0]["height"]) == ("768", "384")
     assert "scores.svg" in [attrs.get("href") for tag, attrs in built.elements if tag == "a"]
