@@ -198,14 +198,16 @@ def main() -> None:
     )
     with work as facts, files.whole_folder(args.out) as folder:
         try:
-            facts["served_by"] = lay_down(args.source, place, folder)
+            facts.costs["served_by"] = lay_down(args.source, place, folder)
         except FetchError as error:
             raise BertlineError(f"{error}\n{advise(args.role, place, args.sources)}") from error
         description = describe(args.role, args.source, place, folder)
         if args.metrics:  # within, so that a failure leaves the earlier files
             files.write_json(args.metrics, description)
     listed = ", ".join(description["files"])
-    console.log(f"{args.out}: {listed}; {description['bytes']:,} bytes from {facts['served_by']}")
+    console.log(
+        f"{args.out}: {listed}; {description['bytes']:,} bytes from {facts.costs['served_by']}"
+    )
 
 
 if __name__ == "__main__":

@@ -72,11 +72,8 @@ def main() -> None:
             )
             embedding.lay_down(vectors, out / embedding.VECTORS)
             console.log(f"embed: {measures}")
-            run |= {
-                "device": running.describe(device),
-                "precision": precision,
-                "embedding_seconds": round(time.monotonic() - started, 1),
-            }
+            run |= {"device": running.describe(device), "precision": precision}
+            run.costs["embedding_seconds"] = round(time.monotonic() - started, 1)
             if args.metrics:
                 files.write_json(args.metrics, measures)
         checkpoint.clear()

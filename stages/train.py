@@ -228,7 +228,8 @@ def main() -> None:
                 "best_epoch": history.best_epoch,
                 "kept_epoch": kept,
             }
-            run |= loop.facts(plan, history)
+            run |= loop.facts(plan)
+            run.costs |= loop.costs(plan, history)
             if args.metrics:
                 files.write_json(args.metrics, figures)
         checkpoint.clear()

@@ -91,11 +91,10 @@ class LogBar(tqdm):
         fixed = {"bar_format": style, "leave": False, "file": io.StringIO()}
         super().__init__(*args, **kwargs | pace | fixed)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Print the state as a line; tqdm passes an empty `msg` when the bar is closed."""
         if msg is None:
             log(str(self))
-        return True
 
 
 def bar_class() -> type[tqdm]:

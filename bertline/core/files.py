@@ -5,9 +5,7 @@ killed process leaves the earlier result or none, never half of one. Only one pr
 writes a folder.
 """
 
-import contextlib
 import csv
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +18,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from bertline.core import console
 from bertline.core.errors import BertlineError
@@ -83,22 +82,17 @@ def alone(lock: Path, waiting: str) -> Iterator[None]:
 
     The file is removed at the end; the system releases the lock of a killed process.
     """
-    with contextlib.ExitStack() as opened:
-        while True:
-            stream = opened.enter_context(lock.open("a"))
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                console.log(waiting)
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            # Whoever held it has removed the file: then the lock is on one that nobody else finds.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
-                    break
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    held = FileLock(lock)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        console.log(waiting)
+        held.acquire()
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)  # who waits for it sees that the file is gone, and locks anew
+        held.release()
 
 
 def write_json(target: Path, content: Mapping[str, Any]) -> None:
@@ -167,6 +161,29 @@ def _no_table(path: Path, error: Exception) -> BertlineError:
         f"{path} cannot be read as the Parquet table that an earlier stage writes ({error}). "
         f"Delete it and run `dvc repro`."
     )
+
+
+def read_csv(path: Path, columns: Mapping[str, str], *, command: str) -> pd.DataFrame:
+    """Read `columns` (names and types) of the CSV table that `command` wrote.
+
+    Raises BertlineError if the file is missing, lacks a column, or holds another type.
+    """
+    require(path)
+    try:
+        # Only an empty cell is a missing value: a set may well be called NA.
+        table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
+    except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
+        raise BertlineError(
+            f"{path} cannot be read as the table that `{command}` writes ({error}). "
+            f"Run it again."
+        ) from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
+            f"Run `{command}`."
+        )
+    return table[[*columns]]
 
 
 def read_json(path: Path, *, keys: Sequence[str] = ()) -> dict[str, Any]:

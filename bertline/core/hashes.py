@@ -1,37 +1,55 @@
-"""Hash files and folders as DVC does, so that receipts can be held against dvc.lock.
+"""Hash files and folders as DVC does, so that receipts can be compared with dvc.lock.
 
-A file has the MD5 of its bytes. A folder has that of a JSON list of its files' paths and MD5s, in
-order of the paths, with the ending `.dir`: names and contents count; times, modes and empty folders
-do not. MD5 names contents here; what comes from outside is verified by SHA-256 (`bertline.core.files`).
+A file has the MD5 of its bytes. A folder has the MD5 of a JSON list of its files' paths and MD5s,
+sorted by path, with the ending `.dir`: names and contents count; times, modes and empty folders do
+not. MD5 names contents here; downloads are verified by SHA-256 (`bertline.core.files`).
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bertline.core import files
 
-# Endings of what stages keep beside their outputs while they work; .dvcignore names the same.
+# Endings of the hidden files that stages keep beside their outputs, and Python's bytecode;
+# .dvcignore lists the same.
 WORKING_FILES = (".part", ".checkpoint", ".lock")
+BYTECODE = "__pycache__"
 
 
 def md5(path: Path) -> str | None:
-    """Return the hash of a file or folder as dvc.lock has it, or None where there is nothing."""
+    """Return the hash of a file or folder as dvc.lock has it, or None if there is neither."""
     if path.is_dir():
-        return _of_folder(path)
-    return _of_file(path) if path.exists() else None
+        return of_listing(listing(path))
+    return of_file(path) if path.exists() else None
 
 
-def _of_file(path: Path) -> str:
+def of_file(path: Path) -> str:
+    """Return the MD5 of a file's bytes."""
     return files.digest(path, hashlib.md5(usedforsecurity=False))
 
 
-def _of_folder(folder: Path) -> str:
-    within = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    listed = [
-        {"md5": _of_file(folder / path), "relpath": path.as_posix()}
-        for path in sorted(within, key=lambda path: path.as_posix())
-        if not any(part.startswith(".") and part.endswith(WORKING_FILES) for part in path.parts)
-    ]
-    text = json.dumps(listed, sort_keys=True).encode()
+def listing(folder: Path) -> dict[str, str]:
+    """Return the MD5 of every file below a folder, by its path relative to the folder."""
+    return {name: of_file(folder / name) for name in files_below(folder)}
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the relative paths of the files below a folder that DVC does not ignore."""
+    within = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [path.as_posix() for path in within if not _is_ignored(path)]
+
+
+def of_listing(listed: Mapping[str, str]) -> str:
+    """Return the hash of the folder that holds exactly these files: MD5s by relative path."""
+    entries = [{"md5": listed[path], "relpath": path} for path in sorted(listed)]
+    text = json.dumps(entries, sort_keys=True).encode()
     return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
+
+
+def _is_ignored(path: Path) -> bool:
+    return any(
+        part == BYTECODE or (part.startswith(".") and part.endswith(WORKING_FILES))
+        for part in path.parts
+    )

@@ -1,10 +1,13 @@
-"""What one run of a stage was made of and on: the receipt in `metrics/receipts/`.
+"""What one run of a stage was made of: the receipt in `metrics/receipts/`.
 
-A receipt names the content of everything that could have decided the result (code, parameters,
-inputs, packages, processor, precision, threads) and of the result itself, with the seconds and the
-memory that it took. It differs between two runs that give the same bytes, so it is no DVC output;
-it lies in git beside the figures that it explains. `python -m bertline.runs.verify` holds receipts of two
-runs against each other.
+A receipt names the content of everything that can decide the result (code, parameters, inputs,
+packages, processor, precision, threads) and of the result itself. It differs between two machines
+that compute the same bytes, so it is no DVC output; git keeps it beside the figures that it
+explains, and `bertline verify` compares the receipts of two runs. A run that repeats an earlier one
+leaves the earlier receipt as it is.
+
+What a run took on this machine (seconds, memory, where bytes came from) differs each time: it
+goes to `metrics/costs/`, which git ignores.
 """
 
 import hashlib
@@ -35,12 +38,19 @@ INSTRUCTION_SETS = (
     *("amx_bf16", "amx_int8", "asimd", "sve", "bf16"),
 )
 
+# What two runs have in common if one repeats the other; the rest of a receipt names the machine.
+IDENTITY = ("parameters", "inputs", "outputs", "code", "packages", "python")
+
 
 class Run(dict[str, Any]):
-    """One run of a stage: what it is made of, and as a dictionary the facts that the stage adds."""
+    """One run of a stage: what it is made of, and as a dictionary the facts that the stage adds.
+
+    `costs` takes what the stage measures of its own time.
+    """
 
     def __init__(self, stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
         super().__init__()
+        self.costs: dict[str, Any] = {}
         self.stage = stage
         self.parameters = {name: _plain(values) for name, values in parameters.items()}
         self._inputs = inputs
@@ -53,7 +63,7 @@ class Run(dict[str, Any]):
     @cached_property
     def code(self) -> dict[str, str]:
         """The hash of each file of the project that the stage's code consists of."""
-        return dependencies.hashed(self.stage.partition("@")[0])
+        return dependencies.hashed(self.stage)
 
     def hash_what_is_read(self) -> None:
         """Hash code and inputs now, and not when they are asked for first."""
@@ -80,12 +90,13 @@ def receipt(
 ) -> Iterator[Run]:
     """Yield a dictionary for the stage's own facts; write them with the common ones at the end.
 
-    stage: its name, with the item behind an `@`. parameters: what it read, by section. inputs,
-    outputs: the paths that it read and wrote, hashed as DVC hashes them; None stands for an output
-    that was not asked for. Nothing is written if the block fails or `target` is None.
+    target: the receipt; the costs go to `costs_file(target)`. stage: its name, with the item behind
+    an `@`. parameters: what it read, by section. inputs, outputs: the paths that it read and wrote,
+    hashed as DVC hashes them; None stands for an output that was not asked for. Nothing is written
+    if the block fails or `target` is None.
 
     Raises BertlineError, before the block, if packages.yaml does not state what is installed: DVC
-    would file the result under other versions than those that made it.
+    would record the result under other versions than those that made it.
     """
     _check_packages(Path())
     started = time.monotonic()
@@ -97,11 +108,10 @@ def receipt(
     run.hash_what_is_read()
     yield run
     seconds = round(time.monotonic() - started, 2)
-    written = [path for path in outputs if path is not None]
-    common = {
+    costs = {"seconds": seconds, "peak_memory_mib": _peak_memory_mib(), **run.costs}
+    files.write_json(costs_file(target), costs)
+    machine = {
         "stage": stage,
-        "seconds": seconds,
-        "peak_memory_mib": _peak_memory_mib(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instruction_sets": _instruction_sets(),
@@ -112,26 +122,43 @@ def receipt(
     content = {
         "parameters": run.parameters,
         "inputs": run.inputs,
-        "outputs": {path.as_posix(): hashes.md5(path) for path in written},
+        "outputs": {path.as_posix(): hashes.md5(path) for path in outputs if path is not None},
         "code": run.code,
         "packages": packages(),
     }
-    files.write_json(target, common | run | content)
+    written = machine | run | content
+    if not _repeats(target, written):
+        files.write_json(target, written)
+
+
+def costs_file(target: Path) -> Path:
+    """Return where the costs of the run with the receipt `target` go: costs/ beside receipts/."""
+    if target.parent.name == "receipts":
+        return target.parent.with_name("costs") / target.name
+    return target.with_suffix(".costs.json")
+
+
+def _repeats(target: Path, written: Mapping[str, Any]) -> bool:
+    """Return whether the receipt that is there is of a run with the same identity and result."""
+    try:
+        earlier = json.loads(target.read_text(encoding="utf-8"))
+        return all(earlier[key] == json.loads(json.dumps(written[key])) for key in IDENTITY)
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or one of another format
+        return False
 
 
 def _check_packages(root: Path) -> None:
     if not (root / environment.PACKAGES).is_file():
         return  # a stage on its own, outside of the project
     wrong = [
-        f"{name} is {environment.installed(name)} and stated as {version}"
-        for name, version in environment.stated(root).items()
-        if environment.installed(name) != version
+        f"{name} is {found} and stated as {version}"
+        for name, (version, found) in environment.differing(root).items()
     ]
     if wrong:
         raise BertlineError(
             f"{environment.PACKAGES} states other versions than those that are installed: "
-            f"{'; '.join(wrong)}. Run `python -m bertline.core.packages`, which corrects it, and then "
-            f"the command again."
+            f"{'; '.join(wrong)}. Run `bertline packages`, which corrects it, and then the command "
+            f"again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The map: every document as a point, the largest topics coloured and named at their middle.
+"""The topic map: every document as a point, the largest topics coloured and labelled.
 
 The axes of a UMAP map mean nothing and have no ticks, so the map is turned to fill its frame:
 distances are those of the stored x and y, directions are not.
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -26,11 +27,11 @@ LEADER_FROM = 0.5  # line heights between label and anchor from which a leader l
 WRAP_FROM = 18  # letters from which a label takes two lines
 
 # The frame holds what lies at most BEYOND times the span of the CORE off that core, on each axis;
-# what is left out is counted. Islands far away would squash everything else.
+# what is left out is counted. Distant islands would shrink everything else.
 CORE = (0.05, 0.95)  # quantiles
 BEYOND = 0.5
 TURN_STEP = 5  # degrees between the turns that are tried
-WORTH_TURNING = 1.08  # how much larger a turned map must be drawn, or it stays as it is
+WORTH_TURNING = 1.08  # how much larger a turned map must be drawn
 PADDING = 0.03  # of the span, between the outermost point and the edge
 
 # A point's area in square points: this for 20,000 documents, less for more, within the limits.
@@ -51,7 +52,7 @@ class Frame:
 
     def contains(self, places: np.ndarray) -> np.ndarray:
         """Return which of the places, (n, 2), lie inside, shape (n,)."""
-        return ((places >= self.low) & (places <= self.high)).all(axis=1)
+        return np.all((places >= self.low) & (places <= self.high), axis=1)
 
 
 def draw(
@@ -60,7 +61,7 @@ def draw(
     """Return the map of width and height `size` in inches, its labels placed for `dpi`."""
     named = results.table.head(top_topics)
     title = results.counts[0].upper() + results.counts[1:]
-    subtitles = [f"{results.title} · embedder {results.embedder}"]
+    subtitles = [results.source]
     above = style.heading_height(size[0], title, subtitles)
     room = size[1] - above
     figure = style.new_figure(size[0], room, title, subtitles, dpi=dpi)
@@ -78,15 +79,15 @@ def draw(
     axes.set(xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set(visible=True, color=style.GRID)
     draw_points(axes, results, named["topic"].tolist())
-    unlabelled = draw_labels(axes, results, frame, named, label_words)
+    unlabelled = draw_labels(figure, results, frame, named, label_words)
     draw_legend(figure, results, frame, len(named), unlabelled)
     return figure
 
 
 def find_turn(places: np.ndarray, ratio: float) -> np.ndarray:
-    """Return the rotation, (2, 2), with which the places are drawn largest in a frame of `ratio`.
+    """Return the rotation, (2, 2), with which the places are drawn largest in a frame.
 
-    ratio: width / height. It is the identity unless a turn is worth it.
+    ratio: width / height of the frame. The identity unless a turn gains WORTH_TURNING.
     """
     best, rotation = WORTH_TURNING, np.eye(2)
     plain = find_frame(places, ratio)
@@ -139,7 +140,8 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
     for label, layer, chosen, colour in layers:
         if chosen.any():
             axes.scatter(
-                *results.places[chosen].T,
+                results.places[chosen, 0],
+                results.places[chosen, 1],
                 s=area,
                 c=colour or list(palette[ranks[chosen]]),
                 linewidths=0,
@@ -150,16 +152,19 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
             )
 
 
-def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: int) -> int:
-    """Name the topics of the rows `named` on the map; return how many found no room."""
+def draw_labels(
+    figure: Figure, results: Topics, frame: Frame, named: pd.DataFrame, label_words: int
+) -> int:
+    """Label the topics of the rows `named` on the map; return how many have no room."""
     if named.empty:
         return 0
-    canvas = FigureCanvasAgg(axes.figure)
+    (axes,) = figure.axes
+    canvas = FigureCanvasAgg(figure)
     box = axes.get_window_extent(canvas.get_renderer())
     scale = np.array([box.width, box.height]) / (frame.high - frame.low)  # pixels per map unit
     topics = named["topic"].tolist()
     middles = np.array([find_anchor(results.places[results.topic == topic]) for topic in topics])
-    # The name of an island outside the frame stands at the edge where the island is.
+    # The label of an island outside the frame is at the edge nearest to the island.
     anchors = np.clip(middles, frame.low, frame.high)
     outside = ~frame.contains(middles)
 
@@ -167,8 +172,8 @@ def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: i
         write_label(axes, topic_name(words, label_words), rank, outside=bool(outside[rank]))
         for rank, words in enumerate(named["words"])
     ]
-    line = mpl.rcParams["font.size"] * axes.figure.dpi / style.POINTS
-    halo = HALO / 2 * axes.figure.dpi / style.POINTS
+    line = mpl.rcParams["font.size"] * figure.dpi / style.POINTS
+    halo = HALO / 2 * figure.dpi / style.POINTS
     extents = [text.get_window_extent(canvas.get_renderer()) for text in texts]
     sizes = np.array([[extent.width, extent.height] for extent in extents]) + halo
     rank = {topic: place for place, topic in enumerate(topics)}
@@ -195,7 +200,7 @@ def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: i
 
 
 def write_label(axes: Axes, name: str, rank: int, *, outside: bool) -> Text:
-    """Return the text of a label, in two lines where it is long, still to be put in place."""
+    """Return the text of a label at (0, 0), in two lines where it is long."""
     text = "\n".join(halve(name))
     if outside:
         text += "\n(outside the frame)"
@@ -246,13 +251,13 @@ def draw_leader(
 
 
 def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlabelled: int) -> None:
-    """Explain the layers below the map, and tell what it leaves out."""
+    """Explain the layers below the map, and what the map leaves out."""
     small = len(results.table) - named
     coloured = style.TOPIC_COLOURS[: min(named, 3)]
     entries = [
         (coloured, named, f"{named} largest topics" if small else f"{named} topics"),
         ((style.SMALL_TOPIC,), small, f"{small:,} smaller topics"),
-        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers, in no topic"),
+        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers"),
     ]
     shown = [(colours, label) for colours, number, label in entries if number]
     handles = [
@@ -262,8 +267,8 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
     left = style.MARGIN / figure.get_figwidth()
     line = style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS / figure.get_figheight()
     figure.legend(
-        handles,
-        [label for _, label in shown],
+        handles=handles,
+        labels=[label for _, label in shown],
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.1)},
         loc="center left",
         bbox_to_anchor=(left, 1.8 * line),
@@ -276,12 +281,12 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
     )
     hidden = int((~frame.contains(results.places)).sum())
     notes = [
-        "Documents that stand near each other are alike; how far apart islands lie means little."
+        "Nearby documents are similar; distances between islands mean little."
     ]
     if results.unstable & set(results.table["topic"].head(named)):
-        notes.append("Faded topics hardly come again in other fits.")
+        notes.append("Faded topics are unstable.")
     if hidden:
-        notes.append(f"{hidden:,} documents lie outside the frame.")
+        notes.append(f"{hidden:,} documents are outside the frame.")
     if unlabelled:
-        notes.append(f"{unlabelled} names found no room.")
+        notes.append(f"{unlabelled} topics have no label for lack of room.")
     figure.text(left, 0.8 * line, " ".join(notes), va="center", color=style.QUIET)

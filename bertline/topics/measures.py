@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sklearn.metrics import (
     adjusted_mutual_info_score,
     adjusted_rand_score,
@@ -20,7 +20,6 @@ from sklearn.metrics import (
 )
 
 from bertline.core import params
-from bertline.core.params import Section
 from bertline.topics.vocabulary import Corpus, Vocabulary
 
 OUTLIERS = -1  # the topic of documents in none
@@ -74,26 +73,12 @@ PROTOCOL = {
 }
 
 
-def _increasing(numbers: list[int]) -> list[int]:
-    if any(one >= other for one, other in zip(numbers, numbers[1:], strict=False)):
-        raise ValueError("each number once, the smaller first")
-    return numbers
-
-
-Numbers = Annotated[
-    list[Annotated[int, Field(ge=2)]], Field(min_length=1), AfterValidator(_increasing)
-]
+Numbers = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), params.Increasing]
 
 
 def load_numbers(path: Path) -> list[int]:
     """Return the list `topic_numbers:` of params.yaml: models are compared at each of them."""
-
-    class NumberList(Section):
-        topic_numbers: Numbers
-
-    values = params.read_yaml(path)
-    present = {"topic_numbers": values["topic_numbers"]} if "topic_numbers" in values else {}
-    return params.validate(present, NumberList, where=str(path)).topic_numbers
+    return params.load_list(path, "topic_numbers", Numbers)
 
 
 class Reference:

@@ -20,7 +20,6 @@ SECTIONS = {
     "analyze": "Analyze",
     "embed": "Embed",
     "topic_fit": "TopicFit",
-    "vocabulary": "Vocabulary",
     "visualize": "Visualize",
 }
 
@@ -111,7 +110,7 @@ def test_a_missing_file_says_where_to_run_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("seeds", "message"),
     [
-        ("[1, 2, 1]", r"each seed once, and \[1\] is repeated"),
+        ("[1, 2, 1]", r"each number once, and \[1\] is repeated"),
         ("[]", "at least 1 item"),
         ("[-1]", "greater than or equal to 0"),
         ("[4294967296]", "less than 4294967296"),
@@ -126,7 +125,7 @@ def test_impossible_seeds_are_refused(tmp_path, seeds, message):
         params.load_seeds(path)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", SECTIONS)  # the section of each stage's script
 def test_the_projects_own_parameters_are_valid(name):
     section = getattr(importlib.import_module(f"stages.{name}"), SECTIONS[name])
 

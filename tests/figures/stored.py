@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bertline.core import files
-from stages import analyze
+from bertline.scoring import analysis
 
 # As stages.evaluate and stages.topic_fit write them; importing these would load torch.
 SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
@@ -244,7 +244,7 @@ def write_analysis(
             "minor": [["Island"] if place % 20 else ["Raising"] for place in range(len(known))],
         }
     )
-    options = analyze.Analyze(
+    options = analysis.Analyze(
         confidence=0.95,
         min_group_size=20,
         length_bounds=[5, 9, 13],
@@ -252,9 +252,9 @@ def write_analysis(
         calibration_bins=10,
         simulations=100,
         seed=1,
-        errors=5,
+        confident_errors=5,
     )
-    summary, tables, errors = analyze.analyze(
+    summary, tables, errors = analysis.analyze(
         annotated,
         sentences[["id", "text", "pair"]],
         pd.concat(predictions, ignore_index=True),
@@ -263,7 +263,7 @@ def write_analysis(
     )
     files.write_json(metrics / "parse" / "phenomena.json", {"title": "Phenomena of the tests"})
     files.write_json(metrics / "analyze.json", summary)
-    analyze.write_tables(metrics / "analyze", tables, options)
+    analysis.write_tables(metrics / "analyze", tables, options)
     files.write_json(folder / "errors.json", {"errors": errors})
 
 

@@ -70,7 +70,7 @@ class Desk:
         return json.loads((self.folder / "metrics.json").read_text())
 
     def served_by(self) -> str:
-        return json.loads((self.folder / "receipt.json").read_text())["served_by"]
+        return json.loads((self.folder / "receipt.costs.json").read_text())["served_by"]
 
 
 @pytest.fixture
