@@ -31,10 +31,13 @@ RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.max_words
   -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
   -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup_ratio=0.1
 
-.PHONY: help install repro article test quick twice torture check format verify-cache audit clean
+.PHONY: help install repro article baselines test quick twice torture check format verify-cache audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# DVC's database holds pickles, which can run code, by default in a folder that all users can write to.
+DATABASE := import platformdirs; print(platformdirs.user_cache_path('bertline') / 'dvc')
 
 install: $(INSTALLED)  ## make .venv with the locked packages
 
@@ -42,11 +45,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	dvc config core.site_cache_dir > /dev/null 2>&1 || { folder=$$(python -c "$(DATABASE)"); \
+	  mkdir -p -m 700 "$$folder"; dvc config --local core.site_cache_dir "$$folder"; }
 	touch $@
 
-# Exit code 3 says that something was damaged, which `dvc repro` then mends.
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
-	python -m bertline.runs.cache || [ $$? -eq 3 ]
+	bertline packages
 	dvc repro
 	@echo "report:  data/visualize/index.html"
 	@echo "metrics: metrics/ (dvc metrics show)"
@@ -63,11 +67,17 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	@echo "report:  data/visualize/index.html"
 	@echo "compare: dvc exp show --only-changed; back: git restore . && dvc checkout"
 
+# Other topic models on the documents of the last run; they need a GPL-2 package of their own.
+baselines: $(INSTALLED)  ## compare topic models on the documents of the last run
+	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-baselines.lock
+	python -m benchmarks.topic_baselines data/parse/documents.parquet data/embed \
+	  data/download/embedder benchmarks/topic_baselines.csv
+
 test: quick  ## the whole test suite
 	pytest -m slow
 
-# Units side by side; the tests that run the pipeline use all cores by themselves.
-quick: $(INSTALLED)  ## the unit tests alone, without a run of the pipeline
+# Unit tests in parallel; the tests that run the pipeline use all cores by themselves.
+quick: $(INSTALLED)  ## the unit tests, without a run of the pipeline
 	pytest -m "not slow" --numprocesses auto
 
 twice: $(INSTALLED)  ## run the pipeline in two clean folders and compare every hash (FULL=1, RUNS=n)
@@ -76,20 +86,20 @@ twice: $(INSTALLED)  ## run the pipeline in two clean folders and compare every 
 torture: $(INSTALLED)  ## kill a run at 20 random moments (KILLS=n) and compare every hash
 	python -m tests.torture --kills $(or $(KILLS),20)
 
-check: $(INSTALLED)  ## lint, and hold the formatting
+check: $(INSTALLED)  ## lint, check the formatting and the types
 	ruff check .
 	ruff format --check .
 	mypy
 
-format: $(INSTALLED)  ## mend what the linter and the formatter can
+format: $(INSTALLED)  ## fix what the linter and the formatter can
 	ruff check --fix .
 	ruff format .
 
-verify-cache: $(INSTALLED)  ## hash all of DVC's cache, and remove what is damaged
+verify-cache: $(INSTALLED)  ## hash all of DVC's cache, and remove damaged files
 	bertline verify-cache --all
 
-# In an environment of its own: what looks for holes should not bring packages along. --strict, as
-# otherwise packages that cannot be looked up count as free of them. docs/trust.md has the exception.
+# In an environment of its own, so that the tool adds no packages. --strict, as otherwise packages that
+# cannot be looked up count as safe. docs/trust.md has the exception.
 audit:  ## look the locked packages up in the database of known vulnerabilities
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; "$$scratch/bin/python" -m pip install --quiet pip-audit; \
@@ -97,4 +107,4 @@ audit:  ## look the locked packages up in the database of known vulnerabilities
 	  --ignore-vuln CVE-2025-69872
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
-	rm -rf $(VENV) data .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) data .pytest_cache .ruff_cache .mypy_cache .hypothesis
