@@ -174,8 +174,7 @@ def read_csv(path: Path, columns: Mapping[str, str], *, command: str) -> pd.Data
         table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
     except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         raise BertlineError(
-            f"{path} cannot be read as the table that `{command}` writes ({error}). "
-            f"Run it again."
+            f"{path} cannot be read as the table that `{command}` writes ({error}). Run it again."
         ) from error
     missing = [name for name in columns if name not in table.columns]
     if missing:

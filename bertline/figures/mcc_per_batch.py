@@ -1,7 +1,6 @@
 """MCC per batch of a test set as bars, and the score of the whole set as a line."""
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -41,7 +40,7 @@ def draw(results: Acceptability, name: str) -> Figure:
     axes.set_ylabel("MCC")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20, min_n_ticks=1))
     axes.grid(axis="y")
-    draw_overall(results, name, axes)
+    draw_overall(figure, results, name)
     return figure
 
 
@@ -51,13 +50,12 @@ def describe_batches(sizes: list[int]) -> str:
         return f"One batch of {sizes[0]:,} sentences."
     if sizes[-1] == sizes[0]:
         return f"{len(sizes):,} batches of {sizes[0]:,} sentences."
-    return (
-        f"{len(sizes):,} batches of {sizes[0]:,} sentences (the last one has {sizes[-1]:,})."
-    )
+    return f"{len(sizes):,} batches of {sizes[0]:,} sentences (the last one has {sizes[-1]:,})."
 
 
-def draw_overall(results: Acceptability, name: str, axes: Axes) -> None:
+def draw_overall(figure: Figure, results: Acceptability, name: str) -> None:
     """Draw the whole set's MCC, and the baseline's, as lines with their numbers at the right."""
+    (axes,) = figure.axes
     places, texts, colours = [], [], []
     for model, label, colour, dashes in (
         (MEAN, "whole set", DOT, "-"),
@@ -70,5 +68,5 @@ def draw_overall(results: Acceptability, name: str, axes: Axes) -> None:
         places.append(float(row["mcc"]))
         texts.append(f"{label}\n{style.number(row['mcc'])}")
         colours.append(colour)
-    axes.get_figure(root=True).draw_without_rendering()  # lays the axes out
+    figure.draw_without_rendering()  # lays the axes out
     style.label_right(axes, places, texts, colours)

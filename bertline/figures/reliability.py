@@ -16,7 +16,10 @@ SIDE = 2.5  # inches of a panel
 FRAME = 0.95  # inches for its titles and labels
 LEGEND = 0.35
 PANELS = 3  # side by side
-LOOKS = {UNCALIBRATED: (style.MODEL, "o", "uncalibrated"), SCALED: ("#aa4499", "s", "temperature scaled")}
+LOOKS = {
+    UNCALIBRATED: (style.MODEL, "o", "uncalibrated"),
+    SCALED: ("#aa4499", "s", "temperature scaled"),
+}
 
 
 def draw(analysis: Analysis, source: str) -> Figure:

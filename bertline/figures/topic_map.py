@@ -5,25 +5,24 @@ distances are those of the stored x and y, directions are not.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import textalloc
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 
 from bertline.figures import style
-from bertline.figures.placement import leader_end, place_labels
 from bertline.figures.results import OUTLIERS, Topics, topic_name
 
 LEGEND_LINES = 2.6  # lines of text that legend and note take below the map
 HALO = 2.6  # points of white around letters
-LEADER_FROM = 0.5  # line heights between label and anchor from which a leader line is drawn
 WRAP_FROM = 18  # letters from which a label takes two lines
 
 # The frame holds what lies at most BEYOND times the span of the CORE off that core, on each axis;
@@ -41,6 +40,28 @@ AREA_LIMITS = (0.15, 14.0)
 FADED = 0.3  # opacity of a named topic that is unstable
 
 OUTLIER_LAYER, SMALL_LAYER, NAMED_LAYER, LEADER_LAYER, LABEL_LAYER = 1, 2, 3, 4, 5
+
+# How textalloc places labels, in turn from the largest topic; lengths are shares of the axes.
+PLACEMENT: dict[str, Any] = {
+    "margin": 0.002,  # between labels, points of named topics and leader lines
+    "min_distance": 0.008,  # from anchor to label
+    "max_distance": 0.3,
+    "nbr_candidates": 1500,
+    "avoid_label_lines_overlap": True,
+    "avoid_crossing_label_lines": True,
+    "draw_all": False,  # a label without room is left out
+}
+# The line from a label to its anchor, with a dot at the anchor.
+LEADER = {
+    "linewidth": 0.8,
+    "solid_capstyle": "round",
+    "marker": "o",
+    "markevery": [1],
+    "markersize": 3.6,
+    "markeredgecolor": "white",
+    "zorder": LEADER_LAYER,
+    "path_effects": [withStroke(linewidth=2.0, foreground="white")],
+}
 
 
 @dataclass(frozen=True)
@@ -159,64 +180,37 @@ def draw_labels(
     if named.empty:
         return 0
     (axes,) = figure.axes
-    canvas = FigureCanvasAgg(figure)
-    box = axes.get_window_extent(canvas.get_renderer())
-    scale = np.array([box.width, box.height]) / (frame.high - frame.low)  # pixels per map unit
     topics = named["topic"].tolist()
     middles = np.array([find_anchor(results.places[results.topic == topic]) for topic in topics])
+    outside = ~frame.contains(middles)
     # The label of an island outside the frame is at the edge nearest to the island.
     anchors = np.clip(middles, frame.low, frame.high)
-    outside = ~frame.contains(middles)
-
     texts = [
-        write_label(axes, topic_name(words, label_words), rank, outside=bool(outside[rank]))
+        "\n".join(halve(topic_name(words, label_words)))
+        + ("\n(outside the frame)" if outside[rank] else "")
         for rank, words in enumerate(named["words"])
     ]
-    line = mpl.rcParams["font.size"] * figure.dpi / style.POINTS
-    halo = HALO / 2 * figure.dpi / style.POINTS
-    extents = [text.get_window_extent(canvas.get_renderer()) for text in texts]
-    sizes = np.array([[extent.width, extent.height] for extent in extents]) + halo
-    rank = {topic: place for place, topic in enumerate(topics)}
-    owners = np.array([rank.get(topic, -1) for topic in results.topic], dtype=int)
-    centres = place_labels(
-        (anchors - frame.low) * scale,
-        sizes,
-        (box.width, box.height),
-        (results.places - frame.low) * scale,
-        owners,
-        line=line,
-    )
-    for place, text in enumerate(texts):
-        if np.isnan(centres[place, 0]):
-            text.remove()
-            continue
-        centre = frame.low + centres[place] / scale
-        text.set_position(centre)
-        half = sizes[place] / 2 / scale
-        draw_leader(
-            axes, anchors[place], leader_end(anchors[place], centre, half), place, line / scale
-        )
-    return int(np.isnan(centres[:, 0]).sum())
-
-
-def write_label(axes: Axes, name: str, rank: int, *, outside: bool) -> Text:
-    """Return the text of a label at (0, 0), in two lines where it is long."""
-    text = "\n".join(halve(name))
-    if outside:
-        text += "\n(outside the frame)"
-    colour = style.topic_colour(rank)
-    return axes.text(
-        0,
-        0,
-        text,
-        color=style.darken(colour),
-        weight="bold",
-        ha="center",
-        va="center",
+    colours = [to_hex(style.darken(style.topic_colour(rank))) for rank in range(len(topics))]
+    visible = results.places[frame.contains(results.places) & np.isin(results.topic, topics)]
+    _, _, placed, _ = textalloc.allocate(
+        axes,
+        anchors[:, 0],
+        anchors[:, 1],
+        texts,
+        x_scatter=visible[:, 0],
+        y_scatter=visible[:, 1],
+        textsize=mpl.rcParams["font.size"],
+        fontweight="bold",
+        textcolor=colours,
+        linecolor=colours,
+        plot_kwargs=LEADER,
+        **PLACEMENT,
+        va="bottom",
         linespacing=1.05,
         zorder=LABEL_LAYER,
         path_effects=[withStroke(linewidth=HALO, foreground="white")],
     )
+    return sum(text is None for text in placed)
 
 
 def halve(name: str) -> list[str]:
@@ -228,26 +222,6 @@ def halve(name: str) -> list[str]:
         (", ".join(words[:place]) + ",", ", ".join(words[place:])) for place in range(1, len(words))
     ]
     return list(min(breaks, key=lambda lines: max(map(len, lines))))
-
-
-def draw_leader(
-    axes: Axes, anchor: np.ndarray, end: np.ndarray, rank: int, line: np.ndarray
-) -> None:
-    """Join a label to its anchor if it stands apart; `line` is a line's height in map units."""
-    if np.hypot(*((end - anchor) / line)) < LEADER_FROM:
-        return
-    colour = style.darken(style.topic_colour(rank))
-    axes.plot(
-        *zip(anchor, end, strict=True),
-        color=colour,
-        linewidth=0.8,
-        solid_capstyle="round",
-        zorder=LEADER_LAYER,
-        path_effects=[withStroke(linewidth=2.0, foreground="white")],
-    )
-    axes.plot(
-        *anchor, "o", color=colour, markersize=3.6, markeredgecolor="white", zorder=LEADER_LAYER
-    )
 
 
 def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlabelled: int) -> None:
@@ -280,9 +254,7 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
         borderaxespad=0,
     )
     hidden = int((~frame.contains(results.places)).sum())
-    notes = [
-        "Nearby documents are similar; distances between islands mean little."
-    ]
+    notes = ["Nearby documents are similar; distances between islands mean little."]
     if results.unstable & set(results.table["topic"].head(named)):
         notes.append("Faded topics are unstable.")
     if hidden:

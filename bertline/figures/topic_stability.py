@@ -52,5 +52,7 @@ def draw(results: Topics) -> Figure:
     style.label_rows(axes, [topic_label(topic, words, WORDS) for topic, words in named])
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.25, *THRESHOLDS, 1])
-    axes.set_xlabel(f"stability (below {THRESHOLDS[0]}: unstable; {THRESHOLDS[1]} and more: stable)")
+    axes.set_xlabel(
+        f"stability (below {THRESHOLDS[0]}: unstable; {THRESHOLDS[1]} and more: stable)"
+    )
     return figure

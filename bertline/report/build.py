@@ -11,8 +11,8 @@ import jinja2
 
 from bertline.figures.results import GROUPINGS, Acceptability, Analysis, Topics, plain
 from bertline.report import tables
-from bertline.scoring.names import BOTH, MEAN, TRAINING, VALIDATION, of_seed
-from bertline.scoring.tables import BETTER, SCALED, UNCALIBRATED, WORSE
+from bertline.scoring.names import BOTH, TRAINING, VALIDATION, of_seed
+from bertline.scoring.tables import BETTER, SCALED, WORSE
 
 PIXELS_PER_INCH = 96  # of CSS
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from markupsafe import Markup
 
 from bertline.figures import style
 from bertline.figures.results import (
@@ -38,13 +37,14 @@ NONE = "–"  # what a cell without a value shows
 
 @dataclass(frozen=True)
 class Table:
-    """A table; its cells are escaped unless they are Markup."""
+    """A table; the template escapes its cells."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     numeric: Sequence[int]  # columns that are set to the right
     marked: Sequence[bool] = ()  # rows in bold, none if empty
+    code: bool = False  # whether the first column is in the font of code
 
 
 class Comparison(NamedTuple):
@@ -81,11 +81,6 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{number(low)} to {number(high)}" if known(low) and known(high) else NONE
 
 
-def code(text: str) -> str:
-    """Return `text`, escaped, in the font of code."""
-    return Markup("<code>{}</code>").format(text)
-
-
 def key_scores(results: Acceptability) -> Table:
     """Return each set's MCC with spread, interval and baselines."""
     seeds = len(results.seeds)
@@ -103,7 +98,7 @@ def key_scores(results: Acceptability) -> Table:
         ]
         rows.append(
             [
-                code(name),
+                name,
                 number(mean.get("mcc")),
                 interval(mean.get("mcc_low"), mean.get("mcc_high")),
                 *(spread if seeds > 1 else []),
@@ -127,7 +122,7 @@ def key_scores(results: Acceptability) -> Table:
         "Sentences",
         "Acceptable",
     ]
-    return Table("Key figures and baselines", header, rows, range(1, len(header)))
+    return Table("Key figures and baselines", header, rows, range(1, len(header)), code=True)
 
 
 def _score(results: Acceptability, name: str, model: str) -> dict[Any, Any]:
@@ -149,7 +144,7 @@ def all_scores(results: Acceptability) -> Table:
     scores = results.scores.to_dict("records")
     rows = [
         [
-            code(row["set"]),
+            row["set"],
             row["model"],
             number(row["mcc"]),
             interval(row["mcc_low"], row["mcc_high"]),
@@ -160,7 +155,8 @@ def all_scores(results: Acceptability) -> Table:
     ]
     header = ["Set", "Model", "MCC", f"{results.coverage} interval", "Accuracy", "F1"]
     marked = [row["model"] == MEAN for row in scores]
-    return Table("F1 is for acceptable sentences.", header, rows, range(2, 6), marked)
+    caption = "F1 is for acceptable sentences."
+    return Table(caption, header, rows, range(2, 6), marked, code=True)
 
 
 def breakdown(analysis: Analysis) -> Table:
@@ -214,7 +210,7 @@ def calibration(analysis: Analysis) -> Table:
     """Return the measures of calibration of each set, uncalibrated and with temperature."""
     rows = [
         [
-            code(row["set"]),
+            row["set"],
             row["scaled"],
             number(row["temperature"]) if row["scaled"] == SCALED else NONE,
             *(number(row[name]) for name in ("ece", "ece_if_calibrated", "brier", "loss")),
@@ -226,18 +222,19 @@ def calibration(analysis: Analysis) -> Table:
         *("Set", "Probabilities", "Temperature", "ECE", "ECE if calibrated", "Brier score"),
         *("Log loss", "Overconfidence, points"),
     ]
-    return Table("Means over seeds. Lower is better.", header, rows, range(2, 8))
+    return Table("Means over seeds. Lower is better.", header, rows, range(2, 8), code=True)
 
 
 def selection(analysis: Analysis) -> Table:
     """Return the epoch that each rule would keep, with its figures."""
+    measures = ("validation_mcc", "validation_loss", "training_loss")
     stored = analysis.selection.to_dict("records")
     rows = [
         [
             row["rule"],
             MEAN if row["seed"] == MEAN else of_seed(row["seed"]),
             f"{row['epoch']:.1f}" if row["seed"] == MEAN else f"{row['epoch']:.0f}",
-            *(number(row[f"{name}"]) for name in FIGURES_OF_EPOCH),
+            *(number(row[name]) for name in measures),
         ]
         for row in stored
     ]
@@ -247,9 +244,6 @@ def selection(analysis: Analysis) -> Table:
         "slightly optimistic."
     )
     return Table(caption, header, rows, range(2, 6), [row["seed"] == MEAN for row in stored])
-
-
-FIGURES_OF_EPOCH = ("validation_mcc", "validation_loss", "training_loss")
 
 
 def key_topics(results: Topics) -> Table:
@@ -329,14 +323,14 @@ def largest_topics(results: Topics) -> Table:
         return f"{count:,}", f"{count / total:.1%}"
 
     shown, others = results.table.head(TOPICS_SHOWN), results.table.iloc[TOPICS_SHOWN:]
-    rows = [(str(OUTLIERS), *counts(results.outliers), "", Markup("<i>outliers</i>"))]
+    rows = [(str(OUTLIERS), *counts(results.outliers), "", "outliers")]
     for row in shown.to_dict("records"):
         found = results.stability_of(row["topic"])
         stability = NONE if found is None else f"{number(found[0])} {found[1]}"
         words = topic_name(row["words"], WORDS_SHOWN)
         rows.append((str(row["topic"]), *counts(row["count"]), stability, words))
     if len(others):
-        label = Markup(f"<i>{len(others):,} smaller topics together</i>")
+        label = f"{len(others):,} smaller topics together"
         rows.append(("", *counts(int(others["count"].sum())), "", label))
     header = ["Topic", "Documents", "Share", "Stability", "Words"]
     caption = f"The {len(shown)} largest of {len(results.table):,} topics."
