@@ -26,10 +26,10 @@ SEEDS ?= [1,2,3,4,5]
 PADDING ?= $(if $(filter published,$(RECIPE)),max_length,longest)
 PRECISION ?= $(if $(filter published,$(RECIPE)),fp32,auto)
 # The article's recipe, and a better one for small encoders (docs/experiments.md says how it was found).
-RECIPE_published := -S adapt.epochs=0 -S train.learning_rate=2e-5 -S train.warmup=0.0
+RECIPE_published := -S adapt.epochs=0 -S train.learning_rate=2e-5 -S train.warmup_ratio=0.0
 RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.max_words=18 \
   -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
-  -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup=0.1
+  -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup_ratio=0.1
 
 .PHONY: help install repro article baselines test quick twice torture check format verify-cache audit clean
 
@@ -61,7 +61,7 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	  -S inputs.sentences=cola -S inputs.phenomena=cola-phenomena \
 	  -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
 	  -S 'seeds=$(SEEDS)' -S split.stratify=false \
-	  -S train.epochs=4 -S train.batch_size=32 -S train.epsilon=1e-8 -S train.weight_decay=0.0 \
+	  -S train.epochs=4 -S train.batch_size=32 -S train.adam_epsilon=1e-8 -S train.weight_decay=0.0 \
 	  -S train.max_grad_norm=1.0 -S train.keep=last \
 	  -S train.padding=$(PADDING) -S train.precision=$(PRECISION)
 	@echo "report:  data/visualize/index.html"

@@ -53,7 +53,7 @@ class Adapt(Recipe):
     sentences: Annotated[int, Field(ge=100, le=10_000_000)]
     held_out: Annotated[int, Field(ge=50)]
     max_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]
-    corrupted: Annotated[float, Field(gt=0, lt=1)]
+    corrupted_share: Annotated[float, Field(gt=0, lt=1)]
     token_loss_weight: Annotated[float, Field(ge=0)]
     seed: params.Seed
 
@@ -94,7 +94,9 @@ class Detection(Plan):
     def rows(self, epoch: int) -> Sequence[Mapping[str, Any]]:
         """Return all sentences, other ones of them corrupted than in another epoch."""
         draw = random.Random(f"{self.seed}, epoch {epoch}")
-        return corrupt(self.sentences, self.corruptor, self.tokenizer, self.options.corrupted, draw)
+        return corrupt(
+            self.sentences, self.corruptor, self.tokenizer, self.options.corrupted_share, draw
+        )
 
     @property
     def rows_per_epoch(self) -> int:
@@ -298,7 +300,7 @@ def main() -> None:
             held_out, sentences = chosen[: options.held_out], chosen[options.held_out :]
             corruptor = Corruptor(sentences)
             draw = random.Random(f"{options.seed}, held out")
-            judged = corrupt(held_out, corruptor, words, options.corrupted, draw)
+            judged = corrupt(held_out, corruptor, words, options.corrupted_share, draw)
             plan = Detection(
                 options, options.seed, device, precision, sentences, judged, corruptor, words
             )

@@ -1,14 +1,15 @@
-"""Draw the figures and the report from what the other stages stored; nothing is computed anew.
+"""Draw the figures and write the report from the stored results of the other stages.
 
-Reads   the figures in metrics/ that download, parse, split, adapt, evaluate, analyze and the
-        stages of topics wrote, the errors in data/analyze, the topics and the map in
-        data/topic_fit, and `visualize` of params.yaml.
-Writes  data/visualize/index.html, a report that needs no network and no script, and its figures,
-        each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies, topic_map,
-        topic_tree, topic_coverage, topic_groups, topic_stability, topic_baselines,
+Reads   the tables and measures in metrics/, the errors in data/analyze, the topics and the map in
+        data/topic_fit, the table of other topic models if there is one, and `visualize` of
+        params.yaml.
+Writes  data/visualize/index.html, a report that needs neither network nor scripts, and its
+        figures, each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies,
+        topic_map, topic_tree, topic_coverage, topic_groups, topic_stability, topic_baselines,
         breakdown/<grouping>, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
-    python -m stages.visualize metrics data/analyze data/topic_fit data/visualize
+    python -m stages.visualize metrics data/analyze data/topic_fit data/visualize \\
+        --baselines benchmarks/topic_baselines.csv
 """
 
 from collections.abc import Iterator
@@ -37,11 +38,18 @@ from bertline.figures import (
     topic_stability,
     topic_tree,
 )
-from bertline.figures.analysis import Analysis, load_analysis
-from bertline.figures.results import Acceptability, Topics, load_acceptability, load_topics, plain
-from bertline.report import build, page
+from bertline.figures.results import (
+    Acceptability,
+    Analysis,
+    Topics,
+    load_acceptability,
+    load_analysis,
+    load_topics,
+    plain,
+)
+from bertline.report import build
 
-# What is read below the folder of metrics. The receipts beside them differ from run to run.
+# What is read below the folder of metrics.
 READ = (
     "download/backbone.json",
     "download/embedder.json",
@@ -58,7 +66,6 @@ READ = (
     "topic_fit",
     "topic_stability.json",
     "topic_stability.csv",
-    "topic_baselines.csv",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -104,54 +111,57 @@ def draw(
     if len(documents.groups):
         yield "topic_groups", topic_groups.draw(documents)
     yield "topic_stability", topic_stability.draw(documents)
-    yield "topic_baselines", topic_baselines.draw(documents)
+    if documents.compared:
+        yield "topic_baselines", topic_baselines.draw(documents)
 
 
 def warn_of_missing_letters(
     sentences: Acceptability, analysis: Analysis, documents: Topics, font: str
 ) -> None:
-    """Tell which letters of titles, groups and topics the font lacks: boxes stand for them."""
+    """Warn of characters of titles, groups and topics that the font lacks."""
     texts = [sentences.title, documents.title, *documents.table["words"].explode().dropna()]
     texts += [plain(group) for group in analysis.breakdown["group"]]
     missing = style.check_font(font, texts)
     if missing:
         console.log(
-            f"warning: {font} has no shape for {len(missing)} of the characters in titles and "
-            f"topics' words, such as {missing[:8]}; figures show a box for each. Name a font that "
-            f"has them in params.yaml as visualize.font. The report's tables need none."
+            f"warning: {font} lacks {len(missing)} of the characters in titles and topics' words, "
+            f"such as {missing[:8]}; figures show a box for each. Set visualize.font in "
+            f"params.yaml to a font that has them. The report's tables are not affected."
         )
 
 
 def main() -> None:
-    """Read the arguments, the parameters and the stored results; draw and write everything."""
+    """Read the parameters and the stored results; draw the figures and write the report."""
     arguments = console.parser(__doc__)
     arguments.add_argument("metrics", type=Path, help="folder with what the stages measured")
     arguments.add_argument("analysis", type=Path, help="folder that analyze wrote")
     arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
+    arguments.add_argument("--baselines", type=Path, help="CSV file of other topic models")
     arguments.add_argument("out", type=Path, help="folder to write")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "visualize", Visualize)
     sentences = load_acceptability(args.metrics)
     analysis = load_analysis(args.metrics, args.analysis)
-    documents = load_topics(args.metrics, args.topics)
+    documents = load_topics(args.metrics, args.topics, args.baselines)
     warn_of_missing_letters(sentences, analysis, documents, options.font)
+    compared = [args.baselines] if documents.compared else []
 
     with receipt(
         args.receipt,
         "visualize",
         parameters={"visualize": options},
-        inputs=[*(args.metrics / name for name in READ), args.analysis, args.topics],
+        inputs=[*(args.metrics / name for name in READ), args.analysis, args.topics, *compared],
         outputs=[args.out],
     ):
         with files.whole_folder(args.out) as out, style.applied(options.font_size, options.font):
             shown = []
-            total = 9 + bool(len(documents.groups)) + 2 * len(sentences.test_sets)
-            total += len(analysis.groupings)
+            total = 8 + bool(len(documents.groups)) + documents.compared
+            total += 2 * len(sentences.test_sets) + len(analysis.groupings)
             drawn = draw(sentences, analysis, documents, options)
             for name, figure in console.progress(drawn, total=total, label="draw", unit="figures"):
                 style.save(figure, out, name, options.dpi)
-                shown.append(page.Shown(name, figure.get_label(), *figure.get_size_inches()))
+                shown.append(build.Shown(name, str(figure.get_label()), *figure.get_size_inches()))
             text = build.build(sentences, analysis, documents, shown)
             (out / "index.html").write_text(text, encoding="utf-8", newline="\n")
         console.log(f"{args.out / 'index.html'}: the report, with {len(shown)} figures beside it")

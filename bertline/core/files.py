@@ -163,6 +163,28 @@ def _no_table(path: Path, error: Exception) -> BertlineError:
     )
 
 
+def read_csv(path: Path, columns: Mapping[str, str], *, command: str) -> pd.DataFrame:
+    """Read `columns` (names and types) of the CSV table that `command` wrote.
+
+    Raises BertlineError if the file is missing, lacks a column, or holds another type.
+    """
+    require(path)
+    try:
+        # Only an empty cell is a missing value: a set may well be called NA.
+        table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
+    except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
+        raise BertlineError(
+            f"{path} cannot be read as the table that `{command}` writes ({error}). Run it again."
+        ) from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise BertlineError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
+            f"Run `{command}`."
+        )
+    return table[[*columns]]
+
+
 def read_json(path: Path, *, keys: Sequence[str] = ()) -> dict[str, Any]:
     """Read a JSON object that an earlier stage wrote; BertlineError if it is none with `keys`."""
     require(path)

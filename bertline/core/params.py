@@ -71,10 +71,17 @@ def _distinct(values: list[int]) -> list[int]:
     return values
 
 
+def _increasing(numbers: list[int]) -> list[int]:
+    if sorted(set(numbers)) != numbers:
+        raise ValueError("each number once, the smaller first")
+    return numbers
+
+
 # 2**32 is NumPy's limit for a seed.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # More threads than any machine has cores: starting them would fail far from here.
 Threads = Annotated[int, Field(ge=1, le=1024)]
+Increasing = AfterValidator(_increasing)  # of a list of numbers
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 
 

@@ -1,4 +1,4 @@
-"""Errors and MCC of groups of sentences: a dot with its interval for each, and the whole set's."""
+"""Error rate and MCC by group of sentences: a dot with its interval for each group."""
 
 import matplotlib as mpl
 import pandas as pd
@@ -8,21 +8,20 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from bertline.figures import style
-from bertline.figures.analysis import BETTER, GROUPINGS, NONE, UNTESTED, WORSE, Analysis
-from bertline.figures.results import plain
+from bertline.figures.results import GROUPINGS, Analysis, plain
+from bertline.scoring.tables import BETTER, NONE, UNTESTED, WORSE
 
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.25
 FRAME_HEIGHT = 1.05  # of titles, ticks, axis label and legend
 LONGEST = 32  # letters of a group's name
 
-# Colour, marker, and what the legend says. Markers differ too, for those who see no difference of
-# colours.
+# Colour, marker and legend. Markers differ too, for readers who are colour-blind.
 LOOKS = {
     WORSE: (style.BASELINE, "^", "more errors than the rest"),
     BETTER: ("#009e73", "v", "fewer errors than the rest"),
-    NONE: (style.MODEL, "o", "cannot be told from the rest"),
-    UNTESTED: (style.MAJORITY, "o", "too few sentences to tell"),
+    NONE: (style.MODEL, "o", "not significantly different"),
+    UNTESTED: (style.MAJORITY, "o", "too few sentences to test"),
 }
 
 
@@ -31,27 +30,25 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
     rows = analysis.groups(grouping)
     title = f"Errors by {GROUPINGS[grouping]}"
     note = (
-        f"Lines are {analysis.coverage} intervals over sentences and seeds; dashed: all "
+        f"Lines: {analysis.coverage} intervals over sentences and seeds. Dashed: all "
         f"{analysis.everything['sentences']:,} sentences of {plain(analysis.whole)}."
     )
     if set(rows["finding"]) & {WORSE, BETTER}:
         share = analysis.protocol["false_discovery_rate"]
-        note += f" Of all groups with triangles {share:.0%} at most have them by chance."
+        note += f" Triangles: significant (FDR {share:.0%})."
     figure = style.new_figure(WIDTH, len(rows) * ROW_HEIGHT + FRAME_HEIGHT, title, [source, note])
     errors, scores = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    draw_measure(errors, rows, "error", analysis.everything)
-    errors.set_title("Share of errors")
+    draw_measure(errors, rows, "error_rate", analysis.everything)
+    errors.set_title("Error rate")
     errors.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     errors.set_xlim(0, min(1.0, 1.05 * rows["error_rate_high"].max()))
     draw_measure(scores, rows, "mcc", analysis.everything)
     scores.set_title("MCC")
     scores.axvline(0, color=style.QUIET, linewidth=0.8)
-    errors.set_ylim(len(rows) - 0.4, -0.6)
-    errors.set_yticks(range(len(rows)), [name(group) for group in rows["group"]])
     for axes in (errors, scores):
-        axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
+        style.label_rows(axes, [name(group) for group in rows["group"]])
+    scores.tick_params(axis="y", labelleft=False)
     write_counts(scores, rows)
     figure.legend(handles=legend(rows), loc="outside lower center", ncols=4)
     return figure
@@ -64,12 +61,11 @@ def name(group: str) -> str:
 
 
 def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series) -> None:
-    """Draw a dot with its interval for each row that has the measure; `error` or `mcc`."""
-    column = "error_rate" if measure == "error" else measure
-    if pd.notna(whole[column]):
-        axes.axvline(whole[column], color=style.QUIET, linewidth=1, linestyle=(0, (4, 2)))
+    """Draw a dot with its interval for each row that has the measure, `error_rate` or `mcc`."""
+    if pd.notna(whole[measure]):
+        axes.axvline(whole[measure], color=style.QUIET, linewidth=1, linestyle=(0, (4, 2)))
     for place, row in enumerate(rows.to_dict("records")):
-        if pd.isna(row[column]):
+        if pd.isna(row[measure]):
             continue
         colour, marker, _ = LOOKS[row["finding"]]
         axes.hlines(
@@ -78,7 +74,7 @@ def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series)
         )  # fmt: skip
         face = "white" if row["finding"] == UNTESTED else colour
         axes.scatter(
-            row[column], place, marker=marker, s=34, facecolor=face, edgecolor=colour, zorder=3,
+            row[measure], place, marker=marker, s=34, facecolor=face, edgecolor=colour, zorder=3,
             clip_on=False,
         )  # fmt: skip
 

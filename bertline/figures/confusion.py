@@ -1,4 +1,4 @@
-"""Confusion matrix of a test set: sentences by actual and predicted label, and shares of a row."""
+"""Confusion matrix of a test set: sentences by actual and predicted label."""
 
 import matplotlib as mpl
 import numpy as np
@@ -6,8 +6,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import LABELS, MEAN, Acceptability
+from bertline.figures.results import Acceptability
+from bertline.scoring import names
+from bertline.scoring.names import MEAN
 
+LABELS = names.LABELS[::-1]  # acceptable in the first row and column
 WIDTH = 5.6  # inches
 HEIGHT = 3.7
 
@@ -22,7 +25,7 @@ def draw(results: Acceptability, name: str) -> Figure:
     counts = count(results, name)
     seeds = len(results.seeds)
     mean = results.score(name, MEAN)
-    note = f"Sentences, {f'mean over {seeds} seeds' if seeds > 1 else 'one seed'}; % of the row."
+    note = f"Sentences ({f'mean over {seeds} seeds' if seeds > 1 else 'one seed'}), % of the row."
     if mean is not None:
         note += f" MCC {style.number(mean['mcc'])}."
     figure = style.new_figure(WIDTH, HEIGHT, f"Confusion matrix of {name}", [results.source, note])
@@ -32,9 +35,9 @@ def draw(results: Acceptability, name: str) -> Figure:
     axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
     large = mpl.rcParams["font.size"] * 1.7
     for (row, column), share in np.ndenumerate(shares):
-        colour = style.readable_on(SHADES(share))
+        colour = style.readable_on(SHADES(float(share)))
         axes.text(
-            column, row - 0.07, format_count(counts[row, column]), color=colour, size=large,
+            column, row - 0.07, format_count(float(counts[row, column])), color=colour, size=large,
             ha="center", va="center", weight="bold",
         )  # fmt: skip
         axes.text(column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center")

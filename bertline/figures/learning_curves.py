@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bertline.figures import style
-from bertline.figures.results import TFIDF, Acceptability
-from bertline.scoring.names import VALIDATION
+from bertline.figures.results import Acceptability
+from bertline.scoring.names import TFIDF, VALIDATION
 
 WIDTH = 8.0  # inches
 HEIGHT = 3.2
@@ -21,7 +21,7 @@ def draw(results: Acceptability) -> Figure:
     curves = results.curves
     validated = bool(curves["validation_mcc"].notna().any())
     several = len(results.seeds) > 1
-    note = "Thin lines are seeds, bold lines their mean. " if several else ""
+    note = "Thin lines: seeds. Bold lines: their mean. " if several else ""
     held_out = "" if validated else "No validation fold was held out."
     figure = style.new_figure(
         WIDTH, HEIGHT, "Learning curves", [results.source, (note + held_out).strip()]
@@ -49,7 +49,7 @@ def draw(results: Acceptability) -> Figure:
                 label=f"{TFIDF} ({style.number(baseline['mcc'])})",
             )  # fmt: skip
         low, high = scores.get_ylim()
-        # Room for the legend below the curves, and zero in sight: a score of chance.
+        # Room for the legend below the curves, and 0, which is chance, in sight.
         scores.set_ylim(min(low, -0.02), min(max(high, 0.1) * 1.08, 1.05))
         scores.legend(loc="best")
     for axes in panels:

@@ -1,15 +1,16 @@
-"""MCC per batch of a test set: bars over its batches, and the score of the whole set as a line."""
+"""MCC per batch of a test set as bars, and the score of the whole set as a line."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bertline.figures import style
-from bertline.figures.results import MEAN, TFIDF, Acceptability
+from bertline.figures.results import Acceptability
+from bertline.scoring.names import MEAN, TFIDF
 
 WIDTH = 8.0  # inches
 HEIGHT = 3.4
-MAX_DOTS = 400  # more would be a cloud, not a comparison of seeds
+MAX_DOTS = 400  # more would hide the seeds
 
 BAR = "#9cc4e0"  # the models' blue, lighter, so that the dots on it are seen
 DOT = "#004b78"
@@ -22,10 +23,10 @@ def draw(results: Acceptability, name: str) -> Figure:
     sizes = rows.groupby("batch")["sentences"].first()
     several = len(results.seeds) > 1
     dotted = several and len(rows) <= MAX_DOTS
-    bars = "Bars are means over seeds" if several else "Bars are of the one seed"
-    note = f"{describe_batches(sizes.tolist())} {bars}{', dots single seeds' if dotted else ''}."
+    bars = "Bars: means over seeds." if several else "Bars: the one seed."
+    note = f"{describe_batches(sizes.tolist())} {bars}{' Dots: single seeds.' if dotted else ''}"
     if (rows["mcc"] == 0).any():
-        note += " A batch has MCC 0 where all its sentences, or predictions, are of one class."
+        note += " MCC is 0 in a batch whose sentences or predictions are all of one class."
     figure = style.new_figure(WIDTH, HEIGHT, f"MCC per batch of {name}", [results.source, note])
     axes = figure.subplots()
     axes.bar(mean.index, mean, width=0.8, color=BAR, label="batch")
@@ -39,24 +40,22 @@ def draw(results: Acceptability, name: str) -> Figure:
     axes.set_ylabel("MCC")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20, min_n_ticks=1))
     axes.grid(axis="y")
-    draw_overall(results, name, axes)
+    draw_overall(figure, results, name)
     return figure
 
 
 def describe_batches(sizes: list[int]) -> str:
-    """Return in words how many sentences a batch has; the last one may be smaller."""
+    """Return the number and size of the batches as text; the last one may be smaller."""
     if len(sizes) == 1:
         return f"One batch of {sizes[0]:,} sentences."
     if sizes[-1] == sizes[0]:
         return f"{len(sizes):,} batches of {sizes[0]:,} sentences."
-    return (
-        f"{len(sizes):,} batches of {sizes[0]:,} sentences; the last one is smaller, with "
-        f"{sizes[-1]:,}."
-    )
+    return f"{len(sizes):,} batches of {sizes[0]:,} sentences (the last one has {sizes[-1]:,})."
 
 
-def draw_overall(results: Acceptability, name: str, axes) -> None:
+def draw_overall(figure: Figure, results: Acceptability, name: str) -> None:
     """Draw the whole set's MCC, and the baseline's, as lines with their numbers at the right."""
+    (axes,) = figure.axes
     places, texts, colours = [], [], []
     for model, label, colour, dashes in (
         (MEAN, "whole set", DOT, "-"),
@@ -69,5 +68,5 @@ def draw_overall(results: Acceptability, name: str, axes) -> None:
         places.append(float(row["mcc"]))
         texts.append(f"{label}\n{style.number(row['mcc'])}")
         colours.append(colour)
-    axes.figure.draw_without_rendering()
+    figure.draw_without_rendering()  # lays the axes out
     style.label_right(axes, places, texts, colours)

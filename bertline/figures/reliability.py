@@ -1,4 +1,4 @@
-"""The reliability diagram: predicted probability against the share that is acceptable."""
+"""The reliability diagram: predicted probability against the observed share."""
 
 import math
 
@@ -8,19 +8,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from bertline.figures import style
-from bertline.figures.analysis import MEAN, SCALED, UNCALIBRATED, Analysis
+from bertline.figures.results import Analysis
+from bertline.scoring.names import MEAN
+from bertline.scoring.tables import SCALED, UNCALIBRATED
 
 SIDE = 2.5  # inches of a panel
 FRAME = 0.95  # inches for its titles and labels
 LEGEND = 0.35
 PANELS = 3  # side by side
-LOOKS = {UNCALIBRATED: (style.MODEL, "o", "uncalibrated"), SCALED: ("#aa4499", "s", "rescaled")}
+LOOKS = {
+    UNCALIBRATED: (style.MODEL, "o", "uncalibrated"),
+    SCALED: ("#aa4499", "s", "temperature scaled"),
+}
 
 
 def draw(analysis: Analysis, source: str) -> Figure:
     """Return the figure: a panel for each set; `source` says what was scored."""
     stored = list(dict.fromkeys(analysis.reliability["set"]))
-    # All test sets together have a row in the report's table; each alone is what one looks at.
+    # The test sets together have a row in the report's table, and no panel.
     names = [name for name in stored if name != analysis.whole] or stored
     columns = min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
@@ -28,13 +33,11 @@ def draw(analysis: Analysis, source: str) -> Figure:
     figure = style.new_figure(
         max(columns * (SIDE + 0.6), 2 * SIDE),
         lines * (SIDE + FRAME) + LEGEND,
-        "Do the probabilities mean what they say?",
+        "Calibration",
         [
             source,
-            f"The set is cut into {bins} equal parts, from the least to the most probable to be "
-            f"acceptable: a dot each, a mean over seeds. On the diagonal a model is right as often "
-            f"as it says. Grey: where "
-            f"{analysis.coverage} of a perfectly calibrated model's dots would lie.",
+            f"Dots: {bins} bins of equal size, mean over seeds. Diagonal: perfect calibration. "
+            f"Grey: {analysis.coverage} range of a perfectly calibrated model.",
         ],
     )
     panels = figure.subplots(lines, columns, squeeze=False)
@@ -44,7 +47,7 @@ def draw(analysis: Analysis, source: str) -> Figure:
             continue
         draw_set(axes, analysis, names[place])
         if place % columns == 0:
-            axes.set_ylabel("acceptable")
+            axes.set_ylabel("share acceptable")
         axes.set_xlabel("predicted probability")
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
@@ -52,7 +55,7 @@ def draw(analysis: Analysis, source: str) -> Figure:
 
 
 def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
-    """Draw the bins of one set, with the calibration errors in words."""
+    """Draw the bins of one set, with the calibration errors as text."""
     axes.set_title(f"{name}\n\n", pad=8, linespacing=1.35)
     axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8)
     points = analysis.reliability[analysis.reliability["set"] == name]
@@ -71,8 +74,8 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
             linewidth=1, alpha=0.9, label=label,
             markerfacecolor=colour if state == UNCALIBRATED else "white",
         )  # fmt: skip
-        head = "ECE" if state == UNCALIBRATED else f"{label}:"
-        words.append(say(measures[measures["scaled"] == state], head))
+        head = "ECE" if state == UNCALIBRATED else "scaled:"
+        words.append(describe_error(measures[measures["scaled"] == state], head))
     said = axes.annotate(
         "\n".join(words), (0, 1), xycoords="axes fraction", xytext=(0, 4),
         textcoords="offset points", va="bottom", color=style.QUIET, linespacing=1.35,
@@ -84,8 +87,8 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
     axes.grid()
 
 
-def say(measures: pd.DataFrame, label: str) -> str:
-    """Return the calibration error of a set as the figure says it, with that of chance."""
+def describe_error(measures: pd.DataFrame, label: str) -> str:
+    """Return the calibration error of a set beside a calibrated model's, as text."""
     row = measures.iloc[0]
     ece, chance = (style.number(row[name]) for name in ("ece", "ece_if_calibrated"))
-    return f"{label} {ece} (by chance {chance})"
+    return f"{label} {ece} (calibrated: {chance})"

@@ -1,7 +1,7 @@
 """What the figures and the report show: the tables and measures that earlier stages stored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,97 +11,46 @@ import pandas as pd
 
 from bertline.core import files
 from bertline.core.errors import BertlineError
+from bertline.scoring import tables
 from bertline.scoring.names import BOTH, VALIDATION
+from bertline.topics import tables as topic_tables
+from bertline.topics.tables import MODEL as OWN
+from bertline.topics.tables import OUTLIERS, PARTLY, STABLE, UNSTABLE
 
-OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
-TRAINING = "train"
-MEAN = "mean of seeds"
-ENSEMBLE = "ensemble of seeds"
-TFIDF = "TF-IDF + logistic regression"
-MAJORITY = "majority class"
-LABELS = ("acceptable", "unacceptable")
-STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # words for topics
 
-SCORES = {
-    "set": "str",
-    "model": "str",
-    "sentences": "int64",
-    "mcc": "float64",
-    "mcc_low": "float64",
-    "mcc_high": "float64",
-    "accuracy": "float64",
-    "f1": "float64",
-}
-CURVES = {
-    "seed": "int64",
-    "epoch": "int64",
-    "training_loss": "float64",
-    "validation_loss": "float64",
-    "validation_mcc": "float64",
-}
-BATCHES = {
-    "set": "str",
-    "seed": "int64",
-    "batch": "int64",
-    "sentences": "int64",
-    "mcc": "float64",
-}
-CONFUSION = {"seed": "int64", "id": "str", "pair": "str", "actual": "str", "predicted": "str"}
-DECISIONS = {"model": "str", "threshold": "float64", "temperature": "float64"}
-COVERAGE = {
-    "strategy": "str",
-    "threshold": "float64",
-    "words": "str",
-    "chosen": "int64",
-    "coverage": "float64",
-    "npmi": "float64",
-    "ami": "float64",
-}
-BY_NUMBER = {
-    "model": "str",
-    "requested_topics": "int64",
-    "topics": "int64",
-    "npmi": "float64",
-    "diversity": "float64",
-    "ami": "float64",
-    "npmi_times_coverage": "float64",
-}
-# As `topic_stability` and `topic_baselines` write them, and `topic_fit` the model's own rows.
-STABILITY = {"topic": "int64", "stability": "float64", "verdict": "str"}
-PEERS = {
-    "model": "str",
-    "requested_topics": "float64",  # empty where a model chooses the number
-    "topics": "float64",
-    "coverage": "float64",
-    "npmi": "float64",
-    "c_v": "float64",
-    "diversity": "float64",
-    "ami": "float64",
-    "npmi_times_coverage": "float64",
-}
-SPREAD = "npmi_times_coverage_sd"  # over seeds, which other models have
-OWN = "Bertline"  # the model's own name in tables beside its baselines
-GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
-MERGES = {
-    "node": "int64",
-    "left": "int64",
-    "right": "int64",
-    "distance": "float64",
-    "words": "str",
-}
+def _pick(columns: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: columns[name] for name in names}
+
+
+# What is read of the topics' tables.
+_MEASURES = ("topics", "coverage", "npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
+COVERAGE = _pick(
+    topic_tables.COVERAGE, "strategy", "words", "chosen", "threshold", "coverage", "npmi", "ami"
+)
+BASELINES = _pick(topic_tables.BASELINES, "model", "requested_topics", *_MEASURES)
+SPREAD = "npmi_times_coverage_sd"  # over seeds, which the baselines have
+STABILITY = _pick(topic_tables.STABILITY, "topic", "stability", "verdict")
+MERGES = _pick(topic_tables.HIERARCHY, "node", "left", "right", "distance", "words")
+GROUPS = topic_tables.GROUPS
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
+
+# The groupings of test sentences in the report's order, and what a group of each is.
+GROUPINGS = {
+    "major": "grammatical phenomenon",
+    "minor": "grammatical phenomenon, in detail",
+    "source": "source",
+    "length": "sentence length",
+}
 
 
 @dataclass(frozen=True)
 class Acceptability:
-    """The results of the sentences' branch; tables have the columns of the constants above."""
+    """The scores of the sentence classifiers, from `split`, `adapt` and `evaluate`."""
 
     title: str  # of the data set; it says "synthetic" where it is
     backbone: str
-    confidence: float  # coverage of the intervals
-    threshold: str  # half, or validation where thresholds were chosen
-    temperature: str  # none, or validation
+    protocol: dict[str, Any]  # confidence, threshold and temperature
     folds: dict[str, dict[str, Any]]  # sentences and acceptable_share of each fold
     shared: dict[str, int]  # sentences that occur in two folds, by the folds' names
     summary: dict[str, dict[str, Any]]  # evaluate.json
@@ -110,11 +59,11 @@ class Acceptability:
     batches: pd.DataFrame
     decisions: pd.DataFrame
     confusion: dict[str, pd.DataFrame]
-    adapted: dict[str, Any] = field(default_factory=lambda: {"epochs": []})  # adapt.json
+    adapted: dict[str, Any]  # adapt.json
 
     @property
     def encoder(self) -> str:
-        """The backbone's name, and whether it was adapted before it was fine-tuned."""
+        """The backbone's name, and whether it had intermediate training."""
         return f"{self.backbone}, adapted" if self.adapted["epochs"] else self.backbone
 
     @property
@@ -141,8 +90,8 @@ class Acceptability:
 
     @property
     def coverage(self) -> str:
-        """The intervals' coverage in words, such as 95%."""
-        return f"{100 * self.confidence:g}%"
+        """The intervals' coverage as text, such as 95%."""
+        return f"{100 * self.protocol['confidence']:g}%"
 
     def score(self, name: str, model: str) -> pd.Series | None:
         """Return the row of `model` on the set `name`, or None where there is none."""
@@ -151,8 +100,47 @@ class Acceptability:
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """Errors by group, calibration and overfitting, from `analyze`."""
+
+    phenomena: str  # title of the source of annotations
+    summary: dict[str, Any]  # analyze.json
+    protocol: dict[str, Any]
+    breakdown: pd.DataFrame
+    calibration: pd.DataFrame
+    reliability: pd.DataFrame
+    selection: pd.DataFrame
+    errors: list[dict[str, Any]]  # with sentences
+
+    @property
+    def whole(self) -> str:
+        """The set that holds the sentences of all test sets."""
+        return str(self.breakdown["set"].iloc[-1])
+
+    @property
+    def coverage(self) -> str:
+        """The intervals' coverage as text, such as 95%."""
+        return f"{100 * self.protocol['confidence']:g}%"
+
+    def groups(self, grouping: str) -> pd.DataFrame:
+        """Return the rows of a grouping for all test sentences; none if it was left out."""
+        table = self.breakdown
+        return table[(table["set"] == self.whole) & (table["grouping"] == grouping)]
+
+    @property
+    def groupings(self) -> list[str]:
+        """The groupings that have groups, in the report's order."""
+        return [name for name in GROUPINGS if len(self.groups(name))]
+
+    @property
+    def everything(self) -> pd.Series:
+        """The row of all test sentences."""
+        return self.groups(tables.ALL).iloc[0]
+
+
+@dataclass(frozen=True)
 class Topics:
-    """The results of the documents' branch."""
+    """The topics of the documents, from `topic_fit`, `topic_stability` and the baselines."""
 
     title: str  # of the data set
     embedder: str
@@ -161,29 +149,32 @@ class Topics:
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
     coverage: pd.DataFrame  # strategies for outliers, with the columns of COVERAGE
-    by_number: pd.DataFrame  # the model at other numbers of topics, columns of BY_NUMBER
+    by_number: pd.DataFrame  # the model at other numbers of topics, columns of BASELINES
     merges: pd.DataFrame  # of topics, in turn, columns of MERGES
     groups: pd.DataFrame  # documents by topic and known group, columns of GROUPS; may be empty
-    # Of the stages that compare; empty where nothing was compared.
-    stability: pd.DataFrame = field(  # topic, stability and verdict, by `topic`
+    # Of what compares; empty where nothing was compared.
+    stability: pd.DataFrame = field(  # stability and verdict by `topic`
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
     )
     refits: dict[str, Any] = field(default_factory=lambda: {"refits": 0})  # topic_stability.json
-    baselines: pd.DataFrame = field(  # columns of `PEERS` and SPREAD, the model's own rows first
-        default_factory=lambda: pd.DataFrame(columns=[*PEERS, SPREAD])
+    baselines: pd.DataFrame = field(  # columns of BASELINES and SPREAD, the model's own rows first
+        default_factory=lambda: pd.DataFrame(columns=[*BASELINES, SPREAD])
     )
 
     def stability_of(self, topic: int) -> tuple[float, str] | None:
-        """Return the stability of a topic and the word for it; None where there is none."""
-        if topic not in self.stability.index:
-            return None
-        row = self.stability.loc[topic]
-        return float(row["stability"]), str(row["verdict"])
+        """Return the stability of a topic and the verdict on it; None where it has none."""
+        rows = self.stability[self.stability.index == topic].to_dict("records")
+        return (float(rows[0]["stability"]), str(rows[0]["verdict"])) if rows else None
 
     @property
     def unstable(self) -> set[int]:
-        """The topics that hardly come again in other fits."""
+        """The topics that dissolve in other fits."""
         return set(self.stability.index[self.stability["verdict"] == UNSTABLE])
+
+    @property
+    def compared(self) -> bool:
+        """Whether there are other topic models to compare with."""
+        return set(self.baselines["model"]) > {OWN}
 
     @property
     def documents(self) -> int:
@@ -196,12 +187,22 @@ class Topics:
         return int(np.sum(self.topic == OUTLIERS))
 
     @property
+    def outlier_share(self) -> float:
+        """The share of the documents in no topic."""
+        return self.outliers / max(self.documents, 1)
+
+    @property
+    def source(self) -> str:
+        """Data set and embedder: what every figure of topics must say."""
+        return f"{self.title} · embedder {self.embedder}"
+
+    @property
     def counts(self) -> str:
-        """Documents, topics and outlier share in words."""
+        """Documents, topics and outlier share as text."""
         number = len(self.table)
         return (
             f"{self.documents:,} documents, {number:,} topic{'s' * (number != 1)}, "
-            f"{self.outliers / max(self.documents, 1):.1%} outliers"
+            f"{self.outlier_share:.1%} outliers"
         )
 
 
@@ -211,42 +212,86 @@ def load_acceptability(metrics: Path) -> Acceptability:
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
     plots = metrics / "evaluate"
-    split = files.read_json(metrics / "split.json")
-    protocol = files.read_json(plots / "protocol.json")
+    split = files.read_json(metrics / "split.json", keys=["folds"])
     summary = files.read_json(metrics / "evaluate.json")
-    scores = read_csv(plots / "scores.csv", SCORES)
-    names = list(dict.fromkeys(scores["set"]))
-    if names != list(summary):
+    scores = files.read_csv(plots / "scores.csv", tables.SCORES, command="dvc repro evaluate")
+    sets = list(dict.fromkeys(scores["set"]))
+    if sets != list(summary):
         raise BertlineError(
-            f"{plots / 'scores.csv'} has the sets {', '.join(names)}, and "
+            f"{plots / 'scores.csv'} has the sets {', '.join(sets)}, and "
             f"{metrics / 'evaluate.json'} has {', '.join(summary)}. They come from different "
             f"runs: run `dvc repro evaluate`."
         )
+    curves, batches, decisions = (
+        files.read_csv(plots / f"{name}.csv", columns, command="dvc repro evaluate")
+        for name, columns in (
+            ("learning_curves", tables.CURVES),
+            ("mcc_per_batch", tables.BATCHES),
+            ("decisions", tables.DECISIONS),
+        )
+    )
     return Acceptability(
-        title=_named(metrics / "parse" / "sentences.json", "title"),
-        backbone=_named(metrics / "download" / "backbone.json", "source"),
-        confidence=_value(protocol, "confidence", plots / "protocol.json"),
-        threshold=_value(protocol, "threshold", plots / "protocol.json"),
-        temperature=_value(protocol, "temperature", plots / "protocol.json"),
-        folds=_value(split, "folds", metrics / "split.json"),
+        title=_value(metrics / "parse" / "sentences.json", "title"),
+        backbone=_value(metrics / "download" / "backbone.json", "source"),
+        protocol=files.read_json(
+            plots / "protocol.json", keys=["confidence", "threshold", "temperature"]
+        ),
+        folds=split["folds"],
         shared=split.get("shared_sentences", {}),
         summary=summary,
         scores=scores,
-        curves=read_csv(plots / "learning_curves.csv", CURVES),
-        batches=read_csv(plots / "mcc_per_batch.csv", BATCHES),
-        decisions=read_csv(plots / "decisions.csv", DECISIONS),
+        curves=curves,
+        batches=batches,
+        decisions=decisions,
         confusion={
-            name: read_csv(plots / "confusion" / f"{name}.csv", CONFUSION)
-            for name in names
+            name: files.read_csv(
+                plots / "confusion" / f"{name}.csv", tables.CONFUSION, command="dvc repro evaluate"
+            )
+            for name in sets
             if name != BOTH
         },
         adapted=files.read_json(metrics / "adapt.json", keys=["sentences", "epochs"]),
     )
 
 
-def load_topics(metrics: Path, fitted: Path) -> Topics:
+def load_analysis(metrics: Path, folder: Path) -> Analysis:
+    """Read what `analyze` measured, and the errors that it stored in `folder`.
+
+    Raises BertlineError if a file is missing or is not what the stage writes.
+    """
+    folder_of_tables = metrics / "analyze"
+    breakdown, calibration, reliability, selection = (
+        files.read_csv(folder_of_tables / f"{name}.csv", columns, command="dvc repro analyze")
+        for name, columns in (
+            ("breakdown", tables.BREAKDOWN),
+            ("calibration", tables.CALIBRATION),
+            ("reliability", tables.RELIABILITY),
+            ("selection", tables.SELECTION),
+        )
+    )
+    if tables.ALL not in breakdown["grouping"].tolist():
+        raise BertlineError(
+            f"{folder_of_tables / 'breakdown.csv'} has no row of all sentences. "
+            f"Run `dvc repro analyze`."
+        )
+    keys = ["annotations", "breakdown", "overfitting", "notes"]
+    return Analysis(
+        phenomena=_value(metrics / "parse" / "phenomena.json", "title"),
+        summary=files.read_json(metrics / "analyze.json", keys=keys),
+        protocol=files.read_json(folder_of_tables / "protocol.json", keys=tables.PROTOCOL),
+        # Sentences of a source without a name are a group as well.
+        breakdown=breakdown.assign(group=breakdown["group"].fillna("")),
+        calibration=calibration,
+        reliability=reliability,
+        selection=selection,
+        errors=files.read_json(folder / "errors.json", keys=["errors"])["errors"],
+    )
+
+
+def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> Topics:
     """Read what `download`, `parse` and the stages of topics measured, and the topics in `fitted`.
 
+    baselines: the table of other topic models, where there is one.
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
     table = files.read_table(fitted / "topics.parquet", columns=TOPICS)
@@ -259,55 +304,50 @@ def load_topics(metrics: Path, fitted: Path) -> Topics:
             f"`dvc repro topic-fit`."
         )
     named = table[table["topic"] != OUTLIERS]
-    plots = metrics / "topic_fit"
+    protocol = files.read_json(fitted / "protocol.json", keys=["corpus"])
+    coverage, by_number, merges, groups = (
+        files.read_csv(
+            metrics / "topic_fit" / f"{name}.csv", columns, command="dvc repro topic-fit"
+        )
+        for name, columns in (
+            ("coverage", COVERAGE),
+            ("by_number", BASELINES),
+            ("hierarchy", MERGES),
+            ("groups", GROUPS),
+        )
+    )
+    stability = files.read_csv(
+        metrics / "topic_stability.csv", STABILITY, command="dvc repro topic-stability"
+    )
+    words = [text.split(", ") for text in merges["words"].fillna("")]
     return Topics(
-        title=_named(metrics / "parse" / "documents.json", "title"),
-        embedder=_named(metrics / "download" / "embedder.json", "source"),
+        title=_value(metrics / "parse" / "documents.json", "title"),
+        embedder=_value(metrics / "download" / "embedder.json", "source"),
         measures=files.read_json(metrics / "topic_fit.json"),
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
-        coverage=read_csv(plots / "coverage.csv", COVERAGE, stage="topic-fit"),
-        by_number=read_csv(plots / "by_number.csv", BY_NUMBER, stage="topic-fit"),
-        merges=_split_words(read_csv(plots / "hierarchy.csv", MERGES, stage="topic-fit")),
-        groups=read_csv(plots / "groups.csv", GROUPS, stage="topic-fit"),
-        stability=read_csv(
-            metrics / "topic_stability.csv", STABILITY, stage="topic-stability"
-        ).set_index("topic"),
+        coverage=coverage,
+        by_number=by_number,
+        merges=merges.assign(words=pd.Series(words, index=merges.index, dtype=object)),
+        groups=groups,
+        stability=stability.set_index("topic"),
         refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
-        baselines=load_baselines(metrics),
+        baselines=load_baselines(by_number, baselines, protocol["corpus"]),
     )
 
 
-def load_baselines(metrics: Path) -> pd.DataFrame:
-    """Read the model's own rows that `topic_fit` wrote, then those of `topic_baselines`."""
-    own = read_csv(metrics / "topic_fit" / "by_number.csv", PEERS, stage="topic-fit")
-    columns = PEERS | {SPREAD: "float64"}
-    others = read_csv(metrics / "topic_baselines.csv", columns, stage="topic-baselines")
-    return pd.concat([own[[*PEERS]], others[[*columns]]], ignore_index=True)
+def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.DataFrame:
+    """Return the model's own rows, then those of the baselines, if stored of the same corpus.
 
-
-def read_csv(path: Path, columns: Mapping[str, str], *, stage: str = "evaluate") -> pd.DataFrame:
-    """Read a CSV file that `stage` wrote, with at least `columns`: their names and types.
-
-    Raises BertlineError if the file is missing, lacks a column, or holds another type.
+    corpus: the fingerprint of the documents and their vocabulary, as topic_fit stored it.
     """
-    files.require(path)
-    try:
-        # Only an empty cell is a missing value: a set may well be called NA.
-        table = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=[""])
-    except (ValueError, OverflowError) as error:
-        raise BertlineError(
-            f"{path} cannot be read as the table that `{stage}` writes ({error}). "
-            f"Run `dvc repro {stage}`."
-        ) from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise BertlineError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}. "
-            f"Run `dvc repro {stage}`."
-        )
-    return table
+    if stored is None or not stored.exists():
+        return own.assign(**{SPREAD: np.nan})
+    columns = BASELINES | {SPREAD: "float64", "corpus": "str"}
+    others = files.read_csv(stored, columns, command="make baselines")
+    others = others[others["corpus"] == corpus].drop(columns="corpus")
+    return pd.concat([own, others], ignore_index=True)
 
 
 def plain(text: str) -> str:
@@ -317,27 +357,17 @@ def plain(text: str) -> str:
     return re.sub(r" +", " ", "".join(shown)).strip()
 
 
-def topic_name(words: list[str], number: int, *, longest: int = 24) -> str:
+def topic_name(words: Sequence[str], number: int, *, longest: int = 24) -> str:
     """Return a topic's first `number` words, each cut to `longest` letters."""
     shown = [plain(word) for word in words[:number]]
     cut = [word if len(word) <= longest else word[: longest - 1] + "…" for word in shown if word]
     return ", ".join(cut) or "(no words)"
 
 
-def _split_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with lists of words in place of words with commas between them."""
-    words = [text.split(", ") for text in table["words"].fillna("")]
-    return table.assign(words=pd.Series(words, index=table.index, dtype=object))
+def topic_label(topic: int | str, words: Sequence[str], number: int) -> str:
+    """Return a topic's number and first `number` words, as at the rows of a chart."""
+    return f"{topic}  {topic_name(words, number)}"
 
 
-def _named(path: Path, key: str) -> str:
-    return plain(str(_value(files.read_json(path), key, path)))
-
-
-def _value(content: Mapping[str, Any], key: str, path: Path) -> Any:
-    if key not in content:
-        raise BertlineError(
-            f"{path} has no `{key}`; it has {', '.join(content)}. It was written by another "
-            f"version of the stage: run `dvc repro`."
-        )
-    return content[key]
+def _value(path: Path, key: str) -> str:
+    return plain(str(files.read_json(path, keys=[key])[key]))

@@ -1,4 +1,4 @@
-"""MCC of every model on every set as a dot with its interval: seeds, their mean, the baselines."""
+"""MCC of every model on every set: a dot with its interval."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import ENSEMBLE, MAJORITY, MEAN, TFIDF, Acceptability
+from bertline.figures.results import Acceptability
+from bertline.scoring.names import ENSEMBLE, MAJORITY, MEAN, TFIDF, of_seed
 
 WIDTH = 9.0  # inches
 PANELS = 3  # side by side
@@ -24,12 +25,12 @@ def draw(results: Acceptability) -> Figure:
     rows = list(list_rows(results))
     columns = 2 if len(names) == 4 else min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
-    several = "; that of the mean, for other seeds as well" if len(results.seeds) > 1 else ""
-    note = f"Lines are {results.coverage} intervals for other sentences of the kind{several}."
+    several = " (mean of seeds: over sentences and seeds)" if len(results.seeds) > 1 else ""
+    note = f"Lines: {results.coverage} intervals over sentences{several}."
     figure = style.new_figure(
         WIDTH if columns > 1 else WIDTH * 0.6,
         lines * (len(rows) * ROW_HEIGHT + FRAME_HEIGHT),
-        "Matthews correlation (MCC) beside baselines",
+        "Matthews correlation (MCC)",
         [results.source, note],
     )
     panels = figure.subplots(lines, columns, squeeze=False)
@@ -40,18 +41,15 @@ def draw(results: Acceptability) -> Figure:
             continue
         draw_set(axes, results, names[place], rows)
         axes.set_xlim(low, high)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        labels = [label for label, _ in rows] if place % columns == 0 else [""] * len(rows)
-        axes.set_yticks(range(len(rows)), labels)
+        style.label_rows(axes, [label if place % columns == 0 else "" for label, _ in rows])
         axes.get_yticklabels()[0].set_fontweight("bold")
-        axes.tick_params(axis="y", length=0)
         axes.set_xlabel("MCC")
     return figure
 
 
 def list_rows(results: Acceptability) -> Iterator[tuple[str, list[str]]]:
     """Yield the label and the models of each row, from the top."""
-    seeds = [f"seed {seed}" for seed in results.seeds]
+    seeds = [of_seed(seed) for seed in results.seeds]
     if len(seeds) > 1:
         yield f"mean of {len(seeds)} seeds", [MEAN]
     if len(seeds) > MAX_SEEDS:
@@ -79,7 +77,6 @@ def draw_set(
     """Draw the models of one set, with their MCC at the right."""
     axes.axvline(0, color=style.QUIET, linewidth=0.8)
     axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
     sentences = results.scores.loc[results.scores["set"] == name, "sentences"].iloc[0]
     axes.set_title(f"{name}\n", pad=2)
     axes.annotate(
@@ -99,7 +96,7 @@ def draw_set(
 
 
 def draw_model(axes: Axes, place: int, row: pd.Series, *, several: bool) -> None:
-    """Draw one model's dot and interval in the row `place`, the dot alone where it has company."""
+    """Draw one model's dot and interval in the row `place`; with `several`, the dot alone."""
     marker, size, colour = {
         MEAN: ("D", 52, style.MODEL),
         ENSEMBLE: ("^", 44, style.MODEL),

@@ -1,8 +1,8 @@
-"""The look that all figures share, their headings, and files with the same bytes on every run."""
+"""The look that all figures share, their headings, and reproducible image files."""
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 from matplotlib.typing import ColorType
 
@@ -29,8 +30,8 @@ OUTLIER = "#d8d8d8"
 SMALL_TOPIC = "#b0becd"
 
 # Each colour is far in CAM02-UCS from those before it, from white and from the two tones above, as
-# seen with normal vision, deuteranomaly and protanomaly; the first six are those of Okabe and Ito
-# (2008) that stand out from white. Found once by greedy search, kept so that they never change.
+# seen with normal vision, deuteranomaly and protanomaly; the first six are the colours of Okabe and
+# Ito (2008) that contrast with white. Found by greedy search and kept as constants.
 TOPIC_COLOURS = (
     *("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#882255", "#332288"),
     *("#7a9a01", "#e0568f", "#9c78fc", "#48600c", "#7800fc", "#c00c24", "#78309c", "#24c054"),
@@ -46,12 +47,12 @@ POINTS = 72  # per inch
 
 @contextlib.contextmanager
 def applied(font_size: float, font: str = FALLBACK_FONT) -> Iterator[None]:
-    """Set matplotlib's defaults to the figures' look, whatever a person's matplotlibrc says.
+    """Set matplotlib's defaults to the figures' look, whatever the user's matplotlibrc says.
 
     Text is never taken for mathematics: a topic's words may hold `$`, `_` or `^`.
     """
     with mpl.rc_context(), warnings.catch_warnings():
-        # `check_font` tells which characters the font lacks, once and not per label.
+        # `check_font` reports the characters that the font lacks, once and not per label.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(
@@ -129,7 +130,7 @@ def contrast(one: ColorType, other: ColorType) -> float:
 
 
 def readable_on(background: ColorType) -> str:
-    """Return black or white, whichever is read better; their contrast is 4.58 at least."""
+    """Return black or white, whichever has more contrast; it is 4.58 at least."""
     return max(("black", "white"), key=lambda colour: contrast(colour, background))
 
 
@@ -139,7 +140,7 @@ def topic_colour(rank: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return `value` with a true minus sign, and never `-0.000`."""
+    """Return `value` as text with a true minus sign, and never `-0.000`."""
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.removeprefix("-")
@@ -184,10 +185,10 @@ def new_figure(
     subtitles = list(subtitles)
     lines, above = _heading(width, title, subtitles)
     total = above + height
-    figure = Figure(figsize=(width, total), dpi=dpi, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(
+    layout = ConstrainedLayoutEngine(
         rect=(0, 0, 1, height / total), w_pad=MARGIN, h_pad=MARGIN, wspace=0.03, hspace=0.03
     )
+    figure = Figure(figsize=(width, total), dpi=dpi, facecolor="white", layout=layout)
     place = total - MARGIN
     for text, size, weight, colour in lines:
         place -= size * LINE_HEIGHT / POINTS
@@ -214,13 +215,29 @@ def spread(places: list[float], gap: float) -> list[float]:
     return moved
 
 
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Make the axes a chart of rows from the top, each with its label at the left."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def write_note(axes: Axes, text: str) -> None:
+    """Write a text in place of a chart that has nothing to show."""
+    axes.text(0.5, 0.5, text, ha="center", va="center")
+    axes.set_axis_off()
+
+
 def label_right(axes: Axes, places: list[float], texts: list[str], colours: list[str]) -> None:
     """Write texts right of the axes at data heights `places`, moved apart where they would touch.
 
     The axes' limits and the figure's size must be final, but for what these texts take in width.
     """
     low, high = axes.get_ylim()
-    inches = axes.get_position().height * axes.figure.get_size_inches()[1]
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    inches = axes.get_position().height * figure.get_figheight()
     lines = max((text.count("\n") + 1 for text in texts), default=1)
     gap = mpl.rcParams["font.size"] * 1.3 * lines / POINTS / inches * (high - low)
     for place, text, colour in zip(spread(places, gap), texts, colours, strict=True):

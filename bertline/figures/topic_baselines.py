@@ -1,4 +1,4 @@
-"""Coherence and coverage of every model by number of topics, ours and its baselines."""
+"""Coherence and coverage by number of topics, of Bertline and of other topic models."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,34 +10,34 @@ from bertline.figures.results import OWN, Topics
 WIDTH, HEIGHT = 9.0, 3.5  # inches
 PANELS = {
     "npmi": "coherence (NPMI)",
-    "coverage": "coverage: share in a topic",
+    "coverage": "coverage (share in a topic)",
     "npmi_times_coverage": "coherence × coverage",
 }
-# Told apart by shape as well as by colour.
+# Markers differ as well as colours.
 MARKERS = ("o", "s", "^", "D", "v", "P")
-PEER_COLOURS = ("#d55e00", "#009e73", "#aa4499", "#e69f00", "#332288")
+BASELINE_COLOURS = ("#d55e00", "#009e73", "#aa4499", "#e69f00", "#332288")
 
 
 def draw(results: Topics) -> Figure:
     """Return the figure: a panel for each of `PANELS`, a line for each model."""
     asked = results.baselines[results.baselines["requested_topics"].notna()]
     subtitles = [
-        f"{results.title} · embedder {results.embedder}",
-        "All on the same documents and vocabulary; further up is better in every panel.",
+        results.source,
+        "All models on the same documents and vocabulary. Higher is better in every panel.",
     ]
-    figure = style.new_figure(WIDTH, HEIGHT, "Bertline beside other topic models", subtitles)
+    figure = style.new_figure(WIDTH, HEIGHT, "Bertline and other topic models", subtitles)
     panels = figure.subplots(1, len(PANELS))
     for axes, (column, label) in zip(panels, PANELS.items(), strict=True):
         draw_panel(axes, asked, column)
         axes.set_title(label)
-        axes.set_xlabel("topics asked for")
+        axes.set_xlabel("requested topics")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 
 
 def draw_panel(axes: Axes, asked: pd.DataFrame, column: str) -> None:
-    """Draw a measure by number of topics, ours in the model's colour and thicker."""
+    """Draw a measure by number of topics; Bertline's line is thicker."""
     names = [OWN, *sorted(set(asked["model"]) - {OWN})]
     baselines = 0
     for place, name in enumerate(names):
@@ -48,7 +48,7 @@ def draw_panel(axes: Axes, asked: pd.DataFrame, column: str) -> None:
         axes.plot(
             rows["requested_topics"],
             rows[column],
-            color=style.MODEL if own else PEER_COLOURS[baselines % len(PEER_COLOURS)],
+            color=style.MODEL if own else BASELINE_COLOURS[baselines % len(BASELINE_COLOURS)],
             marker=MARKERS[place % len(MARKERS)],
             markersize=5,
             linewidth=2.2 if own else 1.2,

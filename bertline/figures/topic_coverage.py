@@ -1,4 +1,4 @@
-"""Coverage against quality: what it costs to give outliers a topic, by strategy and threshold."""
+"""Coverage against topic quality, by outlier strategy and threshold."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,14 +16,14 @@ COLOURS = {
     "probabilities": style.TOPIC_COLOURS[3],
 }
 NAMES = {
-    "none": "outliers left out",
-    "embeddings": "nearest vectors",
-    "c-tf-idf": "words in common",
+    "none": "outliers kept",
+    "embeddings": "nearest topic vector",
+    "c-tf-idf": "c-TF-IDF",
     "distributions": "token windows",
-    "probabilities": "HDBSCAN's probabilities",
+    "probabilities": "HDBSCAN probabilities",
 }
 MEASURES = {
-    "npmi": "coherence of words (NPMI)",
+    "npmi": "coherence (NPMI)",
     "ami": "agreement with known groups (AMI)",
 }
 
@@ -32,17 +32,15 @@ def draw(results: Topics) -> Figure:
     """Return the figure: a panel for coherence and, where groups are known, one for agreement."""
     points = results.coverage
     measures = [name for name in MEASURES if points[name].notna().any()]
-    title = "More documents in a topic, and what it costs"
+    title = "Coverage and topic quality by outlier strategy"
     subtitles = [
-        f"{results.title} · embedder {results.embedder}",
-        "Each point is a strategy for outliers at one threshold; the ring is the one that was "
-        "chosen. Filled: topics keep the words of their core; hollow: words of all documents.",
+        results.source,
+        "Points: an outlier strategy at one threshold. Ring: the chosen one. Topic words from core "
+        "documents (filled) or from all documents of the topic (hollow).",
     ]
     figure = style.new_figure(WIDTH, HEIGHT, title, subtitles)
     if not measures:
-        axes = figure.subplots()
-        axes.text(0.5, 0.5, "There are no topics to compare.", ha="center", va="center")
-        axes.set_axis_off()
+        style.write_note(figure.subplots(), "There are no topics to compare.")
         return figure
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for axes, measure in zip(panels, measures, strict=True):
@@ -57,7 +55,7 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, measure: str) -> None:
         colour = COLOURS.get(str(strategy), style.MAJORITY)
         for words, part in rows.groupby("words", sort=False):
             if words != "core" and measure == "ami":
-                continue  # words do not move documents: the same points
+                continue  # agreement does not depend on words
             part = part.sort_values("coverage")
             axes.plot(
                 part["coverage"],

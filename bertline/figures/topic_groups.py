@@ -1,4 +1,4 @@
-"""Where the documents of each known group are: a heat map of groups by the largest topics."""
+"""Heat map: the share of each known group's documents in each of the largest topics."""
 
 import numpy as np
 import pandas as pd
@@ -12,25 +12,25 @@ ROW_HEIGHT = 0.26
 FRAME_HEIGHT = 2.1
 GROUPS, TOPICS = 30, 20  # shown at most, the largest
 WORDS = 2
-WORTH_A_NUMBER = 0.05  # of a group, from which a share is written into its field
+LABEL_FROM = 0.05  # of a group, from which a share is written into its field
 
 
 def draw(results: Topics) -> Figure:
-    """Return the figure: what share of each group's documents is in each topic."""
+    """Return the figure: the share of each group's documents in each topic."""
     shares, left_out = _shares(results)
-    title = "Where the documents of each known group are"
+    title = "Known groups by topic"
     subtitles = [
-        f"{results.title} · embedder {results.embedder}",
-        "Per cent of a group's documents; a row adds up to 100.",
+        results.source,
+        "Per cent of a group's documents; each row adds up to 100.",
     ]
     if left_out:
-        subtitles.append(f"Of the groups, the {GROUPS} largest are shown.")
+        subtitles.append(f"The {GROUPS} largest groups are shown.")
     figure = style.new_figure(WIDTH, len(shares) * ROW_HEIGHT + FRAME_HEIGHT, title, subtitles)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, values in enumerate(shares.to_numpy()):
         for column, value in enumerate(values):
-            if value >= WORTH_A_NUMBER:
+            if value >= LABEL_FROM:
                 colour = "white" if value > 0.55 else style.INK
                 axes.text(
                     *(column, row, f"{100 * value:.0f}"),
@@ -57,9 +57,8 @@ def _shares(results: Topics) -> tuple[pd.DataFrame, bool]:
         f"{topic} {topic_name(list(words), WORDS)}": counts.get(topic, 0)
         for topic, words in shown[["topic", "words"]].itertuples(index=False)
     }
-    named = set(shown["topic"])
-    rest = [topic for topic in counts.columns if topic not in named and topic != OUTLIERS]
-    if rest:
+    rest = counts.columns.difference([*shown["topic"], OUTLIERS])
+    if len(rest):
         columns[f"{len(rest)} smaller topics"] = counts[rest].sum(axis=1)
     if OUTLIERS in counts.columns:
         columns["in no topic"] = counts[OUTLIERS]

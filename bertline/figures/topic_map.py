@@ -1,36 +1,36 @@
-"""The map: every document as a point, the largest topics coloured and named at their middle.
+"""The topic map: every document as a point, the largest topics coloured and labelled.
 
 The axes of a UMAP map mean nothing and have no ticks, so the map is turned to fill its frame:
 distances are those of the stored x and y, directions are not.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
+import textalloc
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 
 from bertline.figures import style
-from bertline.figures.placement import leader_end, place_labels
 from bertline.figures.results import OUTLIERS, Topics, topic_name
 
 LEGEND_LINES = 2.6  # lines of text that legend and note take below the map
 HALO = 2.6  # points of white around letters
-LEADER_FROM = 0.5  # line heights between label and anchor from which a leader line is drawn
 WRAP_FROM = 18  # letters from which a label takes two lines
 
 # The frame holds what lies at most BEYOND times the span of the CORE off that core, on each axis;
-# what is left out is counted. Islands far away would squash everything else.
+# what is left out is counted. Distant islands would shrink everything else.
 CORE = (0.05, 0.95)  # quantiles
 BEYOND = 0.5
 TURN_STEP = 5  # degrees between the turns that are tried
-WORTH_TURNING = 1.08  # how much larger a turned map must be drawn, or it stays as it is
+WORTH_TURNING = 1.08  # how much larger a turned map must be drawn
 PADDING = 0.03  # of the span, between the outermost point and the edge
 
 # A point's area in square points: this for 20,000 documents, less for more, within the limits.
@@ -40,6 +40,28 @@ AREA_LIMITS = (0.15, 14.0)
 FADED = 0.3  # opacity of a named topic that is unstable
 
 OUTLIER_LAYER, SMALL_LAYER, NAMED_LAYER, LEADER_LAYER, LABEL_LAYER = 1, 2, 3, 4, 5
+
+# How textalloc places labels, in turn from the largest topic; lengths are shares of the axes.
+PLACEMENT: dict[str, Any] = {
+    "margin": 0.002,  # between labels, points of named topics and leader lines
+    "min_distance": 0.008,  # from anchor to label
+    "max_distance": 0.3,
+    "nbr_candidates": 1500,
+    "avoid_label_lines_overlap": True,
+    "avoid_crossing_label_lines": True,
+    "draw_all": False,  # a label without room is left out
+}
+# The line from a label to its anchor, with a dot at the anchor.
+LEADER = {
+    "linewidth": 0.8,
+    "solid_capstyle": "round",
+    "marker": "o",
+    "markevery": [1],
+    "markersize": 3.6,
+    "markeredgecolor": "white",
+    "zorder": LEADER_LAYER,
+    "path_effects": [withStroke(linewidth=2.0, foreground="white")],
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +73,7 @@ class Frame:
 
     def contains(self, places: np.ndarray) -> np.ndarray:
         """Return which of the places, (n, 2), lie inside, shape (n,)."""
-        return ((places >= self.low) & (places <= self.high)).all(axis=1)
+        return np.all((places >= self.low) & (places <= self.high), axis=1)
 
 
 def draw(
@@ -60,7 +82,7 @@ def draw(
     """Return the map of width and height `size` in inches, its labels placed for `dpi`."""
     named = results.table.head(top_topics)
     title = results.counts[0].upper() + results.counts[1:]
-    subtitles = [f"{results.title} · embedder {results.embedder}"]
+    subtitles = [results.source]
     above = style.heading_height(size[0], title, subtitles)
     room = size[1] - above
     figure = style.new_figure(size[0], room, title, subtitles, dpi=dpi)
@@ -78,15 +100,15 @@ def draw(
     axes.set(xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set(visible=True, color=style.GRID)
     draw_points(axes, results, named["topic"].tolist())
-    unlabelled = draw_labels(axes, results, frame, named, label_words)
+    unlabelled = draw_labels(figure, results, frame, named, label_words)
     draw_legend(figure, results, frame, len(named), unlabelled)
     return figure
 
 
 def find_turn(places: np.ndarray, ratio: float) -> np.ndarray:
-    """Return the rotation, (2, 2), with which the places are drawn largest in a frame of `ratio`.
+    """Return the rotation, (2, 2), with which the places are drawn largest in a frame.
 
-    ratio: width / height. It is the identity unless a turn is worth it.
+    ratio: width / height of the frame. The identity unless a turn gains WORTH_TURNING.
     """
     best, rotation = WORTH_TURNING, np.eye(2)
     plain = find_frame(places, ratio)
@@ -139,7 +161,8 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
     for label, layer, chosen, colour in layers:
         if chosen.any():
             axes.scatter(
-                *results.places[chosen].T,
+                results.places[chosen, 0],
+                results.places[chosen, 1],
                 s=area,
                 c=colour or list(palette[ranks[chosen]]),
                 linewidths=0,
@@ -150,68 +173,44 @@ def draw_points(axes: Axes, results: Topics, named: list[int]) -> None:
             )
 
 
-def draw_labels(axes: Axes, results: Topics, frame: Frame, named, label_words: int) -> int:
-    """Name the topics of the rows `named` on the map; return how many found no room."""
+def draw_labels(
+    figure: Figure, results: Topics, frame: Frame, named: pd.DataFrame, label_words: int
+) -> int:
+    """Label the topics of the rows `named` on the map; return how many have no room."""
     if named.empty:
         return 0
-    canvas = FigureCanvasAgg(axes.figure)
-    box = axes.get_window_extent(canvas.get_renderer())
-    scale = np.array([box.width, box.height]) / (frame.high - frame.low)  # pixels per map unit
+    (axes,) = figure.axes
     topics = named["topic"].tolist()
     middles = np.array([find_anchor(results.places[results.topic == topic]) for topic in topics])
-    # The name of an island outside the frame stands at the edge where the island is.
-    anchors = np.clip(middles, frame.low, frame.high)
     outside = ~frame.contains(middles)
-
+    # The label of an island outside the frame is at the edge nearest to the island.
+    anchors = np.clip(middles, frame.low, frame.high)
     texts = [
-        write_label(axes, topic_name(words, label_words), rank, outside=bool(outside[rank]))
+        "\n".join(halve(topic_name(words, label_words)))
+        + ("\n(outside the frame)" if outside[rank] else "")
         for rank, words in enumerate(named["words"])
     ]
-    line = mpl.rcParams["font.size"] * axes.figure.dpi / style.POINTS
-    halo = HALO / 2 * axes.figure.dpi / style.POINTS
-    extents = [text.get_window_extent(canvas.get_renderer()) for text in texts]
-    sizes = np.array([[extent.width, extent.height] for extent in extents]) + halo
-    rank = {topic: place for place, topic in enumerate(topics)}
-    owners = np.array([rank.get(topic, -1) for topic in results.topic], dtype=int)
-    centres = place_labels(
-        (anchors - frame.low) * scale,
-        sizes,
-        (box.width, box.height),
-        (results.places - frame.low) * scale,
-        owners,
-        line=line,
-    )
-    for place, text in enumerate(texts):
-        if np.isnan(centres[place, 0]):
-            text.remove()
-            continue
-        centre = frame.low + centres[place] / scale
-        text.set_position(centre)
-        half = sizes[place] / 2 / scale
-        draw_leader(
-            axes, anchors[place], leader_end(anchors[place], centre, half), place, line / scale
-        )
-    return int(np.isnan(centres[:, 0]).sum())
-
-
-def write_label(axes: Axes, name: str, rank: int, *, outside: bool) -> Text:
-    """Return the text of a label, in two lines where it is long, still to be put in place."""
-    text = "\n".join(halve(name))
-    if outside:
-        text += "\n(outside the frame)"
-    colour = style.topic_colour(rank)
-    return axes.text(
-        0,
-        0,
-        text,
-        color=style.darken(colour),
-        weight="bold",
-        ha="center",
-        va="center",
+    colours = [to_hex(style.darken(style.topic_colour(rank))) for rank in range(len(topics))]
+    visible = results.places[frame.contains(results.places) & np.isin(results.topic, topics)]
+    _, _, placed, _ = textalloc.allocate(
+        axes,
+        anchors[:, 0],
+        anchors[:, 1],
+        texts,
+        x_scatter=visible[:, 0],
+        y_scatter=visible[:, 1],
+        textsize=mpl.rcParams["font.size"],
+        fontweight="bold",
+        textcolor=colours,
+        linecolor=colours,
+        plot_kwargs=LEADER,
+        **PLACEMENT,
+        va="bottom",
         linespacing=1.05,
         zorder=LABEL_LAYER,
         path_effects=[withStroke(linewidth=HALO, foreground="white")],
     )
+    return sum(text is None for text in placed)
 
 
 def halve(name: str) -> list[str]:
@@ -225,34 +224,14 @@ def halve(name: str) -> list[str]:
     return list(min(breaks, key=lambda lines: max(map(len, lines))))
 
 
-def draw_leader(
-    axes: Axes, anchor: np.ndarray, end: np.ndarray, rank: int, line: np.ndarray
-) -> None:
-    """Join a label to its anchor if it stands apart; `line` is a line's height in map units."""
-    if np.hypot(*((end - anchor) / line)) < LEADER_FROM:
-        return
-    colour = style.darken(style.topic_colour(rank))
-    axes.plot(
-        *zip(anchor, end, strict=True),
-        color=colour,
-        linewidth=0.8,
-        solid_capstyle="round",
-        zorder=LEADER_LAYER,
-        path_effects=[withStroke(linewidth=2.0, foreground="white")],
-    )
-    axes.plot(
-        *anchor, "o", color=colour, markersize=3.6, markeredgecolor="white", zorder=LEADER_LAYER
-    )
-
-
 def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlabelled: int) -> None:
-    """Explain the layers below the map, and tell what it leaves out."""
+    """Explain the layers below the map, and what the map leaves out."""
     small = len(results.table) - named
     coloured = style.TOPIC_COLOURS[: min(named, 3)]
     entries = [
         (coloured, named, f"{named} largest topics" if small else f"{named} topics"),
         ((style.SMALL_TOPIC,), small, f"{small:,} smaller topics"),
-        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers, in no topic"),
+        ((style.OUTLIER,), results.outliers, f"{results.outliers:,} outliers"),
     ]
     shown = [(colours, label) for colours, number, label in entries if number]
     handles = [
@@ -262,8 +241,8 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
     left = style.MARGIN / figure.get_figwidth()
     line = style.LINE_HEIGHT * mpl.rcParams["font.size"] / style.POINTS / figure.get_figheight()
     figure.legend(
-        handles,
-        [label for _, label in shown],
+        handles=handles,
+        labels=[label for _, label in shown],
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.1)},
         loc="center left",
         bbox_to_anchor=(left, 1.8 * line),
@@ -275,13 +254,11 @@ def draw_legend(figure: Figure, results: Topics, frame: Frame, named: int, unlab
         borderaxespad=0,
     )
     hidden = int((~frame.contains(results.places)).sum())
-    notes = [
-        "Documents that stand near each other are alike; how far apart islands lie means little."
-    ]
+    notes = ["Nearby documents are similar; distances between islands mean little."]
     if results.unstable & set(results.table["topic"].head(named)):
-        notes.append("Faded topics hardly come again in other fits.")
+        notes.append("Faded topics are unstable.")
     if hidden:
-        notes.append(f"{hidden:,} documents lie outside the frame.")
+        notes.append(f"{hidden:,} documents are outside the frame.")
     if unlabelled:
-        notes.append(f"{unlabelled} names found no room.")
+        notes.append(f"{unlabelled} topics have no label for lack of room.")
     figure.text(left, 0.8 * line, " ".join(notes), va="center", color=style.QUIET)

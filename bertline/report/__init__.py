@@ -1,1 +1,1 @@
-"""The report: one HTML page made of the stored tables and figures."""
+"""The report: one HTML page of the stored tables and figures, from Jinja2 templates."""

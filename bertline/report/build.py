@@ -1,94 +1,92 @@
-"""The report: one HTML page with the key figures, beside the images that it shows.
+"""Build the report: one HTML page, beside the images that it shows.
 
-It needs no network and no script, and reads well on a phone and on paper. All text from outside
-(titles, names of sets, words of topics) is escaped.
+It needs neither network nor scripts, and reads well on a phone and on paper. Jinja2 escapes all
+text of the data (titles, names of sets, words of topics).
 """
 
 from collections.abc import Sequence
-from html import escape
+from typing import NamedTuple
 
-from bertline.figures.analysis import Analysis
-from bertline.figures.results import Acceptability, Topics
-from bertline.report import (
-    acceptability as report_acceptability,
-)
-from bertline.report import (
-    baselines as report_peers,
-)
-from bertline.report import (
-    topics as report_topics,
-)
-from bertline.report.page import STYLE, Shown, figure_element
+import jinja2
 
-# Figures of topics that stand in sections of their own.
-LATER = ("topic_stability", "topic_baselines")
+from bertline.figures.results import GROUPINGS, Acceptability, Analysis, Topics, plain
+from bertline.report import tables
+from bertline.scoring.names import BOTH, TRAINING, VALIDATION, of_seed
+from bertline.scoring.tables import BETTER, SCALED, WORSE
+
+PIXELS_PER_INCH = 96  # of CSS
+
+
+class Shown(NamedTuple):
+    """A figure of the report: its file without the ending, its text alternative, its inches."""
+
+    name: str
+    alternative: str
+    width: float
+    height: float
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height in pixels of CSS."""
+        return round(self.width * PIXELS_PER_INCH), round(self.height * PIXELS_PER_INCH)
 
 
 def build(
     sentences: Acceptability, analysis: Analysis, documents: Topics, shown: Sequence[Shown]
 ) -> str:
-    """Return the page; `shown` are the figures that lie beside it."""
-    of_topics = [figure for figure in shown if figure.name.startswith("topic_")]
-    of_errors = [figure for figure in shown if figure.name.startswith("breakdown/")]
-    of_trust = [figure for figure in shown if figure.name == "reliability"]
-    apart = [*of_topics, *of_errors, *of_trust]
-    of_scores = [figure for figure in shown if figure not in apart]
-    body = [
-        "<h1>Bertline: results</h1>",
-        "<p class=quiet>Acceptability of sentences with a fine-tuned BERT, and topics of documents "
-        "with BERTopic. Every number and figure is from one run of the pipeline.</p>",
-        f"<h2 id=acceptability>Acceptability: {escape(sentences.title)}</h2>",
-        f"<p>{report_acceptability.inputs(sentences)}</p>",
-        report_acceptability.key_scores(sentences),
-        "<h3>How these figures came about</h3>",
-        report_acceptability.protocol(sentences),
-        *map(figure_element, of_scores),
-        "<h3>Every model on every set</h3>",
-        report_acceptability.all_scores(sentences),
-        "<h3 id=failures>Where it fails</h3>",
-        analysis.failures(analysis),
-        *map(figure_element, of_errors),
-        analysis.breakdown_table(analysis),
-        "<h3>The most confident errors</h3>",
-        analysis.confident_errors(analysis),
-        "<h3 id=calibration>What the probabilities are worth</h3>",
-        analysis.calibration(analysis),
-        *map(figure_element, of_trust),
-        "<h3 id=overfitting>Overfitting, and which epoch to keep</h3>",
-        analysis.overfitting(analysis),
-        f"<h2 id=topics>Topics: {escape(documents.title)}</h2>",
-        f"<p>Sentence vectors of <code>{escape(documents.embedder)}</code>, clustered and named by "
-        "BERTopic.</p>",
-        report_topics.key_topics(documents),
-        *(figure_element(figure) for figure in of_topics if figure.name not in LATER),
-        "<h3>Largest topics</h3>",
-        report_topics.topic_table(documents),
-        "<h3>Fewer topics</h3>",
-        report_topics.number_table(documents),
-        "<h3>Which topics come again</h3>",
-        report_peers.stability(documents),
-        *(figure_element(figure) for figure in of_topics if figure.name == "topic_stability"),
-        "<h3>Other topic models on the same documents</h3>",
-        report_peers.baselines(documents),
-        *(figure_element(figure) for figure in of_topics if figure.name == "topic_baselines"),
-    ]
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            # Should a word of a document ever look like a script, the browser refuses to run it.
-            '<meta http-equiv="Content-Security-Policy" content="script-src \'none\'; '
-            "object-src 'none'; base-uri 'none'; form-action 'none'\">",
-            "<title>Bertline: results</title>",
-            f"<style>\n{STYLE}\n</style>",
-            "</head>",
-            "<body>",
-            *body,
-            "</body>",
-            "</html>",
-            "",
-        ]
+    """Return the page; `shown` are the figures beside it, in their order on the page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bertline.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    for show in (tables.number, tables.share, tables.interval, tables.points, plain):
+        environment.filters[show.__name__] = show
+    names = dict(both=BOTH, validation=VALIDATION, training=TRAINING, groupings=GROUPINGS)
+    return environment.get_template("report.html").render(
+        **names,
+        sentences=sentences,
+        analysis=analysis,
+        documents=documents,
+        tables=tables,
+        figures=_sort(shown),
+        tests=[name for name in sentences.sets if name not in (VALIDATION, BOTH)],
+        decisions=_decisions(sentences),
+        significant={
+            finding: analysis.breakdown.query("set == @analysis.whole and finding == @finding")
+            for finding in (WORSE, BETTER)
+        },
+        uncalibrated=analysis.calibration.query("seed == @MEAN and scaled == @UNCALIBRATED"),
+        scaled=SCALED in set(analysis.calibration["scaled"]),
+    )
+
+
+def _sort(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
+    """Return the figures of each section of the page."""
+    sections: dict[str, list[Shown]] = {
+        **{"scores": [], "errors": [], "calibration": []},
+        **{"topics": [], "stability": [], "baselines": []},
+    }
+    apart = {
+        "reliability": "calibration",
+        "topic_stability": "stability",
+        "topic_baselines": "baselines",
+    }
+    for figure in shown:
+        kind = figure.name.partition("/")[0]
+        if kind == "breakdown":
+            sections["errors"].append(figure)
+        elif kind in apart:
+            sections[apart[kind]].append(figure)
+        else:
+            sections["topics" if kind.startswith("topic_") else "scores"].append(figure)
+    return sections
+
+
+def _decisions(sentences: Acceptability) -> dict[str, list[float]]:
+    """Return the threshold and the temperature of each seed's model."""
+    rows = sentences.decisions.set_index("model").loc[[of_seed(seed) for seed in sentences.seeds]]
+    return {name: rows[name].tolist() for name in ("threshold", "temperature")}

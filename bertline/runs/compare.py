@@ -34,14 +34,14 @@ from bertline.core import console, files
 from bertline.core.errors import BertlineError
 from bertline.runs import recorded
 from bertline.runs.recorded import Run
-from bertline.scoring import intervals
-from bertline.scoring.intervals import Difference, Interval
-from bertline.scoring.names import BOTH, DEV_SETS, VALIDATION
+from bertline.scoring import differences, intervals
+from bertline.scoring.differences import Difference
+from bertline.scoring.intervals import Interval
+from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
+from bertline.scoring.tables import CONFUSION as COLUMNS
 
 PLOTS = "metrics/evaluate"
 CONFUSION = f"{PLOTS}/confusion"
-COLUMNS = ("seed", "id", "pair", "actual", "predicted")
-LABELS = ("unacceptable", "acceptable")
 WIDTH = 100  # columns of what is printed
 
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "same", "not significant"
@@ -314,11 +314,11 @@ def compare(a: Side, b: Side, names: Sequence[str], confidence: float) -> list[F
         found[name] = (
             intervals.interval(one.labels, one.predicted, confidence, pairs),
             intervals.interval(other.labels, other.predicted, confidence, pairs),
-            intervals.difference(
-                one.labels, one.predicted, other.predicted, confidence, pairs, looks=len(names)
+            differences.difference(
+                one.labels, one.predicted, other.predicted, confidence, pairs
             ),
         )
-    corrected = intervals.holm([difference.p for _, _, difference in found.values()])
+    corrected = differences.holm([difference.p for _, _, difference in found.values()])
     findings = []
     for (name, (of_a, of_b, difference)), p in zip(found.items(), corrected, strict=True):
         verdict = judge(difference, p, confidence)

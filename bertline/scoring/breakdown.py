@@ -2,8 +2,7 @@
 
 A group is a publication, a range of lengths or a grammatical phenomenon. Every figure is a mean
 over seeds, and every interval covers the draw of sentences and that of seeds: the variance is
-clustered by both (Cameron, Gelbach and Miller 2011, as in intervals.py, which has the same for
-MCC), and the sentences of a minimal pair count as one cluster.
+clustered by both (`variance`), and the sentences of a minimal pair count as one cluster.
 
 - Share of errors: Wilson's interval (1927) for the effective number of sentences, which gives the
   share the clustered variance (Korn and Graubard 1998, Survey Methodology 24(2)).
@@ -23,28 +22,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bertline.scoring import intervals
+from bertline.scoring import intervals, variance
+from bertline.scoring.tables import ALL, BETTER, BREAKDOWN, NONE, UNTESTED, WORSE
 
-COLUMNS = (
-    *("set", "grouping", "group", "sentences", "acceptable_share", "seeds"),
-    *("mcc", "mcc_low", "mcc_high", "error_rate", "error_rate_low", "error_rate_high"),
-    *("difference", "difference_low", "difference_high", "p", "q", "finding", "note"),
-)
-FLOATS = (
-    *("mcc", "mcc_low", "mcc_high", "difference", "difference_low", "difference_high", "p", "q"),
-)
-ALL = "all"
-
-WORSE, BETTER, NONE, UNTESTED = "more errors", "fewer errors", "not significant", "not tested"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over seeds and sentences, its standard error and the degrees of freedom of that."""
-
-    estimate: float
-    se: float
-    df: float
+# Figures that may be missing in every row: without a type, pandas would make them objects.
+FIGURES = {name: kind for name, kind in BREAKDOWN.items() if kind == "float64"}
 
 
 @dataclass(frozen=True)
@@ -61,33 +43,19 @@ class Scored:
         return (self.predicted != self.labels).astype(np.float64)
 
 
-def clustered(by_seed: np.ndarray, influence: np.ndarray, clusters: np.ndarray) -> Mean:
-    """Return the mean over seeds of an estimate that is a sum over sentences.
+def mean_error(
+    by_seed: np.ndarray, influence: np.ndarray, clusters: np.ndarray
+) -> tuple[float, float, float]:
+    """Return the mean over seeds of an estimate, its standard error, and degrees of freedom.
 
     by_seed: shape (seeds,), each seed's estimate; influence: shape (seeds, n), what each sentence
-    adds to it, of mean 0; clusters: shape (n,). V = V_sentences + V_seeds - V_both, the last two
-    left out with one seed and where what seeds share with sentences explains them.
+    adds to it, of mean 0; clusters: shape (n,).
     """
-    seeds = len(by_seed)
-    groups = np.unique(clusters, return_inverse=True)[1].reshape(-1)
+    groups = variance.number_clusters(clusters)
     number = int(groups.max()) + 1
-    few = number / max(number - 1, 1)
-
-    def squares(rows: np.ndarray) -> float:
-        return few * sum(float((np.bincount(groups, row) ** 2).sum()) for row in rows)
-
-    mean = influence.mean(axis=0)
-    terms = [(squares(mean[None]), max(number - 1, 1))]
-    value = terms[0][0]
-    if seeds > 1:
-        over_seeds = float(by_seed.var(ddof=1)) / seeds
-        both = squares(influence - mean) / (seeds * (seeds - 1))
-        if over_seeds > both:
-            value += over_seeds - both
-            terms += [(over_seeds, seeds - 1), (both, (number - 1) * (seeds - 1))]
-    freedom = sum(term**2 / df for term, df in terms if term)
-    df = value**2 / freedom if freedom else max(number - 1, 1)
-    return Mean(float(by_seed.mean()), math.sqrt(value), float(df))
+    seeds = variance.by_seed(by_seed, influence, groups, number)
+    sentences = variance.by_sentence(influence.mean(axis=0), groups, number)
+    return float(by_seed.mean()), *variance.combine(sentences, [seeds] if seeds else [])
 
 
 def error_rate(
@@ -96,13 +64,12 @@ def error_rate(
     """Return the mean share of errors with its interval; wrong: shape (seeds, n), 0.0 or 1.0."""
     by_seed = wrong.mean(axis=1)
     n = wrong.shape[1]
-    mean = clustered(by_seed, (wrong - by_seed[:, None]) / n, clusters)
-    share = mean.estimate
+    share, se, df = mean_error(by_seed, (wrong - by_seed[:, None]) / n, clusters)
     effective: float = len(np.unique(clusters))
-    if mean.se:  # at most as if every seed had sentences of its own
-        effective = min(share * (1 - share) / mean.se**2, float(wrong.size))
+    if se:  # at most as if every seed had sentences of its own
+        effective = min(share * (1 - share) / se**2, float(wrong.size))
     # Wilson's quantile is the normal one; t's for few degrees of freedom shrinks the number.
-    ratio = stats.norm.ppf((1 + confidence) / 2) / stats.t.ppf((1 + confidence) / 2, mean.df)
+    ratio = stats.norm.ppf((1 + confidence) / 2) / stats.t.ppf((1 + confidence) / 2, df)
     effective = max(1.0, effective * ratio**2)
     low, high = intervals.share_interval(share * effective, effective, confidence)
     return share, low, high
@@ -119,35 +86,24 @@ def difference(
     # If there is no difference, all sentences have one mean and one variance.
     parts = 1 / inside.sum() + 1 / (~inside).sum()
     centred = wrong - wrong.mean(axis=1, keepdims=True)
-    score = clustered(by_seed, centred * math.sqrt(parts / len(inside)), clusters)
+    found, se, df = mean_error(by_seed, centred * math.sqrt(parts / len(inside)), clusters)
     # Continuity correction (Yates 1934): half of the step that one seed's error makes.
     step = parts / (2 * len(wrong))
-    apart = max(0.0, abs(score.estimate) - step)
-    p = 2 * float(stats.t.sf(apart / score.se, score.df)) if score.se else 1.0
+    apart = max(0.0, abs(found) - step)
+    p = 2 * float(stats.t.sf(apart / se, df)) if se else 1.0
 
     # Pseudo-sentences: in the group and in the rest, one that all seeds get right and one wrong.
     more = np.tile([0.0, 1.0, 0.0, 1.0], (len(wrong), 1))
     smooth = np.hstack([wrong, more])
     member = np.append(inside, [True, True, False, False])
-    groups = np.append(np.unique(clusters, return_inverse=True)[1].reshape(-1), [-1, -2, -3, -4])
+    groups = np.append(variance.number_clusters(clusters), [-1, -2, -3, -4])
     influence = np.zeros_like(smooth)
     for part, sign in ((member, 1), (~member, -1)):
         values = smooth[:, part]
         influence[:, part] = sign * (values - values.mean(axis=1, keepdims=True)) / part.sum()
-    spread = clustered(by_seed, influence, groups)
-    reach = float(stats.t.ppf((1 + confidence) / 2, spread.df)) * spread.se
-    low, high = score.estimate - reach, score.estimate + reach
-    return score.estimate, max(low, -1.0), min(high, 1.0), p
-
-
-def adjust(p_values: Sequence[float]) -> np.ndarray:
-    """Return Benjamini and Hochberg's (1995) q-values: p m / rank, made monotone from the top."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.empty(len(p))
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return q
+    _, se, df = mean_error(by_seed, influence, groups)
+    reach = float(stats.t.ppf((1 + confidence) / 2, df)) * se
+    return found, max(found - reach, -1.0), min(found + reach, 1.0), p
 
 
 def describe(
@@ -218,10 +174,10 @@ def break_down(
         for group, inside in _groups(members, (orders or {}).get(grouping)):
             head = {"set": name, "grouping": grouping, "group": group}
             rows.append(head | describe(scored, inside, among, **options))
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(FLOATS, "float64"))
+    table = pd.DataFrame(rows, columns=list(BREAKDOWN)).astype(FIGURES)
     tested = table["p"].notna().to_numpy()
     if tested.any():
-        table.loc[tested, "q"] = adjust(table.loc[tested, "p"].tolist())
+        table.loc[tested, "q"] = stats.false_discovery_control(table.loc[tested, "p"])
         different = table["q"] <= false_discovery_rate
         more = table["difference"] > 0
         table.loc[tested, "finding"] = np.where(different, np.where(more, WORSE, BETTER), NONE)[

@@ -9,13 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from bertline.scoring.names import MEAN
+from bertline.scoring.tables import SELECTION
+
 RULES = {
     "highest validation MCC": ("validation_mcc", False),
     "lowest validation loss": ("validation_loss", True),
     "last epoch": ("epoch", False),
 }
-COLUMNS = ("rule", "seed", "epoch", "validation_mcc", "validation_loss", "training_loss")
-MEAN = "mean of seeds"
+FIGURES = ("validation_mcc", "validation_loss", "training_loss")
 TOLD = 1e-6  # losses are stored with six digits
 
 
@@ -34,13 +36,13 @@ def compare_rules(curves: pd.DataFrame) -> pd.DataFrame:
     known = curves.dropna(subset=["validation_loss", "validation_mcc"])
     for rule in RULES if len(known) else ():
         of_rule = [choose(curve, rule) for _, curve in known.groupby("seed", sort=False)]
-        figures = pd.DataFrame(of_rule)[["epoch", *COLUMNS[3:]]].astype(float)
+        figures = pd.DataFrame(of_rule)[["epoch", *FIGURES]].astype(float)
         rows += [
-            [rule, str(int(row["seed"])), float(row["epoch"]), *row[list(COLUMNS[3:])]]
+            [rule, str(int(row["seed"])), float(row["epoch"]), *row[list(FIGURES)]]
             for row in of_rule
         ]
         rows.append([rule, MEAN, *figures.mean().tolist()])
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(SELECTION))
 
 
 def observe(curve: pd.DataFrame) -> dict[str, Any]:

@@ -52,9 +52,9 @@ class Recipe(Section):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
-    epsilon: Annotated[float, Field(gt=0, lt=1)]
+    adam_epsilon: Annotated[float, Field(gt=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
-    warmup: Annotated[float, Field(ge=0, lt=1)]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
     max_grad_norm: Annotated[float, Field(gt=0)]
     precision: Literal["auto", "bf16", "fp32"]
     threads: params.Threads
@@ -214,7 +214,7 @@ def build_optimizer(model: nn.Module, options: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         groups,
         lr=options.learning_rate,
-        eps=options.epsilon,
+        eps=options.adam_epsilon,
         weight_decay=options.weight_decay,
         fused=trained[0].device.type in ("cpu", "cuda"),  # in one pass over the weights
     )
@@ -240,7 +240,7 @@ def refuse_divergence(what: str, value: float, section: str) -> None:
     if not math.isfinite(value):
         raise BertlineError(
             f"{what} is {value}: training has diverged. Lower {section}.learning_rate, or set "
-            f"{section}.warmup or {section}.precision: fp32."
+            f"{section}.warmup_ratio or {section}.precision: fp32."
         )
 
 
@@ -293,7 +293,7 @@ def fit(model: nn.Module, plan: Plan, checkpoint: Checkpoint) -> History:
         )
         for chosen in batches[history.batch :]:
             step = epoch * plan.steps_per_epoch + history.batch
-            rate = rate_at(step, steps=plan.steps, warmup=options.warmup)
+            rate = rate_at(step, steps=plan.steps, warmup=options.warmup_ratio)
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * rate
             batch = plan.collate([rows[row] for row in chosen])

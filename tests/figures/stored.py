@@ -1,100 +1,56 @@
-"""Artifacts of the shapes that the other stages store, for figures to be drawn from in tests."""
+"""Results of the shapes that the other stages store, for figures and the report in tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bertline.core import files
-from stages import analyze
-
-# As stages.evaluate and stages.topic_fit write them; importing these would load torch.
-SCORES = ("set", "model", "sentences", "mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss")
-CURVES = (
-    *("seed", "epoch", "training_loss", "validation_loss"),
-    *("validation_accuracy", "validation_mcc"),
-)
-LABELS = ("unacceptable", "acceptable")
-TOPICS = pa.schema(
-    [
-        ("topic", pa.int32()),
-        ("count", pa.int64()),
-        ("name", pa.string()),
-        ("words", pa.list_(pa.string())),
-        ("weights", pa.list_(pa.float64())),
-        ("representative_documents", pa.list_(pa.string())),
-    ]
-)
-ASSIGNMENTS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("topic", pa.int32()),
-        ("probability", pa.float32()),
-        ("x", pa.float32()),
-        ("y", pa.float32()),
-    ]
-)
+from bertline.figures import results
+from bertline.scoring import analysis, tables
+from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, LABELS, MAJORITY, MEAN, TFIDF, of_seed
 
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
-DEV_SETS, BOTH = ("in_domain_dev", "out_of_domain_dev"), "both_dev"
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
+CORPUS = "0123456789abcdef"  # fingerprint of the documents
 NEWSGROUPS = "20 Newsgroups by date, the messages as posted"
 WORDS = """
     game team players hockey season encryption clipper chip key government israel arab jews peace
     drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil
     bike riding motorcycle helmet gun firearms weapons police window server widget motif printer
-    postscript fonts god bible christian faith doctor patients disease monitor video card turkish
-    armenian genocide insurance health
 """.split()
 
 
-def write_metrics(
+def write_scores(
     folder: Path,
     *,
     seeds: Sequence[int] = (1, 2, 3),
     epochs: int = 3,
-    sets: dict[str, int] | None = None,
+    sets: Mapping[str, int] = SETS,
     title: str = SYNTHETIC,
-    documents_title: str = NEWSGROUPS,
-    groups: bool = True,
     batch: int = 32,
     chosen: str = "half",
     adapted: int = 0,
 ) -> None:
-    """Write metrics/ as the stages but train and embed do; no fold of chance.
+    """Write to metrics/ what the stages of sentences measure; no fold of chance.
 
-    What analyze writes to data/ is in the folder `analysis` beside it.
-
-    adapted: epochs of training before fine-tuning.
-    chosen: half, or validation for thresholds and temperatures that were chosen on it.
+    adapted: epochs of intermediate training. chosen: half, or validation for thresholds and
+    temperatures that were chosen on it.
     """
-    several = len(seeds) > 1
-    decision = (0.5, 1.0) if chosen == "half" else (0.62, 1.7)
     random = np.random.default_rng(7)
-    sets = SETS if sets is None else sets
-    validated = "validation" in sets
     plots = folder / "evaluate"
-    for role in ("backbone", "embedder"):
-        files.write_json(folder / "download" / f"{role}.json", {"source": "minilm", "bytes": 1})
-    for role, named in (("sentences", title), ("documents", documents_title)):
-        files.write_json(folder / "parse" / f"{role}.json", {"source": role, "title": named})
-    folds = {"train": 7695} | sets
-    files.write_json(
-        folder / "split.json",
-        {
-            "folds": {
-                name: {"sentences": size, "acceptable": int(size * 0.7), "acceptable_share": 0.7}
-                for name, size in folds.items()
-            },
-            "shared_sentences": {"train and validation": 0},
-        },
-    )
+    files.write_json(folder / "download" / "backbone.json", {"source": "minilm", "bytes": 1})
+    files.write_json(folder / "parse" / "sentences.json", {"source": "sentences", "title": title})
+    folds = {
+        name: {"sentences": size, "acceptable": int(size * 0.7)}
+        for name, size in {"train": 7695, **sets}.items()
+    }
+    shared = {"train and validation": 0}
+    files.write_json(folder / "split.json", {"folds": folds, "shared_sentences": shared})
     scores, batches, summary = [], [], {}
     both = {BOTH: sum(sets[name] for name in DEV_SETS)} if set(DEV_SETS) <= set(sets) else {}
-    for offset, (name, size) in enumerate((sets | both).items()):
+    for offset, (name, size) in enumerate({**sets, **both}.items()):
         actual = (np.arange(size) % 10 < 7).astype(int)
         over_seeds, confusion = [], []
         for seed in seeds:
@@ -102,110 +58,62 @@ def write_metrics(
             predicted = np.where(right, actual, 1 - actual)
             mcc = matthews(actual, predicted)
             over_seeds.append(mcc)
-            scores.append([name, f"seed {seed}", size, mcc, mcc - 0.07, mcc + 0.07, 0.8, 0.85, 0.5])
+            scores.append([name, of_seed(seed), size, mcc, mcc - 0.07, mcc + 0.07, 0.8, 0.85, 0.5])
             confusion += [
                 [seed, f"{name}:{row}", f"{name}:{row}", LABELS[one], LABELS[other]]
-                for row, (one, other) in enumerate(zip(actual, predicted, strict=True), start=1)
+                for row, (one, other) in enumerate(zip(actual, predicted, strict=True))
             ]
             for number, start in enumerate(range(0, size, batch) if name != BOTH else (), start=1):
                 rows = slice(start, start + batch)
                 value = matthews(actual[rows], predicted[rows])
-                batches.append([name, seed, number, len(actual[rows]), round(value, 6)])
+                batches.append([name, seed, number, len(actual[rows]), value])
         mean = float(np.mean(over_seeds))
         low, high = mean - 0.06, mean + 0.06
-        scores += [
-            [name, "mean of seeds", size, mean, low, high, 0.8, 0.85, 0.5],
-            [name, "majority class", size, 0.0, "", "", 0.7, 0.82, 0.61],
-            [name, "TF-IDF + logistic regression", size, 0.24, 0.15, 0.33, 0.66, 0.7, 0.6],
-        ]
-        if several:
-            row = [name, "ensemble of seeds", size, mean + 0.01, low, high, 0.81, 0.86, 0.45]
-            scores.insert(-2, row)
+        scores.append([name, MEAN, size, mean, low, high, 0.8, 0.85, 0.5])
+        if len(seeds) > 1:
+            scores.append([name, ENSEMBLE, size, mean + 0.01, low, high, 0.81, 0.86, 0.45])
+        scores.append([name, MAJORITY, size, 0.0, "", "", 0.7, 0.82, 0.61])
+        scores.append([name, TFIDF, size, 0.24, 0.15, 0.33, 0.66, 0.7, 0.6])
         summary[name] = {
-            "mcc": round(mean, 4),
-            "mcc_sd": round(float(np.std(over_seeds, ddof=1)), 4) if several else None,
-            "mcc_min": round(min(over_seeds), 4),
-            "mcc_max": round(max(over_seeds), 4),
-            "mcc_low": round(low, 4),
-            "mcc_high": round(high, 4),
+            "mcc_sd": 0.0381,
+            "mcc_min": min(over_seeds),
+            "mcc_max": max(over_seeds),
             "se_sentences": 0.028,
-            "se_seeds": 0.011 if several else None,
-            "ensemble_mcc": round(mean + 0.01, 4) if several else None,
-            "accuracy": 0.8,
-            "tfidf_mcc": 0.24,
+            "se_seeds": 0.011 if len(seeds) > 1 else None,
         }
         if name != BOTH:
-            header = ["seed", "id", "pair", "actual", "predicted"]
-            files.write_csv(plots / "confusion" / f"{name}.csv", header, confusion)
-    models = [*(f"seed {seed}" for seed in seeds), *(["ensemble of seeds"] * several)]
-    decided = [[model, *decision] for model in [*models, "TF-IDF + logistic regression"]]
-    files.write_csv(plots / "decisions.csv", ["model", "threshold", "temperature"], decided)
-    protocol = {"confidence": 0.95, "threshold": chosen, "batch_size": batch}
-    protocol["temperature"] = "none" if chosen == "half" else chosen
-    files.write_json(plots / "protocol.json", protocol)
-    curves = []
-    for seed in seeds:
-        for epoch in range(1, epochs + 1):
-            shift = random.normal(scale=0.015)
-            row = [seed, epoch, 0.62 / epoch**0.6 + shift, 0.5 - 0.08 * epoch + 0.03 * epoch**1.5]
-            row += [0.8, 0.6 - 0.3 / epoch - shift]
-            shown = [f"{value:.6f}" for value in row[2:]]
-            curves.append([seed, epoch, *(shown if validated else [shown[0], "", "", ""])])
-    files.write_csv(plots / "learning_curves.csv", CURVES, curves)
-    files.write_csv(plots / "scores.csv", SCORES, scores)
-    files.write_csv(
-        plots / "mcc_per_batch.csv", ["set", "seed", "batch", "sentences", "mcc"], batches
-    )
+            files.write_csv(plots / "confusion" / f"{name}.csv", [*tables.CONFUSION], confusion)
     files.write_json(folder / "evaluate.json", summary)
-    rows = [
-        {"epoch": epoch, "training_loss": 1 / epoch, "validation_loss": 0.5, "validation_mcc": 0.61}
-        for epoch in range(1, adapted + 1)
-    ]
-    files.write_json(
-        folder / "adapt.json", {"sentences": 65_000 if rows else 0, "in_corpus": 0, "epochs": rows}
-    )
-    agreement = {"nmi": 0.41, "nmi_without_outliers": 0.55}
-    measures = {"documents": 1, "topics": 1, "outlier_share": 0.3, "diversity": 0.7, "npmi": 0.1}
-    files.write_json(
-        folder / "topic_fit.json",
-        measures | (agreement if groups else dict.fromkeys(agreement)),
-    )
-    numbers = (10, 20, 30, 40, 50)
-    header = [
-        *("model", "requested_topics", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
-        "npmi_times_coverage",
-    ]
-    others = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001]]
-    for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
-        for n in numbers:
-            coherence = npmi - n / 1000
-            product = coherence * coverage
-            others.append([name, n, n, coverage, coherence, 0.6, 0.7, 0.4, product, 0.002])
-    files.write_csv(folder / "topic_baselines.csv", [*header, "npmi_times_coverage_sd"], others)
-    verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
-    stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(200)]
-    files.write_csv(folder / "topic_stability.csv", ["topic", "stability", "verdict"], stability)
-    counted = {"stable_topics": 20, "partly_stable_topics": 20, "unstable_topics": 20}
-    files.write_json(
-        folder / "topic_stability.json",
-        {
-            "topics": 60,
-            "refits": 10,
-            "documents_in_stable_topics": 0.4,
-            "min_topics": 55,
-            "max_topics": 68,
-        }
-        | counted,
-    )
-    write_topic_tables(folder / "topic_fit", groups=groups)
-    write_analysis(folder, folder.with_name("analysis"), sets=sets, seeds=seeds)
+    files.write_csv(plots / "scores.csv", [*tables.SCORES], scores)
+    files.write_csv(plots / "mcc_per_batch.csv", [*tables.BATCHES], batches)
+    decision = (0.5, 1.0) if chosen == "half" else (0.62, 1.7)
+    decisions = [[model, *decision] for model in (*map(of_seed, seeds), TFIDF)]
+    files.write_csv(plots / "decisions.csv", [*tables.DECISIONS], decisions)
+    temperature = "none" if chosen == "half" else chosen
+    protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
+    files.write_json(plots / "protocol.json", protocol)
+    write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
+    rows = [{"epoch": epoch, "validation_mcc": 0.61} for epoch in range(1, adapted + 1)]
+    files.write_json(folder / "adapt.json", {"sentences": 65_000 if rows else 0, "epochs": rows})
+
+
+def write_curves(path: Path, seeds: Sequence[int], epochs: int, *, validated: bool) -> None:
+    """Write the losses and the validation scores of each epoch."""
+    rows = []
+    for place, seed in enumerate(seeds):
+        for epoch in range(1, epochs + 1):
+            shift = 0.015 * (-1) ** place
+            loss = 0.5 - 0.08 * epoch + 0.03 * epoch**1.5
+            held_out = [loss, 0.8, 0.6 - 0.3 / epoch - shift] if validated else ["", "", ""]
+            rows.append([seed, epoch, 0.62 / epoch**0.6 + shift, *held_out])
+    files.write_csv(path, [*tables.CURVES], rows)
 
 
 def write_analysis(
     metrics: Path,
     folder: Path,
     *,
-    sets: dict[str, int] | None = None,
+    sets: Mapping[str, int] = SETS,
     seeds: Sequence[int] = (1, 2, 3),
     sources: Sequence[str] = ("gj04", "b_73", "c_13"),
     phenomena: Sequence[str] = ("Simple", "Question", "Binding"),
@@ -218,12 +126,12 @@ def write_analysis(
     """
     random = np.random.default_rng(9)
     rows = []
-    for name, size in (SETS if sets is None else sets).items():
+    for name, size in sets.items():
         for number in range(size):
             text = " ".join([*words.split()] * (1 + number % 4)) + f" {number}"
-            label = int(number % 10 < 7)
             source = sources[number % 7 % len(sources)]
-            rows.append([f"{name}:{number}", name, source, label, text, f"{name}:{number}"])
+            row = [f"{name}:{number}", name, source, int(number % 10 < 7), text]
+            rows.append([*row, f"{name}:{number}"])
     columns = ["id", "set", "source", "label", "text", "pair"]
     sentences = pd.DataFrame(rows, columns=columns)
     predictions = []
@@ -231,8 +139,8 @@ def write_analysis(
         logit = 2.5 * (sentences["label"] - 0.5) + random.normal(scale=1.5, size=len(sentences))
         probability = 1 / (1 + np.exp(-logit))
         figures = {"seed": seed, "logit": logit, "probability": probability}
-        of_seed = sentences.drop(columns=["text", "pair"]).assign(**figures)
-        predictions.append(of_seed.assign(predicted=(probability > 0.5).astype(int)))
+        of_model = sentences.drop(columns=["text", "pair"]).assign(**figures)
+        predictions.append(of_model.assign(predicted=(probability > 0.5).astype(int)))
     known = sentences if phenomena else sentences.head(0)
     annotated = pd.DataFrame(
         {
@@ -244,7 +152,7 @@ def write_analysis(
             "minor": [["Island"] if place % 20 else ["Raising"] for place in range(len(known))],
         }
     )
-    options = analyze.Analyze(
+    options = analysis.Analyze(
         confidence=0.95,
         min_group_size=20,
         length_bounds=[5, 9, 13],
@@ -252,9 +160,9 @@ def write_analysis(
         calibration_bins=10,
         simulations=100,
         seed=1,
-        errors=5,
+        confident_errors=5,
     )
-    summary, tables, errors = analyze.analyze(
+    summary, found, errors = analysis.analyze(
         annotated,
         sentences[["id", "text", "pair"]],
         pd.concat(predictions, ignore_index=True),
@@ -263,109 +171,102 @@ def write_analysis(
     )
     files.write_json(metrics / "parse" / "phenomena.json", {"title": "Phenomena of the tests"})
     files.write_json(metrics / "analyze.json", summary)
-    analyze.write_tables(metrics / "analyze", tables, options)
+    analysis.write_tables(metrics / "analyze", found, options)
     files.write_json(folder / "errors.json", {"errors": errors})
 
 
-def write_topic_tables(folder: Path, *, groups: bool) -> None:
-    """Write metrics/topic_fit: strategies for outliers, other numbers of topics, merges, groups."""
+def write_topics(
+    metrics: Path,
+    folder: Path,
+    *,
+    title: str = NEWSGROUPS,
+    documents: int = 3000,
+    topics: int = 60,
+    outlier_share: float = 0.33,
+    words: Mapping[int, list[str]] | None = None,
+    islands: bool = False,
+    groups: bool = True,
+) -> None:
+    """Write what the stages of topics do: clusters of documents in the plane, and tables.
+
+    words: of topics by number, drawn by chance for the others. islands: whether five documents and
+    the topic 2 lie far from all others.
+    """
+    random = np.random.default_rng(11)
+    inside = documents - int(documents * outlier_share) if topics else 0
+    share = 1 / np.arange(1, topics + 1) ** 0.8
+    sizes = np.maximum((share / max(share.sum(), 1) * inside).astype(int), 1)
+    topic = np.repeat(np.arange(topics), sizes)
+    topic = np.concatenate([topic, np.full(documents - len(topic), -1)])[:documents]
+    middles = random.uniform(-8, 8, size=(topics, 2))
+    places = random.normal(size=(documents, 2)) * 4
+    clustered = topic >= 0
+    places[clustered] = places[clustered] / 10 + middles[topic[clustered]]
+    if islands:
+        places[:5] += [90, 0]
+        places[topic == 2] += [0, -70]
+    order = random.permutation(documents)
+    assigned = {"topic": topic[order], "x": places[order, 0], "y": places[order, 1]}
+    rows = [
+        {
+            "topic": int(number),
+            "count": int(count),
+            "words": (words or {}).get(int(number), [*random.permutation(WORDS)[:10]]),
+        }
+        for number, count in zip(*np.unique(topic, return_counts=True), strict=True)
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    coverage = [["none", 0.0, "core", 0, 0.7, 0.15, 0.5 if groups else ""]]
+    pd.DataFrame(rows).to_parquet(folder / "topics.parquet")
+    pd.DataFrame(assigned).to_parquet(folder / "assignments.parquet")
+    files.write_json(folder / "protocol.json", {"corpus": CORPUS})
+    files.write_json(metrics / "download" / "embedder.json", {"source": "minilm"})
+    files.write_json(metrics / "parse" / "documents.json", {"source": "documents", "title": title})
+    measures = {"diversity": 0.7, "npmi": 0.1, "nmi": 0.41, "nmi_without_outliers": 0.55}
+    files.write_json(metrics / "topic_fit.json", measures if groups else {"nmi": None})
+    write_topic_tables(metrics, topics, groups=groups)
+
+
+def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
+    """Write the tables of outlier strategies, numbers of topics, merges, groups and stability."""
+    plots = metrics / "topic_fit"
+    coverage = [["none", "core", 0, 0.0, 0.7, 0.15, 0.5 if groups else ""]]
     for strategy, step in (("embeddings", 0.02), ("c-tf-idf", 0.04)):
         for threshold in (0.0, 0.3, 0.5):
             for words in ("core", "recomputed"):
                 chosen = int((strategy, threshold, words) == ("embeddings", 0.0, "core"))
-                row = [strategy, threshold, words, chosen, 1 - 0.5 * threshold, 0.15 - step]
+                row = [strategy, words, chosen, threshold, 1 - 0.5 * threshold, 0.15 - step]
                 coverage.append([*row, 0.6 - step if groups else ""])
-    header = ["strategy", "threshold", "words", "chosen", "coverage", "npmi", "ami"]
-    files.write_csv(folder / "coverage.csv", header, coverage)
-    header = [
-        *("model", "requested_topics", "topics", "coverage", "npmi", "c_v", "diversity", "ami"),
-        "npmi_times_coverage",
-    ]
-    by_number = [["Bertline", n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in (10, 20)]
-    files.write_csv(folder / "by_number.csv", header, by_number)
+    files.write_csv(plots / "coverage.csv", [*results.COVERAGE], coverage)
+    own = [[results.OWN, n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in (10, 20)]
+    files.write_csv(plots / "by_number.csv", [*results.BASELINES], own)
     counts = [
         [topic, f"group {group}", 10 * (1 + (topic == group))]
         for topic in range(-1, 5)
         for group in range(3 if groups else 0)
     ]
-    files.write_csv(folder / "groups.csv", ["topic", "group", "documents"], counts)
-    write_merges(folder, 5)
+    files.write_csv(plots / "groups.csv", [*results.GROUPS], counts)
+    # Each topic in turn is merged with all before.
+    merges = [
+        [topics + step, topics + step - 1 if step else 0, step + 1, 1 + step / 9, "orbit, moon"]
+        for step in range(max(topics - 1, 0))
+    ]
+    files.write_csv(plots / "hierarchy.csv", [*results.MERGES], merges)
+    verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
+    stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(topics)]
+    files.write_csv(metrics / "topic_stability.csv", [*results.STABILITY], stability)
+    refits = {"refits": 10, "min_topics": 55, "max_topics": 68, "documents_in_stable_topics": 0.4}
+    counted = dict.fromkeys(("stable_topics", "partly_stable_topics", "unstable_topics"), 20)
+    files.write_json(metrics / "topic_stability.json", {"topics": topics, **refits, **counted})
 
 
-def write_merges(folder: Path, topics: int) -> None:
-    """Write the tree in which each topic in turn is merged with all before."""
-    merges = []
-    for step in range(max(topics - 1, 0)):
-        left = topics + step - 1 if step else 0
-        merges.append([topics + step, left, step + 1, 1 + step / 9, 9, "orbit, moon, oven"])
-    header = ["node", "left", "right", "distance", "count", "words"]
-    files.write_csv(folder / "hierarchy.csv", header, merges)
-
-
-def write_topics(
-    folder: Path,
-    *,
-    documents: int = 3000,
-    topics: int = 60,
-    outlier_share: float = 0.33,
-    words: dict[int, list[str]] | None = None,
-    islands: bool = False,
-) -> None:
-    """Write data/topic_fit: clusters of falling size with outliers strewn between them.
-
-    words: of single topics, instead of drawn ones. islands: two groups of points far away.
-    """
-    random = np.random.default_rng(11)
-    inside = documents - int(documents * outlier_share) if topics else 0
-    share = 1 / np.arange(1, topics + 1) ** 0.8
-    sizes = np.maximum((share / share.sum() * inside).astype(int), 1) if topics else np.array([])
-    topic = np.repeat(np.arange(topics), sizes.astype(int))
-    topic = np.concatenate([topic, np.full(documents - len(topic), -1)])[:documents]
-    angle, radius = random.uniform(0, 2 * np.pi, topics), np.sqrt(random.random(topics)) * 8
-    middles = np.column_stack([radius * np.cos(angle) * 1.2, radius * np.sin(angle)])
-    places = random.normal(size=(documents, 2))
-    for number in range(topics):
-        of_topic = topic == number
-        spread = 0.12 * np.sqrt(of_topic.sum()) ** 0.45 * random.uniform(0.5, 1.5, 2)
-        places[of_topic] = places[of_topic] * spread + middles[number]
-    outliers = topic == -1
-    places[outliers] = places[outliers] * [4.6, 4.0]
-    if islands:
-        places[:5] += [90, 0]
-        if topics:
-            places[topic == min(2, topics - 1)] += [0, -70]
-    order = random.permutation(documents)
-    topic, places = topic[order], places[order]
-    assignments = pd.DataFrame(
-        {
-            "id": [f"document/{row}" for row in range(documents)],
-            "topic": topic,
-            "probability": 1.0,
-            "x": places[:, 0],
-            "y": places[:, 1],
-        }
-    )
-    rows: list[dict[str, Any]] = []
-    for number, count in zip(*np.unique(topic, return_counts=True), strict=True):
-        drawn = [str(word) for word in random.choice(WORDS, size=10, replace=False)]
-        named = (words or {}).get(int(number), drawn)
-        rows.append(
-            {
-                "topic": int(number),
-                "count": int(count),
-                "name": "_".join([str(number), *named[:4]]),
-                "words": named,
-                "weights": [0.1] * len(named),
-                "representative_documents": ["a document", "another"],
-            }
-        )
-    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), TOPICS)
-    files.write_table(folder / "assignments.parquet", assignments, ASSIGNMENTS)
-    tables = folder.parent / "metrics" / "topic_fit"
-    if tables.exists():
-        write_merges(tables, topics)
+def write_baselines(path: Path) -> None:
+    """Write the table of other topic models: NPMI falls by .001 for each topic requested."""
+    rows = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001, CORPUS]]
+    for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
+        for n in (10, 20, 30, 40, 50):
+            value = npmi - n / 1000
+            rows.append([name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002, CORPUS])
+    files.write_csv(path, [*results.BASELINES, results.SPREAD, "corpus"], rows)
 
 
 def matthews(actual: np.ndarray, predicted: np.ndarray) -> float:

@@ -10,16 +10,18 @@ from bertline.core.errors import BertlineError
 from bertline.figures import results
 from tests.figures import stored
 
+SMALL = {"sets": {"NA": 64, "2024": 64}, "seeds": (1,), "epochs": 1}
+
 
 def test_results_say_where_they_come_from(acceptability):
-    loaded = acceptability(seeds=(3, 1))
+    loaded = acceptability(seeds=(3, 1, 2))
 
-    assert loaded.seeds == [3, 1]
+    assert loaded.seeds == [3, 1, 2]
     assert loaded.sets == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
     assert loaded.test_sets == ["in_domain_dev", "out_of_domain_dev"]
     assert loaded.coverage == "95%"
     space = "\N{NO-BREAK SPACE}"
-    assert loaded.source == f"{stored.SYNTHETIC} · backbone{space}minilm · 2{space}seeds"
+    assert loaded.source == f"{stored.SYNTHETIC} · backbone{space}minilm · 3{space}seeds"
 
 
 def test_validation_serves_where_there_is_no_test_set(acceptability):
@@ -27,7 +29,7 @@ def test_validation_serves_where_there_is_no_test_set(acceptability):
 
 
 def test_sets_keep_names_that_look_like_missing_values_or_numbers(acceptability):
-    loaded = acceptability(sets={"NA": 64, "2024": 64})
+    loaded = acceptability(**SMALL)
 
     assert loaded.sets == ["NA", "2024"]
     assert set(loaded.confusion) == {"NA", "2024"}
@@ -39,75 +41,52 @@ def test_topics_are_sorted_by_size_without_outliers(topics):
     assert loaded.table["count"].is_monotonic_decreasing
     assert len(loaded.table) == 12
     assert loaded.outliers == (loaded.topic == -1).sum()
+    assert loaded.merges["words"][0] == ["orbit", "moon"]
+
+
+def test_baselines_are_read_if_they_are_of_the_same_corpus(tmp_path, topics):
+    assert topics(topics=12, documents=500).compared
+    own = pd.DataFrame({"model": [results.OWN]})
+
+    alone = results.load_baselines(own, tmp_path / "none.csv", stored.CORPUS)
+    stored.write_baselines(tmp_path / "stored.csv")
+    other_corpus = results.load_baselines(own, tmp_path / "stored.csv", "another")
+
+    for table in (alone, other_corpus):
+        assert table["model"].tolist() == [results.OWN]
+        assert table[results.SPREAD].isna().all()
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "content", "message"),
     [
-        "download/backbone.json",
-        "parse/sentences.json",
-        "split.json",
-        "evaluate.json",
-        "evaluate/protocol.json",
-        "evaluate/scores.csv",
-        "evaluate/learning_curves.csv",
-        "evaluate/mcc_per_batch.csv",
-        "evaluate/confusion/in_domain_dev.csv",
+        ("evaluate/scores.csv", None, r"scores\.csv does not exist"),
+        ("evaluate/scores.csv", "set,model\na,b\n", r"scores\.csv has no column sentences, mcc"),
+        ("evaluate/learning_curves.csv", "", r"learning_curves\.csv .*`dvc repro evaluate`"),
+        ("evaluate/learning_curves.csv", "seed,epoch\n1,x\n", r"`dvc repro evaluate`"),
+        ("parse/sentences.json", json.dumps({"source": "cola"}), r"has no `title`; it has source"),
+        ("evaluate.json", json.dumps({"another_set": {}}), "different runs"),
     ],
 )
-def test_missing_file_is_named(tmp_path, name):
-    stored.write_metrics(tmp_path)
+def test_missing_and_damaged_files_are_refused(tmp_path, name, content, message):
+    stored.write_scores(tmp_path, **SMALL)
     (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
 
-    with pytest.raises(BertlineError, match=re.escape(f"{tmp_path / name} does not exist")):
-        results.load_acceptability(tmp_path)
-
-
-def test_missing_column_is_named(tmp_path):
-    stored.write_metrics(tmp_path)
-    path = tmp_path / "evaluate" / "scores.csv"
-    pd.read_csv(path).drop(columns="mcc_low").to_csv(path, index=False)
-
-    with pytest.raises(
-        BertlineError, match=r"scores\.csv has no column mcc_low; it has set, model"
-    ):
-        results.load_acceptability(tmp_path)
-
-
-@pytest.mark.parametrize("content", ["", "seed,epoch\n1,x\n", 'seed,epoch\n1,"2\n'])
-def test_damaged_table_is_refused(tmp_path, content):
-    stored.write_metrics(tmp_path)
-    (tmp_path / "evaluate" / "learning_curves.csv").write_text(content, encoding="utf-8")
-
-    with pytest.raises(BertlineError, match=r"learning_curves\.csv .*dvc repro evaluate"):
-        results.load_acceptability(tmp_path)
-
-
-def test_missing_key_is_named(tmp_path):
-    stored.write_metrics(tmp_path)
-    (tmp_path / "parse" / "sentences.json").write_text(json.dumps({"source": "cola"}))
-
-    with pytest.raises(BertlineError, match=r"sentences\.json has no `title`; it has source"):
-        results.load_acceptability(tmp_path)
-
-
-def test_results_of_different_runs_are_refused(tmp_path):
-    stored.write_metrics(tmp_path)
-    (tmp_path / "evaluate.json").write_text(json.dumps({"another_set": {}}))
-
-    with pytest.raises(BertlineError, match="different runs"):
+    with pytest.raises(BertlineError, match=message):
         results.load_acceptability(tmp_path)
 
 
 def test_topics_of_different_runs_are_refused(tmp_path):
-    stored.write_metrics(tmp_path / "metrics")
-    stored.write_topics(tmp_path / "topics", topics=9, documents=200)
-    assignments = (tmp_path / "topics" / "assignments.parquet").read_bytes()
-    stored.write_topics(tmp_path / "topics", topics=4, documents=200)
-    (tmp_path / "topics" / "assignments.parquet").write_bytes(assignments)
+    stored.write_topics(tmp_path / "metrics", tmp_path, topics=9, documents=200)
+    assignments = (tmp_path / "assignments.parquet").read_bytes()
+    stored.write_topics(tmp_path / "metrics", tmp_path, topics=4, documents=200)
+    (tmp_path / "assignments.parquet").write_bytes(assignments)
 
-    with pytest.raises(BertlineError, match=r"documents in topic 4, which .* does not list"):
-        results.load_topics(tmp_path / "metrics", tmp_path / "topics")
+    message = f"{tmp_path}/assignments.parquet has documents in topic 4, which"
+    with pytest.raises(BertlineError, match=re.escape(message)):
+        results.load_topics(tmp_path / "metrics", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ INPUTS = [
         lambda desk: desk.write("phenomena.parquet", b"x"),
     ),
     value(
-        "analyze", "bounds-fall", "analyze.length_bounds", [4, 4], "each larger than the one before"
+        "analyze", "bounds-fall", "analyze.length_bounds", [4, 4], "each number once, the smaller first"
     ),
     value("analyze", "no-bounds", "analyze.length_bounds", [], "at least 1 item"),
     value("analyze", "certain", "analyze.confidence", 1.0, "less than 1"),
@@ -157,7 +157,7 @@ INPUTS = [
     value("analyze", "one-bin", "analyze.calibration_bins", 1, "greater than or equal to 2"),
     value("analyze", "few-simulations", "analyze.simulations", 5, "greater than or equal to 100"),
     value("analyze", "all-false", "analyze.false_discovery_rate", 1, "less than 1"),
-    value("analyze", "negative", "analyze.errors", -1, "greater than or equal to 0"),
+    value("analyze", "negative", "analyze.confident_errors", -1, "greater than or equal to 0"),
     plain("analyze", "nan", "analyze.false_discovery_rate", ".nan", "finite number"),
 ]
 

@@ -111,8 +111,8 @@ VALUES = [
     value("adapt", "few-held-out", "adapt.held_out", 0, "greater than or equal to 50"),
     value("adapt", "short-sentences", "adapt.max_words", 3, "greater than or equal to 4"),
     value("adapt", "endless-sentences", "adapt.max_words", 10**6, "less than or equal to 100"),
-    value("adapt", "nothing-corrupted", "adapt.corrupted", 0.0, "greater than 0; found 0.0"),
-    value("adapt", "everything-corrupted", "adapt.corrupted", 1.0, "less than 1; found 1.0"),
+    value("adapt", "nothing-corrupted", "adapt.corrupted_share", 0.0, "greater than 0; found 0.0"),
+    value("adapt", "everything-corrupted", "adapt.corrupted_share", 1.0, "less than 1; found 1.0"),
     value(
         "adapt", "weight-negative", "adapt.token_loss_weight", -0.1, "greater than or equal to 0"
     ),

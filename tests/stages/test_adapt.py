@@ -89,8 +89,8 @@ def plan(data: Path, tiny_bert: Path) -> adapt.Detection:
     chosen, *_ = adapt.collect(texts, known=set(), most=60, max_words=18)
     corruptor, tokenizer = Corruptor(chosen), adapt.load_word_tokenizer(tiny_bert)
     values = {key.removeprefix("adapt."): value for key, value in QUICK.items()}
-    recipe = {"epsilon": 1e-8, "weight_decay": 0.0, "warmup": 0.0, "max_grad_norm": 1.0}
-    task = {"max_words": 18, "corrupted": 0.5, "token_loss_weight": 4.0, "seed": 1}
+    recipe = {"adam_epsilon": 1e-8, "weight_decay": 0.0, "warmup_ratio": 0.0, "max_grad_norm": 1.0}
+    task = {"max_words": 18, "corrupted_share": 0.5, "token_loss_weight": 4.0, "seed": 1}
     options = adapt.Adapt(**values, **recipe, **task)
     held_out = adapt.corrupt(chosen[:20], corruptor, tokenizer, 0.5, random.Random(0))
     cpu = torch.device("cpu")

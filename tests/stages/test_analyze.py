@@ -161,7 +161,7 @@ def test_tables_are_of_each_test_set_and_of_both_together(tmp_path):
 def test_the_surest_errors_come_first_and_metrics_hold_no_sentence(tmp_path):
     lay_down(tmp_path, SETS)
 
-    run(tmp_path, **{"analyze.errors": 4})
+    run(tmp_path, **{"analyze.confident_errors": 4})
 
     errors = json.loads((tmp_path / "out" / "errors.json").read_text())["errors"]
     assert len(errors) == 4
@@ -233,4 +233,4 @@ def test_predictions_of_other_sentences_are_refused(tmp_path):
 def test_projects_parameters_are_valid():
     from bertline.core import params
 
-    assert params.load(PROJECT / "params.yaml", "analyze", analyze.Analyze).errors > 0
+    assert params.load(PROJECT / "params.yaml", "analyze", analyze.Analyze).confident_errors > 0

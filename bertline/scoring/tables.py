@@ -1,0 +1,70 @@
+"""The columns, and the words in cells, of the tables of `evaluate` and `analyze`. Imports nothing.
+
+Each table is a mapping of its columns, in their order, to the types that readers want of them.
+"""
+
+from bertline.scoring.names import EPOCH
+
+# --- data/evaluate --------------------------------------------------------------------------------
+
+PREDICTIONS = {
+    **dict.fromkeys(("id", "set", "source"), "string"),
+    "label": "int8",
+    "seed": "int64",
+    **dict.fromkeys(("logit", "probability"), "float32"),
+    "predicted": "int8",
+}
+
+# --- metrics/evaluate -----------------------------------------------------------------------------
+
+SCORES = {
+    **dict.fromkeys(("set", "model"), "str"),
+    "sentences": "int64",
+    **dict.fromkeys(("mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss"), "float64"),
+}
+CURVES = {"seed": "int64", **dict.fromkeys(EPOCH, "float64"), "epoch": "int64"}
+BATCHES = {
+    "set": "str",
+    **dict.fromkeys(("seed", "batch", "sentences"), "int64"),
+    "mcc": "float64",
+}
+CONFUSION = {"seed": "int64", **dict.fromkeys(("id", "pair", "actual", "predicted"), "str")}
+DECISIONS = {"model": "str", "threshold": "float64", "temperature": "float64"}
+
+# --- metrics/analyze ------------------------------------------------------------------------------
+
+BREAKDOWN = {
+    **dict.fromkeys(("set", "grouping", "group"), "str"),
+    "sentences": "int64",
+    "acceptable_share": "float64",
+    "seeds": "int64",
+    **dict.fromkeys(("mcc", "mcc_low", "mcc_high"), "float64"),
+    **dict.fromkeys(("error_rate", "error_rate_low", "error_rate_high"), "float64"),
+    **dict.fromkeys(("difference", "difference_low", "difference_high", "p", "q"), "float64"),
+    **dict.fromkeys(("finding", "note"), "str"),
+}
+CALIBRATION = {
+    **dict.fromkeys(("set", "seed", "scaled"), "str"),
+    "sentences": "int64",
+    **dict.fromkeys(("temperature", "ece", "ece_if_calibrated", "ece_high"), "float64"),
+    **dict.fromkeys(("brier", "loss", "overconfidence"), "float64"),
+}
+RELIABILITY = {
+    **dict.fromkeys(("set", "scaled"), "str"),
+    **dict.fromkeys(("bin", "sentences"), "int64"),
+    **dict.fromkeys(("predicted", "observed", "low", "high"), "float64"),
+}
+SELECTION = {
+    **dict.fromkeys(("rule", "seed"), "str"),
+    **dict.fromkeys(("epoch", "validation_mcc", "validation_loss", "training_loss"), "float64"),
+}
+# What protocol.json of `analyze` tells of the parameters.
+PROTOCOL = (
+    *("confidence", "min_group_size", "false_discovery_rate", "calibration_bins", "simulations"),
+)
+
+# --- words ----------------------------------------------------------------------------------------
+
+ALL = "all"  # the grouping, and the group, of all sentences of a set
+WORSE, BETTER, NONE, UNTESTED = "more errors", "fewer errors", "not significant", "not tested"
+UNCALIBRATED, SCALED = "uncalibrated", "temperature"
