@@ -1,45 +1,46 @@
-"""Other topic models, each with fair settings: LDA, NMF, BERTopic (default settings), and KeyNMF.
+"""Baseline topic models: LDA, NMF, KeyNMF, and BERTopic with its default settings.
 
-Each gives the words of its topics, all of the vocabulary, and the topic of each document; a
-document that a model says nothing of, as it has no word, is an outlier. All are given the same
-documents, vectors and vocabulary, where they can make use of them.
+Each returns the words of its topics, all in the vocabulary, and the topic of each document; a
+document without words of the vocabulary is an outlier. All get the same documents, vectors and
+vocabulary, as far as they use them.
 """
 
 import contextlib
 import copy
+import importlib.util
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.decomposition import NMF, LatentDirichletAllocation
+from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from threadpoolctl import threadpool_limits
 
-from bertline.topics.clustering import Reduced
-from bertline.topics.measures import OUTLIERS
+from bertline.core.errors import BertlineError
+from bertline.topics.fitting import Precomputed
+from bertline.topics.tables import OUTLIERS
 
 if TYPE_CHECKING:
     from bertopic import BERTopic
 
 LDA, NMF_NAME, KEYNMF, BERTOPIC = "LDA", "NMF", "KeyNMF", "BERTopic (default settings)"
 
-# LDA looks at a document again and again until its topics move less than this, or this often:
-# scikit-learn's own limits of .001 and 100 take several times longer for the same topics.
-LDA_CHANGE, LDA_LOOKS = 0.01, 20
-NMF_ITERATIONS = 1_000  # it ends well before, where its own tolerance says
+# Packages of the optional extra `baselines`.
+PACKAGES = ("tomotopy", "turftopic")
+NMF_ITERATIONS = 1_000  # it converges well before
 
 
 class Outcome(NamedTuple):
-    """What a model found: the words of each topic, and the topic of each document, shape (n,)."""
+    """The topics of a model."""
 
-    words: list[list[str]]
-    topics: np.ndarray
+    words: list[list[str]]  # of each topic, by falling weight
+    topics: np.ndarray  # of each document, (n,)
 
 
 class WordVectors:
-    """What KeyNMF takes for its encoder: the vectors of words, computed before."""
+    """An encoder for KeyNMF that looks up precomputed vectors of words."""
 
     def __init__(self, words: Sequence[str], vectors: np.ndarray) -> None:
         self._place = {word: place for place, word in enumerate(words)}
@@ -50,33 +51,48 @@ class WordVectors:
         return self._vectors[[self._place[text] for text in texts]]
 
 
-def fit_lda(
-    counts: sp.csr_matrix, words: Sequence[str], number: int, seed: int, *, passes: int, most: int
-) -> Outcome:
-    """Fit latent Dirichlet allocation (Blei, Ng and Jordan 2003) by variational Bayes.
+def require_packages() -> None:
+    """Raise BertlineError if a package of the extra `baselines` is not installed."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BertlineError(
+            f"The comparison of topic models needs {' and '.join(missing)}, which the pipeline does "
+            f"not. Run `make baselines`, which installs what is missing."
+        )
 
-    counts: of words in documents, shape (n, words). passes: over all documents. most: words wanted
-    of each topic.
+
+def fit_lda(
+    tokens: Sequence[Sequence[int]],
+    words: Sequence[str],
+    number: int,
+    seed: int,
+    *,
+    iterations: int,
+    most: int,
+) -> Outcome:
+    """Fit latent Dirichlet allocation (Blei, Ng and Jordan 2003) by collapsed Gibbs sampling.
+
+    tokens: each document's words, as numbers in `words`. iterations: over all documents. most:
+    words per topic. tomotopy estimates the priors as it samples; with one worker and a seed it is
+    deterministic.
     """
-    model = LatentDirichletAllocation(
-        n_components=number,
-        learning_method="batch",
-        max_iter=passes,
-        max_doc_update_iter=LDA_LOOKS,
-        mean_change_tol=LDA_CHANGE,
-        random_state=seed,
-        n_jobs=1,
-    )
-    with threadpool_limits(1, user_api="blas"):
-        shares = model.fit_transform(counts)
-    silent = np.asarray(counts.sum(axis=1)).ravel() == 0
-    return Outcome(_heaviest(model.components_, words, most), _strongest(shares, silent))
+    import tomotopy
+
+    model = tomotopy.LDAModel(k=number, seed=seed)
+    topics = np.full(len(tokens), OUTLIERS, np.int64)
+    with_words = [row for row, document in enumerate(tokens) if document]
+    for row in with_words:
+        model.add_doc([words[token] for token in tokens[row]])
+    model.train(iterations, workers=1)
+    topics[with_words] = [np.argmax(document.get_topic_dist()) for document in model.docs]
+    found = [[word for word, _ in model.get_topic_words(topic, most)] for topic in range(number)]
+    return Outcome(found, topics)
 
 
 def fit_nmf(
     tfidf: sp.csr_matrix, words: Sequence[str], number: int, seed: int, *, most: int
 ) -> Outcome:
-    """Fit non-negative matrix factorisation of TF-IDF, begun by NNDSVD (Boutsidis 2008)."""
+    """Fit non-negative matrix factorisation of TF-IDF, initialised by NNDSVD (Boutsidis 2008)."""
     model = NMF(n_components=number, init="nndsvd", max_iter=NMF_ITERATIONS, random_state=seed)
     with threadpool_limits(1, user_api="blas"):
         shares = model.fit_transform(tfidf)
@@ -86,7 +102,7 @@ def fit_nmf(
 
 
 def weigh(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Return TF-IDF of counts, in single precision, with which NMF takes half as long."""
+    """Return TF-IDF of counts in single precision, which halves the time of NMF."""
     return TfidfTransformer().fit_transform(counts).astype(np.float32)
 
 
@@ -96,7 +112,7 @@ def extract_keywords(
     vectorizer: CountVectorizer,
     encoder: WordVectors,
 ) -> list[dict[str, float]]:
-    """Return KeyNMF's keywords of each document, which serve any number of topics."""
+    """Return KeyNMF's keywords of each document, which do not depend on the number of topics."""
     model = _keynmf(2, 0, vectorizer, encoder)
     with threadpool_limits(1, user_api="blas"):
         return model.extract_keywords(list(texts), embeddings=np.asarray(vectors))
@@ -113,7 +129,7 @@ def fit_keynmf(
 ) -> Outcome:
     """Fit KeyNMF (Kristensen-McLachlan et al. 2024), with turftopic's settings, on keywords."""
     model = _keynmf(number, seed, vectorizer, WordVectors([], np.zeros((0, 1), np.float32)))
-    # It reports progress on the standard output.
+    # It prints its progress.
     with threadpool_limits(1, user_api="blas"), contextlib.redirect_stdout(io.StringIO()):
         shares = model.fit_transform(list(texts), keywords=keywords)
     return Outcome(
@@ -129,13 +145,13 @@ def _keynmf(number: int, seed: int, vectorizer: CountVectorizer, encoder: WordVe
 
 
 def fit_bertopic(texts: Sequence[str], vectors: np.ndarray, reduced: np.ndarray) -> "BERTopic":
-    """Return BERTopic with its library's settings, but for vectors and a reduction given to it.
+    """Return BERTopic with its default settings, but with vectors and a reduction given to it.
 
-    So HDBSCAN asks for 10 documents in a topic, and its vectorizer knows every word.
+    HDBSCAN requires 10 documents per topic, and the vectorizer removes no words.
     """
     from bertopic import BERTopic
 
-    model = BERTopic(umap_model=Reduced(reduced))
+    model = BERTopic(umap_model=Precomputed(reduced))
     with threadpool_limits(1, user_api="blas"):
         return model.fit(list(texts), embeddings=np.asarray(vectors))
 
@@ -155,10 +171,10 @@ def merge_topics(model: "BERTopic", texts: Sequence[str], number: int | None) ->
 
 
 def take_words(model: "BERTopic", words: Sequence[str], most: int) -> Outcome:
-    """Return BERTopic's topics with their weightiest words of the vocabulary `words`.
+    """Return BERTopic's topics with their heaviest words of the vocabulary `words`.
 
-    Its own words hold stop words and rare ones, which the measures do not know; leaving them out
-    here, and not before, keeps its weights and can only help it.
+    Its own words include stop words and rare words, which the measures do not know; removing them
+    afterwards keeps its weights and can only improve its measures.
     """
     names = model.vectorizer_model.get_feature_names_out()
     wanted = set(words)  # numpy's isin would compare every name with every word
@@ -171,7 +187,7 @@ def take_words(model: "BERTopic", words: Sequence[str], most: int) -> Outcome:
 
 
 def _heaviest(weights: np.ndarray, words: Sequence[str], most: int) -> list[list[str]]:
-    """Return the words of the greatest weights above 0 in each row, weightiest first."""
+    """Return the words of the greatest weights above 0 in each row, by falling weight."""
     names = np.asarray(words)
     found = []
     for row in weights:

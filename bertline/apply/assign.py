@@ -1,14 +1,14 @@
-"""Give new documents the topics that topic_fit found.
+"""Assign topics to new documents with the model that topic_fit stored.
 
 Reads   a folder that topic_fit wrote, and documents: a Parquet or CSV table with a column `text`
-        and perhaps one `id`, a text file with a document on each line, or an npy array of vectors
-        as embed makes them. Texts are embedded with the encoder that the topics were found with.
+        and optionally `id`, a text file with a document on each line, or an npy array of vectors
+        as embed writes it. Texts are embedded with the encoder of the fit.
 Writes  a CSV file, a row per document: id, topic (-1 for none), probability, name.
 
     python -m bertline.apply.assign data/topic_fit letters.csv topics.csv
 
-A document that the topics were found in gets the topic that it has there. Any other is assigned by
-itself, and so gets the same topic whatever comes with it (`bertline.topics.model`).
+A document of the fit keeps its topic. New documents are assigned one by one, so results do not
+depend on the batch (`bertline.topics.model`).
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ import pyarrow.csv as pacsv
 from bertline.core import console, files
 from bertline.core.errors import BertlineError
 from bertline.encoders import text_vectors
-from bertline.topics import model as topic_model
 from bertline.topics.clustering import check_vectors, load_vectors
+from bertline.topics.model import TopicModel
 
 COLUMNS = ("id", "topic", "probability", "name")
 TOKENS_PER_BATCH = 16_384
@@ -32,7 +32,7 @@ TOKENS_PER_BATCH = 16_384
 def read_documents(path: Path) -> tuple[list[str], list[str]]:
     """Return the ids and texts of a Parquet, CSV or text file.
 
-    Raises BertlineError if it is none of these, cannot be read, or has no document.
+    Raises BertlineError for another format, for a file that cannot be read, or without documents.
     """
     files.require(path)
     if path.suffix == ".parquet":
@@ -43,19 +43,20 @@ def read_documents(path: Path) -> tuple[list[str], list[str]]:
         table = pd.DataFrame({"text": _read_lines(path)})
     else:
         raise BertlineError(
-            f"{path} should end in .parquet, .csv, .txt or .npy, to say what it holds."
+            f"{path} has an unknown format: the name should end in .parquet, .csv, .txt or .npy."
         )
     if "text" not in table.columns:
         raise BertlineError(
-            f"{path} has no column `text`; it has {', '.join(map(str, table.columns))}. Name the "
-            f"column of the documents so."
+            f"{path} has no column `text`; it has {', '.join(map(str, table.columns))}. Rename "
+            f"the column that holds the documents."
         )
     if not len(table):
         raise BertlineError(f"{path} has no document.")
     empty = table["text"].isna()
     if empty.any():
         raise BertlineError(
-            f"{path}: document {int(np.argmax(empty)) + 1} has no text. Fill it in, or take it out."
+            f"{path}: document {int(np.argmax(empty)) + 1} has no text. Fill it in, or remove its "
+            f"row."
         )
     ids = table["id"] if "id" in table.columns else range(1, len(table) + 1)
     return [str(value) for value in ids], table["text"].astype(str).tolist()
@@ -63,7 +64,7 @@ def read_documents(path: Path) -> tuple[list[str], list[str]]:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        # Documents may hold line breaks, and are text whatever they look like.
+        # Documents may contain line breaks, and are text even where they look like numbers.
         table = pacsv.read_csv(
             path,
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
@@ -101,7 +102,7 @@ def main() -> None:
         "--embedder",
         type=Path,
         default=Path("data/download/embedder"),
-        help="folder of the encoder that the topics were found with (default: %(default)s)",
+        help="folder of the encoder that embedded the fitted documents (default: %(default)s)",
     )
     arguments.add_argument(
         "--precision",
@@ -118,7 +119,7 @@ def main() -> None:
     else:
         ids, texts = read_documents(args.documents)
         vectors = embed_texts(args.embedder, texts, args.precision)
-    model = topic_model.load(args.topics)
+    model = TopicModel.load(args.topics)
     topics, probabilities = model.assign(vectors, texts)
     table = files.read_table(args.topics / "topics.parquet", columns=["topic", "name"])
     names = dict(zip(table["topic"].tolist(), table["name"].tolist(), strict=True))

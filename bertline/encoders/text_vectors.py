@@ -1,6 +1,6 @@
-"""Give texts or single words vectors by the encoder that embedded the documents.
+"""Vectors of texts or single words by the encoder that embedded the documents.
 
-torch is loaded when it is first called: what needs vectors of words seldom needs them in each run.
+torch is imported at the first call: most runs of topic-fit need no vectors of words.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,7 @@ def encode(
 ) -> np.ndarray:
     """Return the vectors of texts by the encoder in `folder`, shape (n, d), float32.
 
-    precision: auto, bf16 or fp32, as a person gives --precision. advance: is told of each number of
-    texts that are done.
+    precision: auto, bf16 or fp32. advance: called with the number of texts after each batch.
     """
     from bertline.encoders import embedding, running
 

@@ -1,7 +1,7 @@
 """What the figures and the report show: the tables and measures that earlier stages stored."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,25 @@ from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.scoring import tables
 from bertline.scoring.names import BOTH, VALIDATION
+from bertline.topics import tables as topic_tables
+from bertline.topics.tables import MODEL as OWN
+from bertline.topics.tables import OUTLIERS, PARTLY, STABLE, UNSTABLE
 
-OUTLIERS = -1  # HDBSCAN's label of documents in no cluster
-STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # verdicts on topics
-OWN = "Bertline"  # this project's model in tables beside the baselines
 
-# The columns of the topics' tables, and their types.
-COVERAGE = {
-    **dict.fromkeys(("strategy", "words"), "str"),
-    "chosen": "int64",
-    **dict.fromkeys(("threshold", "coverage", "npmi", "ami"), "float64"),
-}
-BASELINES = {
-    "model": "str",
-    "requested_topics": "float64",  # empty where a model chooses the number
-    "topics": "float64",
-    **dict.fromkeys(("coverage", "npmi", "c_v", "diversity", "ami"), "float64"),
-    "npmi_times_coverage": "float64",
-}
+def _pick(columns: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: columns[name] for name in names}
+
+
+# What is read of the topics' tables.
+_MEASURES = ("topics", "coverage", "npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
+COVERAGE = _pick(
+    topic_tables.COVERAGE, "strategy", "words", "chosen", "threshold", "coverage", "npmi", "ami"
+)
+BASELINES = _pick(topic_tables.BASELINES, "model", "requested_topics", *_MEASURES)
 SPREAD = "npmi_times_coverage_sd"  # over seeds, which the baselines have
-STABILITY = {"topic": "int64", "stability": "float64", "verdict": "str"}
-GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
-MERGES = {
-    **dict.fromkeys(("node", "left", "right"), "int64"),
-    "distance": "float64",
-    "words": "str",
-}
+STABILITY = _pick(topic_tables.STABILITY, "topic", "stability", "verdict")
+MERGES = _pick(topic_tables.HIERARCHY, "node", "left", "right", "distance", "words")
+GROUPS = topic_tables.GROUPS
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -311,6 +304,7 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
             f"`dvc repro topic-fit`."
         )
     named = table[table["topic"] != OUTLIERS]
+    protocol = files.read_json(fitted / "protocol.json", keys=["corpus"])
     coverage, by_number, merges, groups = (
         files.read_csv(
             metrics / "topic_fit" / f"{name}.csv", columns, command="dvc repro topic-fit"
@@ -339,15 +333,20 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
         groups=groups,
         stability=stability.set_index("topic"),
         refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
-        baselines=load_baselines(by_number, baselines),
+        baselines=load_baselines(by_number, baselines, protocol["corpus"]),
     )
 
 
-def load_baselines(own: pd.DataFrame, stored: Path | None) -> pd.DataFrame:
-    """Return the model's own rows, then those of the baselines if their table is there."""
+def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.DataFrame:
+    """Return the model's own rows, then those of the baselines, if stored of the same corpus.
+
+    corpus: the fingerprint of the documents and their vocabulary, as topic_fit stored it.
+    """
     if stored is None or not stored.exists():
         return own.assign(**{SPREAD: np.nan})
-    others = files.read_csv(stored, BASELINES | {SPREAD: "float64"}, command="make baselines")
+    columns = BASELINES | {SPREAD: "float64", "corpus": "str"}
+    others = files.read_csv(stored, columns, command="make baselines")
+    others = others[others["corpus"] == corpus].drop(columns="corpus")
     return pd.concat([own, others], ignore_index=True)
 
 

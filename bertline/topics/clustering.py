@@ -1,14 +1,14 @@
-"""Reduce documents' vectors with UMAP and cluster them with HDBSCAN, the same on every machine's
-threads.
+"""Reduce documents' vectors with UMAP and cluster them with HDBSCAN, reproducibly.
 
-UMAP, HDBSCAN and numba beneath them are imported where they are called: numba takes its number of
+UMAP, HDBSCAN and numba beneath them are imported where they are called: numba reads its number of
 threads from the environment once, when it is imported (`allow_threads`).
 """
 
 import os
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -49,23 +49,11 @@ class Hdbscan(Section):
     cluster_selection_method: Literal["eom", "leaf"]
 
 
-class Reduced:
-    """A dimension reduction that has been done: BERTopic asks it for the result again."""
-
-    def __init__(self, reduced: np.ndarray) -> None:
-        self.reduced = reduced
-
-    def fit(self, vectors: np.ndarray, y: Any = None) -> "Reduced":
-        """Do nothing: the reduction is fitted."""
-        return self
-
-    def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the reduced vectors of the fitted documents."""
-        return self.reduced
-
-
 def load_vectors(path: Path) -> np.ndarray:
-    """Return the vectors that embed wrote, memory-mapped; BertlineError if the file is no such."""
+    """Return the vectors that embed wrote, memory-mapped.
+
+    Raises BertlineError if the file cannot be read or does not hold floating-point numbers.
+    """
     files.require(path)
     try:
         vectors = np.lib.format.open_memmap(path, mode="r")
@@ -94,7 +82,7 @@ def check_vectors(vectors: np.ndarray, documents: int) -> None:
         if not finite.all():
             row = start + int(np.argmin(finite))
             raise BertlineError(
-                f"the vector of document {row + 1} has values that are no numbers. The encoder "
+                f"the vector of document {row + 1} has values that are not finite. The encoder "
                 f"overflowed: set embed.precision to fp32, or choose another inputs.embedder."
             )
 
@@ -116,9 +104,9 @@ def check_size(documents: int, umap: Umap, hdbscan: Hdbscan) -> None:
 
 
 def allow_threads(count: int) -> None:
-    """Let numba, which must not have been imported yet, start `count` threads on any machine.
+    """Let numba start `count` threads, on any machine; call it before numba is imported.
 
-    Raises BertlineError if it was, and with fewer threads.
+    Raises BertlineError if numba has been imported with fewer threads.
     """
     os.environ["NUMBA_NUM_THREADS"] = str(count)
     if "numba" not in sys.modules:
@@ -127,67 +115,84 @@ def allow_threads(count: int) -> None:
 
     if count > numba.config.NUMBA_NUM_THREADS:
         raise BertlineError(
-            f"topic_fit.umap.threads is {count}, and numba was imported with "
-            f"{numba.config.NUMBA_NUM_THREADS} threads before. Set NUMBA_NUM_THREADS to {count} "
+            f"topic_fit.umap.threads is {count}, and numba has been imported with "
+            f"{numba.config.NUMBA_NUM_THREADS} threads. Set NUMBA_NUM_THREADS to {count} "
             f"before Python starts."
         )
 
 
-def search(
-    vectors: np.ndarray, count: int, seed: int, options: Umap
-) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Return the `count` nearest neighbours of each vector, their distances, and the index.
+class Neighbours(NamedTuple):
+    """The nearest neighbours of each document, itself the first, and the index of the search."""
 
-    Numbers and distances: shape (n, count), the vector itself first. The search (Dong, Moses and
-    Li 2011, as pynndescent does it) divides its random choices among its threads and gives other
-    neighbours with another number of them, so that number is a parameter. Imports numba, which
-    gets it.
+    numbers: np.ndarray  # (n, k)
+    distances: np.ndarray  # (n, k)
+    index: Any = None
+
+
+def search(vectors: np.ndarray, count: int, seed: int, options: Umap) -> Neighbours:
+    """Return the `count` nearest neighbours of each vector, or as many as there are.
+
+    The search (Dong, Moses and Li 2011; pynndescent) divides its random choices among its threads,
+    so another number of threads finds other neighbours: the number is a parameter. Imports numba
+    with that number of threads.
     """
     allow_threads(options.threads)
     from umap.umap_ import nearest_neighbors
 
-    return nearest_neighbors(
+    found = nearest_neighbors(
         vectors,
-        n_neighbors=count,
+        n_neighbors=min(count, len(vectors) - 1),
         metric=options.metric,
         metric_kwds={},
         angular=False,
         random_state=np.random.RandomState(seed),
         n_jobs=options.threads,
     )
+    return Neighbours(*found)
+
+
+def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Umap) -> "UMAP":
+    """Return UMAP fitted to vectors, (n, d); its `embedding_` has the shape (n, n_components).
+
+    neighbours: within these vectors, `n_neighbors` of each or more. UMAP begins with eigenvectors
+    from linear algebra, whose last digits depend on its threads, and magnifies them: it gets one
+    thread.
+    """
+    from umap import UMAP
+
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        # Without the index of the search, UMAP cannot transform new vectors; nobody asks it to.
+        warnings.filterwarnings("ignore", message="precomputed_knn")
+        return UMAP(
+            n_neighbors=options.n_neighbors,
+            n_components=options.n_components,
+            min_dist=options.min_dist,
+            metric=options.metric,
+            random_state=seed,
+            precomputed_knn=tuple(neighbours),
+            n_jobs=1,  # what a fixed random_state implies; without it UMAP warns
+        ).fit(vectors)
 
 
 def reduce_vectors(
     vectors: np.ndarray, seed: int, options: Umap, drawing: Map
-) -> tuple["UMAP", np.ndarray, np.ndarray]:
-    """Return UMAP fitted for clustering, the reduced vectors, and the map, shape (n, 2).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors reduced for clustering, (n, n_components), and for the map, (n, 2).
 
-    Nearest neighbours are searched once and serve both. UMAP begins with eigenvectors from linear
-    algebra, whose last digits depend on its threads, and magnifies them: it gets one thread.
+    One search for neighbours serves both.
     """
     neighbours = search(vectors, options.n_neighbors, seed, options)
-    from umap import UMAP
-
-    shared = {
-        "metric": options.metric,
-        "random_state": seed,
-        "n_neighbors": options.n_neighbors,
-        "precomputed_knn": neighbours,
-        "n_jobs": 1,  # what a fixed random_state implies; said aloud, it does not warn
-    }
-    with threadpool_limits(1, user_api="blas"):
-        console.log(f"UMAP: {vectors.shape[1]} to {options.n_components} dimensions")
-        reducer = UMAP(n_components=options.n_components, min_dist=options.min_dist, **shared)
-        reduced = reducer.fit_transform(vectors)
-        console.log("UMAP: to the 2 dimensions of the map")
-        drawn = UMAP(n_components=2, min_dist=drawing.min_dist, **shared).fit_transform(vectors)
-    return reducer, reduced, drawn
+    console.log(f"UMAP: {vectors.shape[1]} to {options.n_components} dimensions")
+    reduced = fit_umap(vectors, neighbours, seed, options).embedding_
+    console.log("UMAP: to the 2 dimensions of the map")
+    flat = options.model_copy(update={"n_components": 2, "min_dist": drawing.min_dist})
+    return reduced, fit_umap(vectors, neighbours, seed, flat).embedding_
 
 
 def cluster(reduced: np.ndarray, options: Hdbscan) -> "HDBSCAN":
-    """Return HDBSCAN fitted on reduced vectors, (n, components), ready to predict for others.
+    """Return HDBSCAN fitted to reduced vectors, (n, components), ready to predict for new ones.
 
-    It draws nothing at random, so the same vectors give the same clusters.
+    It is deterministic: the same vectors give the same clusters.
     """
     from hdbscan import HDBSCAN
 

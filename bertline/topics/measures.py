@@ -1,7 +1,7 @@
-"""What topics are measured by: coherence, diversity, coverage, agreement with known groups.
+"""Measures of topics: coherence, diversity, coverage, agreement with known groups.
 
-The same for every stage that makes topics: the words of its topics and the topic of each document
-go in, a row of figures comes out. `PROTOCOL` says in words how each is counted.
+They take the words of each topic and the topic of each document, of any topic model. `PROTOCOL`
+defines each measure in words.
 """
 
 import functools
@@ -20,39 +20,31 @@ from sklearn.metrics import (
 )
 
 from bertline.core import params
+from bertline.topics.tables import AGREEMENT, OUTLIERS, QUALITY
 from bertline.topics.vocabulary import Corpus, Vocabulary
 
-OUTLIERS = -1  # the topic of documents in none
 # Words that may lie between two that occur together: gensim's and OCTIS' defaults.
 NPMI_WINDOW = 10
 CV_WINDOW = 110
-EPSILON = 1e-12  # that gensim adds to probabilities of which it takes the logarithm
+EPSILON = 1e-12  # gensim adds it to probabilities before taking their logarithm
 DIGITS = 4
-
-QUALITY = ("npmi", "c_v", "diversity")
-AGREEMENT = ("nmi", "ami", "ari", "homogeneity", "completeness", "v")
-# The columns of tables that set one choice of topics beside another.
-MEASURES = (
-    *("topics", "outlier_share", "coverage", *QUALITY),
-    *("ami", "ari", "homogeneity", "completeness", "v", "npmi_times_coverage"),
-)
 
 PROTOCOL = {
     "vocabulary": (
         "The words of the section `vocabulary` in params.yaml: in min_df documents at least, "
-        "without stop words and without boilerplate that are repeated word for word, as signatures "
-        "are. `words` says how many there are. Measures see no other word."
+        "without stop words and without boilerplate, which is repeated word for word, as "
+        "signatures are. `words` is their number. Measures see no other word."
     ),
-    "words": "The first top_words words of each topic. Outliers are no topic, and have no words.",
+    "words": "The first top_words words of each topic. Outliers are not a topic and have no words.",
     "outlier_share": "The share of all documents that are in no topic.",
     "coverage": "1 less the outlier share.",
     "npmi": (
         "Normalised pointwise mutual information (Bouma 2009) of all pairs of a topic's words, as "
         f"gensim's c_npmi: words occur together within windows of {NPMI_WINDOW} words of the "
-        "vocabulary in these same documents (stop words and rare ones left out before); the mean "
-        "over a topic's pairs, then over topics. From -1 to 1; 0 is chance. Like gensim, and so "
-        "like the figures that others publish, this takes a word for gone from a sliding window as "
-        "soon as one of its occurrences is, though another may be left."
+        "vocabulary in these same documents (stop words and rare words are removed first); the "
+        "mean over a topic's pairs, then over topics. From -1 to 1; 0 is chance. Like gensim, and "
+        "so like published figures, this counts a word as out of a sliding window as soon as one "
+        "of its occurrences is, even if another is still inside."
     ),
     "c_v": (
         "C_V (Röder, Both and Hinneburg 2015), as gensim's c_v: the cosine between the vector of a "
@@ -65,11 +57,11 @@ PROTOCOL = {
     ),
     "diversity": "The share of distinct words among all topics' words (Dieng et al. 2020).",
     "agreement": (
-        "NMI, AMI, ARI, homogeneity, completeness and V of topics with the documents' known groups "
-        "(scikit-learn's): over all documents, the outliers as one more topic, and, ending in "
-        "_without_outliers, over the documents that are in a topic. Empty without groups."
+        "NMI, AMI, ARI, homogeneity, completeness and V-measure of topics with the documents' "
+        "known groups (scikit-learn's): over all documents, with the outliers as one more topic, "
+        "and, ending in _without_outliers, over the documents in a topic. Empty without groups."
     ),
-    "npmi_times_coverage": "NPMI times coverage: coherence that is not bought with outliers.",
+    "npmi_times_coverage": "NPMI times coverage: outliers cannot raise it.",
 }
 
 
@@ -77,12 +69,12 @@ Numbers = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), para
 
 
 def load_numbers(path: Path) -> list[int]:
-    """Return the list `topic_numbers:` of params.yaml: models are compared at each of them."""
+    """Return `topic_numbers` of params.yaml, the numbers of topics at which models are compared."""
     return params.load_list(path, "topic_numbers", Numbers)
 
 
 class Reference:
-    """A corpus that coherence is counted in; counts are kept, and shared between sets of topics."""
+    """A corpus in which co-occurrences are counted; sets of topics share the counts."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
@@ -102,9 +94,9 @@ class Reference:
         return NPMI_WINDOW, CV_WINDOW
 
     def prepare(self, words: Iterable[str]) -> None:
-        """Count `words` now, so that many sets of topics of them take one count and not many.
+        """Count these words in the next pass, so that many sets of topics take a single one.
 
-        Raises KeyError for a word outside of the vocabulary.
+        Raises KeyError for a word outside the vocabulary.
         """
         numbers = np.asarray(sorted({self.corpus.number[word] for word in words}), np.int64)
         fresh = numbers[self._place[numbers] < 0] if len(numbers) else numbers
@@ -155,7 +147,7 @@ def count_together(tokens: np.ndarray, starts: np.ndarray, size: int, words: int
 
 @functools.cache
 def _compiled() -> Callable[..., None]:
-    # numba takes its number of threads when it is imported, which stages decide first.
+    # Stages set the number of threads before numba is imported.
     import numba
 
     return numba.njit(_count_windows)
@@ -233,21 +225,21 @@ def quality(topics: Sequence[Sequence[str]], reference: Reference) -> dict[str, 
 
 def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:
     """Return what `AGREEMENT` names, of topics with known groups, both of shape (n,)."""
-    homogeneity, completeness, v = homogeneity_completeness_v_measure(groups, topics)
+    homogeneity, completeness, v_measure = homogeneity_completeness_v_measure(groups, topics)
     return {
         "nmi": _rounded(normalized_mutual_info_score(groups, topics)),
         "ami": _rounded(adjusted_mutual_info_score(groups, topics)),
         "ari": _rounded(adjusted_rand_score(groups, topics)),
         "homogeneity": _rounded(homogeneity),
         "completeness": _rounded(completeness),
-        "v": _rounded(v),
+        "v_measure": _rounded(v_measure),
     }
 
 
 def agreements(topics: np.ndarray, groups: pd.Series | None) -> dict[str, float | None]:
-    """Return the agreement over all documents, and with the ending over those in a topic.
+    """Return the agreement over all documents, and over those in a topic (`_without_outliers`).
 
-    groups: of each document, or None. Where one has none, or all are outliers, figures are None.
+    groups: of each document, or None. None where a document has no group, or all are outliers.
     """
     endings = ("", "_without_outliers")
     figures = {f"{name}{ending}": None for ending in endings for name in AGREEMENT}
@@ -267,9 +259,9 @@ def measure(
     groups: pd.Series | None,
     reference: Reference,
 ) -> dict[str, Any]:
-    """Return a row of figures, as `PROTOCOL` says.
+    """Return the measures that `PROTOCOL` defines.
 
-    words: of each topic but the outliers, the weightiest first, all of the corpus' vocabulary.
+    words: of each topic but the outliers, by falling weight, all in the corpus' vocabulary.
     topics: of each document, `OUTLIERS` for none, shape (n,). groups: of each document, or None.
     """
     outliers = float(np.mean(topics == OUTLIERS))
@@ -292,20 +284,21 @@ def measure_all(
 ) -> list[dict[str, Any]]:
     """Return the `measure` of each pair of topics' words and documents' topics.
 
-    The words of all are counted at once, which takes hardly longer than those of one.
+    The words of all are counted in one pass, which takes hardly longer than those of one.
     """
     reference.prepare(word for topics, _ in found for words in topics for word in words)
     return [measure(words, topics, groups, reference) for words, topics in found]
 
 
 def protocol(reference: Reference) -> dict[str, Any]:
-    """Return how `measure` counts, in words, with the vocabulary and its size."""
+    """Return the definitions of the measures, the vocabulary, its size and the corpus."""
     options: Vocabulary = reference.corpus.options
     return {
         "parameters": options.model_dump(),
         "words": len(reference.corpus.words),
-        "words_of_passages": len(reference.corpus.boilerplate_words),
+        "boilerplate_words": len(reference.corpus.boilerplate_words),
         "documents": len(reference.corpus.tokens),
+        "corpus": reference.corpus.fingerprint(),
         "windows": dict(zip(("npmi", "c_v"), reference.windows, strict=True)),
         "measures": PROTOCOL,
     }

@@ -1,22 +1,22 @@
-"""Keep a fitted topic model without pickle, and give documents their topics as the fit did.
+"""A fitted topic model: saved whole, loaded, and used to assign topics to new documents.
 
-A folder that topic_fit wrote holds BERTopic's own files in `model`, which know topics and words but
-no UMAP and no HDBSCAN, and in `fit` what these two need:
-
-    embeddings.npy       the documents' vectors, the very file that embed wrote: DVC's cache and
-                         file systems that share copies keep it once
-    arrays.safetensors   reduced vectors, topics of HDBSCAN and in the end, probabilities, and a
-                         hash of each document's text and vector
-    settings.json        the parameters that the fit had
-
-    model = topic_model.load(Path("data/topic_fit"))
+    model = TopicModel.load(Path("data/topic_fit"))
     topics, probabilities = model.assign(vectors, texts)
 
-A fitted document is recognised by its vector, or by its text, and gets the topic that it has. Any
-other is placed by UMAP's own `transform` among its exactly nearest neighbours, alone, so that its
-topic does not depend on what comes with it; HDBSCAN's `approximate_predict` gives it a topic; and
-the strategy for outliers does what it did in the fit. HDBSCAN is fitted again to the stored
-vectors, which takes a second and draws nothing at random, and is held to the stored topics.
+A folder that topic_fit wrote contains BERTopic's own files in `model`, which have topics and words
+but neither UMAP nor HDBSCAN, and in `fit` what these two need:
+
+    embeddings.npy       the documents' vectors, as embed wrote them: DVC's cache and file systems
+                         with copy-on-write store them once
+    arrays.safetensors   reduced vectors, HDBSCAN's labels, topics, probabilities, and a hash of
+                         each document's text
+    settings.json        the parameters of the fit
+
+A fitted document is recognised by its vector or its text, and keeps its topic. A new one is placed
+by UMAP's `transform` among its exact nearest neighbours, on its own, so that its topic does not
+depend on the batch; HDBSCAN's `approximate_predict` assigns a topic, and the strategy for outliers
+is applied as in the fit. HDBSCAN is fitted again to the stored vectors, which takes a second and is
+deterministic; its labels must equal the stored ones.
 """
 
 import hashlib
@@ -37,16 +37,16 @@ from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.topics.clustering import Hdbscan, Umap, cluster, load_vectors
-from bertline.topics.measures import OUTLIERS
-from bertline.topics.outliers import Outliers, reduce_outliers
+from bertline.topics.outliers import Outliers, by_topic, reduce_outliers
+from bertline.topics.tables import OUTLIERS
 
 if TYPE_CHECKING:
     from bertopic import BERTopic
     from hdbscan import HDBSCAN
     from umap import UMAP
 
-HASH_BYTES = 16  # two of a billion documents share a hash with a chance of 1 in 10^20
-# Without them BERTopic would look for pickles, or take the folder for one.
+HASH_BYTES = 16  # among a billion documents, two share a hash with a probability of 10^-21
+# Without them BERTopic would look for pickles.
 BERTOPIC = ("topic_embeddings.safetensors", "ctfidf.safetensors", "topics.json", "config.json")
 VECTORS, ARRAYS, SETTINGS = "embeddings.npy", "arrays.safetensors", "settings.json"
 
@@ -61,12 +61,12 @@ class Settings(Section):
 
 
 class ExactNeighbours:
-    """The nearest fitted vectors to others, in place of UMAP's approximate index.
+    """Exact search for the nearest fitted vectors, in place of UMAP's approximate index.
 
-    It needs no index that a number of threads decides, and is the same after loading.
+    The index depends on the number of threads, and is not stored.
     """
 
-    _angular_trees = False  # UMAP asks for it, to choose how far an approximate search goes
+    _angular_trees = False  # UMAP reads it, to choose the depth of an approximate search
 
     def __init__(self, vectors: np.ndarray, metric: str) -> None:
         self.metric = metric
@@ -102,21 +102,21 @@ def _of_length_one(vectors: np.ndarray) -> np.ndarray:
 
 @dataclass
 class TopicModel:
-    """A fitted model: what it was fitted to, and how others are given its topics."""
+    """A fitted model: the documents that it was fitted to, UMAP, HDBSCAN and BERTopic."""
 
     settings: Settings
     vectors: np.ndarray  # of the fitted documents, (n, d)
     reduced: np.ndarray  # by UMAP, (n, components)
     labels: np.ndarray  # HDBSCAN's, (n,)
-    topic_of: np.ndarray  # the topic of each of these labels but the outliers', (clusters,)
-    topics: np.ndarray  # topics in the end, (n,)
+    topic_of: np.ndarray  # the topic of each cluster, (clusters,)
+    topics: np.ndarray  # after outliers are reassigned, (n,)
     probabilities: np.ndarray  # HDBSCAN's, of the core topics, (n,)
     text_hashes: np.ndarray  # (n, HASH_BYTES)
     clusters: "HDBSCAN"
     bertopic: "BERTopic"
 
     def __post_init__(self) -> None:
-        """Make the look-ups: UMAP, numbers of topics, fitted documents by their hashes."""
+        """Prepare UMAP, and look-ups of fitted documents by their hashes."""
         self._umap = _umap(self.settings, self.vectors, self.reduced)
         hashes = (hash_vector(vector) for vector in self.vectors)
         self._of_vector = {key: row for row, key in enumerate(hashes)}
@@ -127,11 +127,11 @@ class TopicModel:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the topic of each document, -1 for none, and HDBSCAN's probability, both (n,).
 
-        vectors: as `embed` makes them, (n, d). texts: the documents' own; without them a fitted
+        vectors: as `embed` computes them, (n, d). texts: of the documents; without them a fitted
         document is recognised by its vector alone.
 
-        Raises BertlineError for vectors of another length, or for a strategy for outliers that
-        needs texts where there are none.
+        Raises BertlineError for vectors of another length, or if the strategy for outliers needs
+        texts and there are none.
         """
         vectors = np.asarray(vectors, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self.vectors.shape[1]:
@@ -142,7 +142,7 @@ class TopicModel:
         if texts is None and self.settings.outliers.strategy in {"c-tf-idf", "distributions"}:
             raise BertlineError(
                 f"topic_fit.outliers.strategy was {self.settings.outliers.strategy}, which needs "
-                f"the documents' texts, and there are only vectors. Give the texts too."
+                f"the documents' texts, and only vectors are given. Give the texts too."
             )
         rows = [
             self._fitted(vector, None if texts is None else texts[number])
@@ -187,9 +187,11 @@ class TopicModel:
         return by_topic(found, self.topic_of)
 
     def save(self, folder: Path, embeddings: Path) -> None:
-        """Write what `load` needs besides BERTopic's own files; embeddings: the file of embed."""
-        folder.mkdir()
-        shutil.copyfile(embeddings, folder / VECTORS)
+        """Write `model` and `fit` into a folder; embeddings: the file that embed wrote."""
+        self.bertopic.save(folder / "model", serialization="safetensors", save_ctfidf=True)
+        kept = folder / "fit"
+        kept.mkdir()
+        shutil.copyfile(embeddings, kept / VECTORS)
         arrays = {
             "reduced": np.ascontiguousarray(self.reduced, np.float32),
             "labels": self.labels.astype(np.int32),
@@ -198,8 +200,43 @@ class TopicModel:
             "probabilities": np.asarray(self.probabilities, np.float64),
             "text_hashes": self.text_hashes,
         }
-        save_file(arrays, folder / ARRAYS)
-        files.write_json(folder / SETTINGS, self.settings.model_dump())
+        save_file(arrays, kept / ARRAYS)
+        files.write_json(kept / SETTINGS, self.settings.model_dump())
+
+    @classmethod
+    def load(cls, folder: Path) -> "TopicModel":
+        """Return the model in a folder that topic_fit wrote.
+
+        Raises BertlineError if a file is missing or damaged, or if HDBSCAN finds other clusters
+        than in the fit, as another version may.
+        """
+        from bertopic import BERTopic
+
+        kept = folder / "fit"
+        content = files.read_json(kept / SETTINGS)
+        settings = params.validate(content, Settings, where=str(kept / SETTINGS))
+        for name in BERTOPIC:
+            files.require(folder / "model" / name)
+        vectors = load_vectors(kept / VECTORS)
+        arrays = _arrays(kept / ARRAYS, len(vectors))
+        clusters = cluster(arrays["reduced"], settings.hdbscan)
+        if not np.array_equal(clusters.labels_, arrays["labels"]):
+            raise BertlineError(
+                f"HDBSCAN finds other clusters in {kept / ARRAYS} than the fit did: its version is "
+                f"another one. Run `dvc repro topic-fit`."
+            )
+        return cls(
+            settings=settings,
+            vectors=vectors,
+            reduced=arrays["reduced"],
+            labels=arrays["labels"].astype(np.int64),
+            topic_of=arrays["topic_of"].astype(np.int64),
+            topics=arrays["topics"].astype(np.int64),
+            probabilities=arrays["probabilities"],
+            text_hashes=arrays["text_hashes"],
+            clusters=clusters,
+            bertopic=BERTopic.load(folder / "model"),
+        )
 
 
 def number_topics(labels: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
@@ -207,33 +244,25 @@ def number_topics(labels: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
     return np.append(topic_of, OUTLIERS)[labels]  # -1 is the last
 
 
-def by_topic(membership: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
-    """Return HDBSCAN's memberships, a column per cluster, with a column per topic instead."""
-    membership = membership.reshape(len(membership), -1)
-    columns = np.empty_like(membership)
-    columns[:, topic_of] = membership
-    return columns
-
-
 def hash_vector(vector: np.ndarray) -> bytes:
-    """Return the hash that a vector is recognised by."""
+    """Return the hash of a vector."""
     return hashlib.blake2b(vector.astype("<f4").tobytes(), digest_size=HASH_BYTES).digest()
 
 
 def hash_text(text: str) -> bytes:
-    """Return the hash that a text is recognised by."""
+    """Return the hash of a text."""
     return hashlib.blake2b(text.encode("utf-8"), digest_size=HASH_BYTES).digest()
 
 
 def hash_texts(texts: Sequence[str]) -> np.ndarray:
-    """Return the hashes of texts, (n, HASH_BYTES), bytes."""
+    """Return the hashes of texts, shape (n, HASH_BYTES), uint8."""
     return np.array([list(hash_text(text)) for text in texts], np.uint8)
 
 
 def first_alike(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    """Return for each document the first that has its vector or its text, shape (n,).
+    """Return for each document the first one with the same vector or text, shape (n,).
 
-    So that a document's topic is a matter of what it says: HDBSCAN may divide equal ones.
+    HDBSCAN may put equal documents into different clusters; topics should depend on content only.
     """
     count = len(texts)
     first: dict[bytes, int] = {}
@@ -246,41 +275,6 @@ def first_alike(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     _, group = connected_components(links, directed=False)
     _, firsts = np.unique(group, return_index=True)
     return firsts[group]
-
-
-def load(folder: Path) -> TopicModel:
-    """Return the model in a folder that topic_fit wrote.
-
-    Raises BertlineError if a file is missing or damaged, or if HDBSCAN, of another version say,
-    finds other topics than the fit did.
-    """
-    from bertopic import BERTopic
-
-    kept = folder / "fit"
-    content = files.read_json(kept / SETTINGS)
-    settings = params.validate(content, Settings, where=str(kept / SETTINGS))
-    for name in BERTOPIC:
-        files.require(folder / "model" / name)
-    vectors = load_vectors(kept / VECTORS)
-    arrays = _arrays(kept / ARRAYS, len(vectors))
-    clusters = cluster(arrays["reduced"], settings.hdbscan)
-    if not np.array_equal(clusters.labels_, arrays["labels"]):
-        raise BertlineError(
-            f"HDBSCAN finds other clusters in the vectors of {kept / ARRAYS} than the fit did: its "
-            f"version is another one. Run `dvc repro topic-fit`."
-        )
-    return TopicModel(
-        settings=settings,
-        vectors=vectors,
-        reduced=arrays["reduced"],
-        labels=arrays["labels"].astype(np.int64),
-        topic_of=arrays["topic_of"].astype(np.int64),
-        topics=arrays["topics"].astype(np.int64),
-        probabilities=arrays["probabilities"],
-        text_hashes=arrays["text_hashes"],
-        clusters=clusters,
-        bertopic=BERTopic.load(folder / "model"),
-    )
 
 
 def _arrays(path: Path, count: int) -> dict[str, Any]:
@@ -297,16 +291,16 @@ def _arrays(path: Path, count: int) -> dict[str, Any]:
     wrong = wrong or [name for name in sorted(rows) if len(arrays[name]) != count]
     if wrong:
         raise BertlineError(
-            f"{path} does not fit {VECTORS} beside it, which has {count:,} vectors: see its "
-            f"`{wrong[0]}`. They come from different runs: run `dvc repro topic-fit`."
+            f"{path}: `{wrong[0]}` is missing, or does not match the {count:,} vectors of "
+            f"{VECTORS} beside it. They come from different runs: run `dvc repro topic-fit`."
         )
     return arrays
 
 
 def _umap(settings: Settings, vectors: np.ndarray, reduced: np.ndarray) -> "UMAP":
-    """Return UMAP as it is after a fit, as far as `transform` asks.
+    """Return UMAP in the state after a fit, as far as `transform` reads it.
 
-    The attributes are those of umap-learn 0.5; tests hold the result to that of a fitted one.
+    The attributes are those of umap-learn 0.5; a test compares `transform` with a fitted UMAP's.
     """
     from umap import UMAP
     from umap.umap_ import find_ab_params

@@ -1,12 +1,14 @@
-"""Merge topics step by step into one: the tree, its cuts at any number of topics, and its drawing.
+"""Agglomerative merging of topics into a tree, which can be cut at any number of topics.
 
-Ward's method (Ward 1963) on the mean vectors of topics, each with the weight of its documents: the
-two are merged that add least to the sum of squared distances between documents and their means.
+Ward's method (Ward 1963) on the mean vectors of topics, weighted by their documents: each step
+merges the two topics that add least to the sum of squared distances of documents to their means.
+SciPy's `ward` has no weights.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.cluster.hierarchy import cut_tree, to_tree
 
 
 def means(vectors: np.ndarray, topics: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,14 +19,14 @@ def means(vectors: np.ndarray, topics: np.ndarray, count: int) -> tuple[np.ndarr
 
 
 def merge(middles: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Return the merges in SciPy's form, (topics - 1, 4): two nodes, their distance, documents.
+    """Return the merges as SciPy's linkage matrix, (topics - 1, 4): two nodes, distance, topics.
 
     A node below the number of topics is a topic; node topics + i is what merge i made. The distance
     is the square root of what the merge adds to the sum of squares. The first pair wins a tie.
     """
     count = len(middles)
     middles, weights = [*middles], [float(size) for size in sizes]
-    nodes = list(range(count))
+    nodes, topics = list(range(count)), [1] * count
     merges = []
     while len(nodes) > 1:
         points, mass = np.asarray(middles), np.asarray(weights)
@@ -35,42 +37,32 @@ def merge(middles: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         one, other = divmod(int(np.argmin(added)), len(nodes))
         total = weights[one] + weights[other]
         middle = (middles[one] * weights[one] + middles[other] * weights[other]) / total
-        merges.append([nodes[one], nodes[other], np.sqrt(added[one, other]), total])
+        merges.append(
+            [nodes[one], nodes[other], np.sqrt(added[one, other]), topics[one] + topics[other]]
+        )
+        topics.append(topics[one] + topics[other])
         for place in (other, one):  # the later one first, so that the other stays in its place
-            del nodes[place], middles[place], weights[place]
+            del nodes[place], middles[place], weights[place], topics[place]
         nodes.append(count + len(merges) - 1)
         middles.append(middle)
         weights.append(total)
     return np.asarray(merges).reshape(-1, 4)
 
 
-def members(merges: np.ndarray, topics: int) -> list[list[int]]:
-    """Return the topics below each node: the topics first, then what each merge made."""
-    below = [[topic] for topic in range(topics)]
-    for one, other in merges[:, :2].astype(int):
-        below.append(sorted(below[one] + below[other]))
-    return below
+def members(merges: np.ndarray) -> list[list[int]]:
+    """Return the topics below what each merge made."""
+    if not len(merges):
+        return []
+    _, nodes = to_tree(merges, rd=True)
+    return [sorted(node.pre_order()) for node in nodes[len(merges) + 1 :]]
 
 
 def cut(merges: np.ndarray, count: int) -> np.ndarray:
-    """Return where each topic goes when `count` are left, shape (topics,): 0 holds the first topic.
+    """Return the number of each topic when `count` are left, (topics,); 0 contains topic 0.
 
-    All stay as they are if there are no more than `count`.
+    Topics stay as they are if there are no more than `count`.
     """
     topics = len(merges) + 1
-    done = max(topics - count, 0)
-    below = members(merges[:done], topics)
-    merged = set(merges[:done, :2].ravel().astype(int))
-    left = [below[node] for node in range(topics + done) if node not in merged]
-    where = np.empty(topics, np.int64)
-    for number, inside in enumerate(sorted(left)):
-        where[inside] = number
-    return where
-
-
-def order(merges: np.ndarray) -> list[int]:
-    """Return the topics in the order in which the tree is drawn, no two branches crossing."""
-    drawn = [[topic] for topic in range(len(merges) + 1)]
-    for one, other in merges[:, :2].astype(int):
-        drawn.append(drawn[one] + drawn[other])
-    return drawn[-1]
+    if count >= topics:
+        return np.arange(topics)
+    return cut_tree(merges, n_clusters=count)[:, 0]

@@ -1,8 +1,9 @@
-"""The words that topics are named and measured by: the section `vocabulary` of params.yaml.
+"""The vocabulary in which topics are named and measured, and documents cut into its words.
 
-Stages that make topics of the same documents share it, so that their words and figures compare.
+All topic models of the same documents share it, so that their words and measures are comparable.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -16,8 +17,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 
-PASSAGE = 4  # words of the same documents that make a passage; names and terms have fewer
-BLOCK = 1_000  # words that are compared with all others at once, for memory
+BOILERPLATE = 4  # words in the same documents, at least; names and terms have fewer
+BLOCK = 1_000  # words compared with all others at once, to limit memory
 
 
 class Vocabulary(Section):
@@ -35,29 +36,28 @@ class Vocabulary(Section):
     @model_validator(mode="after")
     def _ordered(self) -> "Vocabulary":
         if self.ngram_range[0] > self.ngram_range[1]:
-            raise ValueError("ngram_range should be [least, most] words")
+            raise ValueError("ngram_range should be [fewest, most] words")
         return self
 
 
 class Corpus:
-    """Documents cut into the words of their vocabulary, once for all that needs them.
+    """Documents cut into the words of their vocabulary.
 
-    words: the vocabulary in alphabetical order. tokens: of each document, its words in their order,
-    as numbers in `words`; with n-grams, all of one word first, then all of two, and so on.
+    texts: of the documents. words: the vocabulary in alphabetical order. tokens: each document's
+    words in their order, as numbers in `words`; of n-grams, single words first, then pairs, etc.
     """
 
     def __init__(self, texts: Sequence[str], options: Vocabulary) -> None:
         """Cut the texts; BertlineError if no word is in `min_df` of them."""
-        self.options = options
+        self.texts, self.options = texts, options
         analyze = _vectorizer(options).build_analyzer()
         cut = [analyze(text) for text in texts]
         frequency = Counter(word for document in cut for word in set(document))
         self.words = sorted(word for word, count in frequency.items() if count >= options.min_df)
         if not self.words:
             raise BertlineError(
-                f"no word is left to name topics by: none but stop words occurs in "
-                f"{options.min_df} documents. Lower vocabulary.min_df, or change "
-                f"vocabulary.stop_words."
+                f"no word is left to name topics: only stop words occur in {options.min_df} "
+                f"documents or more. Lower vocabulary.min_df, or change vocabulary.stop_words."
             )
         self.tokens = self._number(cut)
         self.boilerplate_words: list[str] = []
@@ -80,6 +80,13 @@ class Corpus:
         counts.sum_duplicates()
         return counts
 
+    def fingerprint(self) -> str:
+        """Return the MD5 of the vocabulary and the documents' words, the same on any machine."""
+        hasher = hashlib.md5("\n".join(self.words).encode(), usedforsecurity=False)
+        for tokens in self.tokens:
+            hasher.update(np.asarray([len(tokens), *tokens], "<i4").tobytes())
+        return hasher.hexdigest()
+
     def vectorizer(self) -> CountVectorizer:
         """Return a vectorizer with exactly these words.
 
@@ -90,11 +97,11 @@ class Corpus:
 
 
 def boilerplate_words(counts: sp.csr_matrix, alike: float) -> np.ndarray:
-    """Return which words are those of a passage repeated word for word, shape (words,).
+    """Return which words belong to boilerplate repeated word for word, shape (words,).
 
-    Two words are linked whose documents are the same to `alike` (Jaccard: those with both by those
-    with either); `PASSAGE` words or more that are linked are a passage. If all words are, none is
-    said to be. counts: documents by words.
+    Two words are linked if the Jaccard similarity of their documents is `alike` at least, and
+    `BOILERPLATE` linked words or more are boilerplate; none are, if all words are linked so.
+    counts: documents by words.
     """
     has = (counts > 0).astype(np.float32).tocsc()
     documents = np.asarray(has.sum(axis=0)).ravel()
@@ -108,7 +115,7 @@ def boilerplate_words(counts: sp.csr_matrix, alike: float) -> np.ndarray:
     one, other = np.concatenate(pairs, axis=1)
     links = sp.coo_matrix((np.ones(len(one)), (one, other)), shape=(has.shape[1],) * 2)
     _, group = connected_components(links, directed=False)
-    repeated = np.bincount(group)[group] >= PASSAGE
+    repeated = np.bincount(group)[group] >= BOILERPLATE
     return repeated & ~repeated.all()
 
 
@@ -116,7 +123,7 @@ def _vectorizer(options: Vocabulary, *, vocabulary: list[str] | None = None) -> 
     stop_words = ENGLISH_STOP_WORDS if options.stop_words == "english" else options.stop_words
     return CountVectorizer(
         vocabulary=vocabulary,
-        # Out before n-grams are made, so that none holds such a word.
+        # Removed before n-grams are made, so that none contains a stop word.
         stop_words=sorted({*(stop_words or ()), *options.more_stop_words}) or None,
         ngram_range=tuple(options.ngram_range),
     )

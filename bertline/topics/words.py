@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from bertline.core.params import Section
-from bertline.topics.measures import OUTLIERS
+from bertline.topics.tables import OUTLIERS
 from bertline.topics.vocabulary import Corpus
 
 # Power iterations from the mean document: the words of 66 topics stay the same from 15 on.

@@ -13,6 +13,7 @@ from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, LABELS, MAJORITY, M
 
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
+CORPUS = "0123456789abcdef"  # fingerprint of the documents
 NEWSGROUPS = "20 Newsgroups by date, the messages as posted"
 WORDS = """
     game team players hockey season encryption clipper chip key government israel arab jews peace
@@ -227,6 +228,7 @@ def write_topics(
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_parquet(folder / "topics.parquet")
     pd.DataFrame(assigned).to_parquet(folder / "assignments.parquet")
+    files.write_json(folder / "protocol.json", {"corpus": CORPUS})
     files.write_json(metrics / "download" / "embedder.json", {"source": "minilm"})
     files.write_json(metrics / "parse" / "documents.json", {"source": "documents", "title": title})
     measures = {"diversity": 0.7, "npmi": 0.1, "nmi": 0.41, "nmi_without_outliers": 0.55}
@@ -269,12 +271,12 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
 
 def write_baselines(path: Path) -> None:
     """Write the table of other topic models: NPMI falls by .001 for each topic requested."""
-    rows = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001]]
+    rows = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001, CORPUS]]
     for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
         for n in (10, 20, 30, 40, 50):
             value = npmi - n / 1000
-            rows.append([name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002])
-    files.write_csv(path, [*results.BASELINES, results.SPREAD], rows)
+            rows.append([name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002, CORPUS])
+    files.write_csv(path, [*results.BASELINES, results.SPREAD, "corpus"], rows)
 
 
 def matthews(actual: np.ndarray, predicted: np.ndarray) -> float:

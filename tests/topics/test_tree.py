@@ -28,7 +28,7 @@ def test_weights_are_as_many_documents_at_the_mean():
     merges = tree.merge(points, sizes)
 
     assert merges[:, 2] == pytest.approx(ward(spread)[-5:, 2] / np.sqrt(2))
-    assert merges[-1, 3] == sum(sizes)
+    assert merges[-1, 3] == 6
 
 
 def test_by_hand():
@@ -36,12 +36,12 @@ def test_by_hand():
     # 1 * 3 / 4 * 1 = 0.75; their mean is 0.75. Merging that with 10 adds 4 * 1 / 5 * 9.25 ** 2.
     merges = tree.merge(np.array([[0.0], [1.0], [10.0]]), [1, 3, 1])
 
-    assert merges[0].tolist() == pytest.approx([0, 1, np.sqrt(0.75), 4])
-    assert merges[1].tolist() == pytest.approx([2, 3, np.sqrt(0.8) * 9.25, 5])
+    assert merges[0].tolist() == pytest.approx([0, 1, np.sqrt(0.75), 2])
+    assert merges[1].tolist() == pytest.approx([2, 3, np.sqrt(0.8) * 9.25, 3])
     assert tree.cut(merges, 2).tolist() == [0, 0, 1]
     assert tree.cut(merges, 1).tolist() == [0, 0, 0]
     assert tree.cut(merges, 3).tolist() == tree.cut(merges, 9).tolist() == [0, 1, 2]
-    assert tree.members(merges, 3) == [[0], [1], [2], [0, 1], [0, 1, 2]]
+    assert tree.members(merges) == [[0, 1], [0, 1, 2]]
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -50,6 +50,7 @@ def test_fewer_than_two_topics_have_no_merge(count):
 
     assert merges.shape == (0, 4)
     assert tree.cut(merges, 10).tolist() == [0]
+    assert tree.members(merges) == []
 
 
 def test_means_are_of_each_topic_s_documents():

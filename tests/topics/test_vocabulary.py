@@ -29,16 +29,6 @@ def test_min_df_counts_documents(tmp_path):
     assert corpus.tokens == [[0, 1], [1, 0], [0], []]
 
 
-def test_stop_words_of_one_s_own_and_word_pairs(tmp_path):
-    texts = ["red moon rises", "red moon sets"]
-    options = load_options(tmp_path, min_df=2, stop_words=["rises"], ngram_range=[1, 2])
-
-    corpus = Corpus(texts, options)
-
-    assert corpus.words == ["moon", "red", "red moon"]
-    assert corpus.tokens == [[1, 0, 2]] * 2
-
-
 @pytest.mark.parametrize("ngram_range", [[1, 1], [1, 2], [2, 3]], ids=str)
 @pytest.mark.parametrize("stop_words", [None, "english", ["moon"]], ids=str)
 def test_the_words_are_those_that_scikit_learn_finds(tmp_path, ngram_range, stop_words):
@@ -59,30 +49,12 @@ def test_the_words_are_those_that_scikit_learn_finds(tmp_path, ngram_range, stop
     [
         pytest.param(["the and of"] * 9, {}, id="stop-words-only"),
         pytest.param(["", " "], {}, id="no-word"),
-        pytest.param(["! ? ."] * 9, {}, id="punctuation-only"),
         pytest.param(["orbit"] * 9, {"min_df": 10}, id="min-df-too-high"),
     ],
 )
 def test_empty_vocabulary_is_a_sentence(tmp_path, texts, changes):
     with pytest.raises(BertlineError, match=r"no word is left.*vocabulary\.min_df.*stop_words"):
         Corpus(texts, load_options(tmp_path, **changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"ngram_range": [2, 1]}, r"ngram_range should be \[least, most\]"),
-        ({"ngram_range": [1]}, "at least 2 items"),
-        ({"top_words": 1}, "greater than or equal to 2"),
-        ({"boilerplate": 0.0}, "greater than 0"),
-        ({"more_stop_words": [""]}, "at least 1 character"),
-        ({"min_df": 0}, "greater than or equal to 1"),
-        ({"stop_words": "englisch"}, "did you mean `english`"),
-    ],
-)
-def test_impossible_parameters_are_refused(tmp_path, changes, message):
-    with pytest.raises(BertlineError, match=message):
-        load_options(tmp_path, **changes)
 
 
 def test_more_stop_words_are_left_out_before_words_are_paired(tmp_path):
@@ -94,7 +66,7 @@ def test_more_stop_words_are_left_out_before_words_are_paired(tmp_path):
 SIGNATURE = "skepticism chastity intellect surrender"
 
 
-def test_words_of_a_passage_that_is_repeated_are_left_out(tmp_path):
+def test_words_of_boilerplate_are_left_out(tmp_path):
     signed = [f"{word} moon {SIGNATURE}" for word in ("orbit", "oven", "wheel", "orbit")]
     texts = [*signed, "orbit moon", "orbit moon", "oven moon", "chastity"]
     options = load_options(tmp_path, min_df=1, boilerplate=0.7)
@@ -113,7 +85,7 @@ def test_words_of_a_passage_that_is_repeated_are_left_out(tmp_path):
     [(0.9, SIGNATURE), (0.7, "skepticism chastity intellect"), (None, SIGNATURE)],
     ids=["not-alike-enough", "three-words", "kept"],
 )
-def test_words_that_are_no_passage_stay(tmp_path, boilerplate, signature):
+def test_words_that_are_not_boilerplate_stay(tmp_path, boilerplate, signature):
     # chastity stands alone twice more: 4/6
     texts = [f"{word} moon {signature}" for word in ("orbit", "oven", "wheel", "orbit")]
     texts += ["orbit moon", "oven moon", "chastity", "chastity skepticism", "intellect chastity"]
@@ -125,7 +97,7 @@ def test_words_that_are_no_passage_stay(tmp_path, boilerplate, signature):
     assert corpus.boilerplate_words == []
 
 
-def test_documents_of_one_passage_keep_their_words(tmp_path):
+def test_documents_of_boilerplate_alone_keep_their_words(tmp_path):
     corpus = Corpus([SIGNATURE] * 5, load_options(tmp_path, min_df=1, boilerplate=0.6))
 
     assert corpus.words == sorted(SIGNATURE.split())

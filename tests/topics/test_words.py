@@ -96,12 +96,9 @@ def test_independence_weighs_words_by_the_share_of_documents_that_count():
     assert shares[[*plain].index("comet")] == pytest.approx(1)  # one document is no other's copy
 
 
-def test_independence_of_documents_without_words_is_nothing():
-    assert words.independent_shares(sp.csr_matrix((3, 5)), np.array([], int)).tolist() == []
-
-
 def test_principal_of_documents_without_words_is_nothing():
     assert words.principal(sp.csr_matrix((3, 5))).tolist() == [0] * 5
+    assert words.independent_shares(sp.csr_matrix((3, 5)), np.array([], int)).tolist() == []
 
 
 def test_words_by_ctfidf_are_bertopic_s():

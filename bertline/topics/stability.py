@@ -1,0 +1,320 @@
+"""Stability of topics over refits: other seeds of UMAP, and bootstrap draws of the documents.
+
+A refit clusters again with another seed, on all documents or on a bootstrap draw, of which each
+document is kept once (Hennig 2007, Cluster-wise assessment of cluster stability; R's clusterboot).
+Its topics are matched one to one to the stored ones, with the greatest sum of similarities (Greene,
+O'Callaghan and Cunningham 2014, How many topics? Stability analysis for topic models). Similarity
+is the Jaccard index of two topics' documents, over the documents that are in both fits. Topics are
+compared before outliers are reassigned.
+
+Large topics share documents by chance, so similarity is corrected for it: chance C is the mean over
+shuffles of the refit's labels, and a similarity J becomes (J - C) / (1 - C), at least 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score
+
+from bertline.core import console, params
+from bertline.core.errors import BertlineError
+from bertline.core.params import Section
+from bertline.topics import clustering
+from bertline.topics.clustering import Hdbscan, Neighbours, Umap, cluster
+from bertline.topics.fitting import TopicFit
+from bertline.topics.tables import MATCHES, OUTLIERS, PARTLY, STABILITY, STABLE, UNSTABLE
+from bertline.topics.words import Describer
+
+# Neighbours searched for each one that UMAP needs. A draw keeps 63 of 100 documents; of 45
+# neighbours, fewer than 15 are left for one document in tens of thousands.
+NEIGHBOURS_SEARCHED = 3
+SHUFFLES = 3  # of each refit; their mean, over topics and refits, hardly changes with more
+# Hennig's thresholds (2007, section 5): below the first a cluster is dissolved.
+DISSOLVED_BELOW, STABLE_FROM = 0.5, 0.75
+DIGITS = 4
+SEED, RESAMPLE = "seed", "resample"
+
+
+class TopicStability(Section):
+    """The section `topic_stability` of params.yaml."""
+
+    seeds: Annotated[int, Field(ge=0, le=1_000)]
+    resamples: Annotated[int, Field(ge=0, le=1_000)]
+    seed: params.Seed
+
+
+class Refit(NamedTuple):
+    """A fit to some of the documents."""
+
+    name: str
+    rows: np.ndarray  # the documents' numbers, rising, (m,)
+    topics: np.ndarray  # of these documents, (m,)
+
+
+def check_refits(options: TopicStability) -> None:
+    """Raise BertlineError if there is nothing to compare with."""
+    if options.seeds + options.resamples < 1:
+        raise BertlineError(
+            "params.yaml: topic_stability.seeds and topic_stability.resamples are both 0, so there "
+            "is no fit to compare with. Set one of them to 1 at least."
+        )
+
+
+def overlap(one: np.ndarray, other: np.ndarray, counts: tuple[int, int]) -> np.ndarray:
+    """Return the Jaccard similarity of every two topics of two fits, shape `counts`.
+
+    one, other: topics of the same documents in both, -1 for none, shape (n,). counts: how many
+    topics each fit has. Topics that are both empty share nothing.
+    """
+    both = (one != OUTLIERS) & (other != OUTLIERS)
+    shared = np.zeros(counts)
+    np.add.at(shared, (one[both], other[both]), 1)
+    sizes = [
+        np.bincount(topics[topics != OUTLIERS], minlength=count)
+        for topics, count in zip((one, other), counts, strict=True)
+    ]
+    union = sizes[0][:, None] + sizes[1][None, :] - shared
+    return shared / np.maximum(union, 1)
+
+
+def match(similarity: np.ndarray) -> np.ndarray:
+    """Return for each row the column that it is matched to, -1 for none, shape (rows,).
+
+    One to one, with the greatest sum of similarities (Kuhn 1955); topics that share nothing are
+    not matched.
+    """
+    matched = np.full(len(similarity), -1)
+    rows, columns = linear_sum_assignment(similarity, maximize=True)
+    sharing = similarity[rows, columns] > 0
+    matched[rows[sharing]] = columns[sharing]
+    return matched
+
+
+def matched_values(similarity: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """Return the similarity of each row to its match, 0 where it has none, shape (rows,)."""
+    values = np.zeros(len(matched))
+    found = matched >= 0
+    values[found] = similarity[found, matched[found]]
+    return values
+
+
+def above_chance(jaccard: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Return Jaccard similarities corrected for chance, from 0 to 1, in their shape."""
+    return np.clip((jaccard - chance) / np.maximum(1 - chance, 1e-9), 0, 1)
+
+
+def word_overlap(one: Sequence[str], other: Sequence[str]) -> float:
+    """Return the Jaccard similarity of two topics' words."""
+    union = set(one) | set(other)
+    return len(set(one) & set(other)) / len(union) if union else 0.0
+
+
+def search_neighbours(vectors: np.ndarray, fit: TopicFit) -> Neighbours:
+    """Return as many neighbours of each vector as the refits need; one search serves all."""
+    count = NEIGHBOURS_SEARCHED * fit.umap.n_neighbors
+    return clustering.search(vectors, count, fit.seed, fit.umap)
+
+
+def within(neighbours: Neighbours, rows: np.ndarray, count: int) -> Neighbours:
+    """Return the `count` nearest neighbours within some of the documents, numbered among these.
+
+    rows: the numbers of the documents, rising, shape (m,). A document with fewer neighbours there
+    gets -1 for the others, which UMAP ignores, at the distance of its last one.
+    """
+    place = np.full(len(neighbours.numbers), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    numbers = place[neighbours.numbers[rows]]
+    distances = neighbours.distances[rows]
+    order = np.argsort(numbers < 0, axis=1, kind="stable")[:, :count]  # those inside come first
+    numbers = np.take_along_axis(numbers, order, axis=1)
+    distances = np.take_along_axis(distances, order, axis=1)
+    found = (numbers >= 0).sum(axis=1)
+    last = distances[np.arange(len(rows)), np.maximum(found - 1, 0)]
+    distances = np.where(numbers >= 0, distances, last[:, None])
+    return Neighbours(numbers.astype(np.int32), distances.astype(np.float32))
+
+
+def refits(
+    vectors: np.ndarray, neighbours: Neighbours, fit: TopicFit, options: TopicStability
+) -> Iterator[Refit]:
+    """Yield the refits with other seeds, then those on draws of the documents.
+
+    In a draw, min_cluster_size is reduced in proportion to the number of documents.
+    """
+    count = len(vectors)
+    for number in range(1, options.seeds + 1):
+        rows = np.arange(count)
+        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
+        yield Refit(f"{SEED} {fit.seed + number}", rows, topics)
+    random = np.random.default_rng(options.seed)
+    for number in range(1, options.resamples + 1):
+        rows = np.unique(random.integers(count, size=count))
+        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
+        yield Refit(f"{RESAMPLE} {number}", rows, topics)
+
+
+def refit_once(
+    vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, fit: TopicFit
+) -> np.ndarray:
+    """Return the topics of the documents `rows`, clustered anew, shape (m,)."""
+    reduced = reduce_rows(vectors, neighbours, rows, seed % 2**32, fit.umap)
+    return cluster(reduced, thinned(fit.hdbscan, len(rows) / len(vectors))).labels_
+
+
+def reduce_rows(
+    vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, options: Umap
+) -> np.ndarray:
+    """Return the vectors of the documents `rows` reduced by UMAP, shape (m, components)."""
+    near = within(neighbours, rows, options.n_neighbors)
+    return clustering.fit_umap(np.asarray(vectors[rows]), near, seed, options).embedding_
+
+
+def thinned(options: Hdbscan, share: float) -> Hdbscan:
+    """Return the options for a draw of this share of the documents."""
+    least = max(2, round(options.min_cluster_size * share))
+    return options.model_copy(update={"min_cluster_size": least})
+
+
+def compare_refits(
+    describer: Describer, core: np.ndarray, fit: TopicFit, options: TopicStability
+) -> tuple[list[Refit], pd.DataFrame]:
+    """Return the refits, and the columns of `MATCHES` with a row per refit and topic.
+
+    core: the stored topic of each of the describer's documents, shape (n,).
+    """
+    vectors = describer.vectors
+    words = name_topics(describer, np.arange(len(core)), core)
+    console.log("neighbours")
+    again = refits(vectors, search_neighbours(vectors, fit), fit, options)
+    random = np.random.default_rng([options.seed, 1])
+    total = options.seeds + options.resamples
+    fits, matches = [], []
+    for refit in console.progress(again, total=total, label="refit", unit="fits"):
+        fits.append(refit)
+        their_words = name_topics(describer, refit.rows, refit.topics)
+        matches.append(compare(core, words, refit, their_words, random))
+    return fits, pd.concat(matches, ignore_index=True)
+
+
+def name_topics(describer: Describer, rows: np.ndarray, topics: np.ndarray) -> list[list[str]]:
+    """Return the words of each topic of the documents `rows`, by their numbers."""
+    everywhere = np.full(describer.counts.shape[0], OUTLIERS)
+    everywhere[rows] = topics
+    described = describer.describe(everywhere)
+    return [[word for word, _ in described.get(number, [])] for number in range(_count(topics))]
+
+
+def compare(
+    core: np.ndarray,
+    words: list[list[str]],
+    refit: Refit,
+    their_words: list[list[str]],
+    random: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the columns of `MATCHES`, a row per topic: its match in a refit.
+
+    core: the topic of each document, shape (n,). words, their_words: of the topics of both.
+    """
+    here = core[refit.rows]
+    counts = (len(words), len(their_words))
+    similarity = overlap(here, refit.topics, counts)
+    matched = match(similarity)
+    chance = np.zeros(len(words))
+    for _ in range(SHUFFLES):
+        shuffled = overlap(here, random.permutation(refit.topics), counts)
+        chance += matched_values(shuffled, match(shuffled)) / SHUFFLES
+    return pd.DataFrame(
+        {
+            "refit": refit.name,
+            "topic": np.arange(len(words)),
+            "matched": matched,
+            "jaccard": matched_values(similarity, matched),
+            "chance": chance,
+            "words": [
+                word_overlap(words[topic], their_words[found]) if found >= 0 else 0.0
+                for topic, found in enumerate(matched)
+            ],
+        },
+        columns=MATCHES.names,
+    )
+
+
+def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of `STABILITY`, a row per topic, in the order of `topics`.
+
+    stability: the mean over seeds or the mean over resamples, whichever is lower. Refits with other
+    seeds alone overestimate it, as they share the neighbours.
+    """
+    scored = matches.assign(
+        stability=above_chance(matches["jaccard"].to_numpy(), matches["chance"].to_numpy()),
+        kind=matches["refit"].str.split(" ").str[0],
+    )
+    kinds = scored.pivot_table(index="topic", columns="kind", values="stability", aggfunc="mean")
+    kinds = kinds.reindex(columns=[SEED, RESAMPLE])
+    table = scored.groupby("topic")[["jaccard", "chance", "words"]].mean()
+    table["over_seeds"], table["over_resamples"] = kinds[SEED], kinds[RESAMPLE]
+    table["stability"] = kinds.min(axis=1)
+    table["verdict"] = [verdict(value) for value in table["stability"]]
+    table = table.round(DIGITS)
+    return topics.merge(table, left_on="topic", right_index=True, how="inner")[list(STABILITY)]
+
+
+def verdict(stability: float) -> str:
+    """Return stable, partly stable or unstable, by Hennig's thresholds."""
+    if stability >= STABLE_FROM:
+        return STABLE
+    return UNSTABLE if stability < DISSOLVED_BELOW else PARTLY
+
+
+def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[str, Any]:
+    """Return the measures of all topics together; None where there is no topic.
+
+    stability_of_all_documents is the mean over documents; outliers count as 0. ARI is over the
+    documents that are in a topic in both fits.
+    """
+    agreements, counts = [], []
+    for refit in fits:
+        inside = (core[refit.rows] != OUTLIERS) & (refit.topics != OUTLIERS)
+        counts.append(_count(refit.topics))
+        if inside.any():
+            ari = adjusted_rand_score(core[refit.rows][inside], refit.topics[inside])
+            agreements.append(float(ari))
+    weights = table["core"].to_numpy(dtype=float)
+    scores = table["stability"].to_numpy(dtype=float)
+    measures: dict[str, Any] = {
+        "topics": len(table),
+        "refits": len(fits),
+        "mean_stability": _mean(scores),
+        "mean_stability_by_documents": _mean(scores, weights),
+        "stability_of_all_documents": round(float((weights * scores).sum() / len(core)), DIGITS),
+        "documents_in_stable_topics": round(
+            float(weights[table["verdict"] == STABLE].sum() / len(core)), DIGITS
+        ),
+        "over_seeds": _mean(table["over_seeds"].to_numpy(dtype=float)),
+        "over_resamples": _mean(table["over_resamples"].to_numpy(dtype=float)),
+        "words": _mean(table["words"].to_numpy(dtype=float)),
+    }
+    for name in (STABLE, PARTLY, UNSTABLE):
+        key = f"{name.replace(' ', '_')}_topics"
+        measures[key] = int((table["verdict"] == name).sum())
+    return measures | {
+        "stable_share": _mean((table["verdict"] == STABLE).to_numpy(dtype=float)),
+        "ari": _mean(np.asarray(agreements)),
+        "min_topics": min(counts),
+        "max_topics": max(counts),
+        "topics_in_refits": counts,
+    }
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+    if not len(values) or np.isnan(values).any():
+        return None
+    return round(float(np.average(values, weights=weights)), DIGITS)
+
+
+def _count(topics: np.ndarray) -> int:
+    return int(topics.max(initial=OUTLIERS)) + 1

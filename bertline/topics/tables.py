@@ -1,0 +1,95 @@
+"""The columns of the tables that `topic_fit`, `topic_stability` and the baselines write.
+
+Each CSV table is a mapping of its columns, in their order, to the types that readers want of them.
+Imports pyarrow and nothing else.
+"""
+
+import pyarrow as pa
+
+OUTLIERS = -1  # the topic of documents in none
+MODEL = "Bertline"  # this project's model in tables beside the baselines
+
+# --- measures -------------------------------------------------------------------------------------
+
+QUALITY = ("npmi", "c_v", "diversity")
+AGREEMENT = ("nmi", "ami", "ari", "homogeneity", "completeness", "v_measure")
+# What compares one set of topics with another.
+MEASURES = (
+    *("topics", "outlier_share", "coverage", *QUALITY),
+    *("ami", "ari", "homogeneity", "completeness", "v_measure", "npmi_times_coverage"),
+)
+_MEASURES = dict.fromkeys(MEASURES, "float64")
+
+# --- data/topic_fit -------------------------------------------------------------------------------
+
+TOPICS = pa.schema(
+    [
+        ("topic", pa.int32()),
+        ("count", pa.int64()),
+        ("core", pa.int64()),
+        ("name", pa.string()),
+        ("words", pa.list_(pa.string())),
+        ("weights", pa.list_(pa.float64())),
+        ("representative_documents", pa.list_(pa.string())),
+    ]
+)
+ASSIGNMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("topic", pa.int32()),
+        ("core_topic", pa.int32()),
+        ("probability", pa.float32()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+
+# --- metrics/topic_fit ----------------------------------------------------------------------------
+
+COVERAGE = {
+    "strategy": "str",
+    "threshold": "float64",
+    "words": "str",
+    "chosen": "int64",
+    **_MEASURES,
+}
+BY_NUMBER = {"model": "str", "requested_topics": "float64", **_MEASURES}
+HIERARCHY = {
+    **dict.fromkeys(("node", "left", "right"), "int64"),
+    "distance": "float64",
+    "count": "int64",
+    "words": "str",
+}
+GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
+
+# --- topic_stability ------------------------------------------------------------------------------
+
+MATCHES = pa.schema(
+    [
+        ("refit", pa.string()),
+        ("topic", pa.int32()),
+        ("matched", pa.int32()),
+        ("jaccard", pa.float64()),
+        ("chance", pa.float64()),
+        ("words", pa.float64()),
+    ]
+)
+STABILITY = {
+    "topic": "int64",
+    "name": "str",
+    **dict.fromkeys(("count", "core"), "int64"),
+    **dict.fromkeys(("stability", "over_seeds", "over_resamples"), "float64"),
+    **dict.fromkeys(("jaccard", "chance", "words"), "float64"),
+    "verdict": "str",
+}
+STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # verdicts
+
+# --- benchmarks/topic_baselines.csv ---------------------------------------------------------------
+
+SPREAD = ("topics", "npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
+BASELINES = {
+    **BY_NUMBER,  # requested_topics is empty where a model chooses the number
+    "seeds": "int64",
+    **{f"{name}_sd": "float64" for name in SPREAD},  # over seeds
+    "corpus": "str",  # `Corpus.fingerprint` of the documents
+}

@@ -1,0 +1,62 @@
+"""Documents of four groups, with vectors around one axis for each, and stages run on them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bertline.core import files
+from bertline.topics import fitting
+from stages import parse, topic_fit
+from tests import tiny
+from tests.command import call, write_params
+
+DIMENSION = 16
+SMALL = {
+    "topic_fit.hdbscan.min_cluster_size": 10,
+    "topic_fit.hdbscan.min_samples": 5,
+    "topic_fit.outliers.strategy": "none",
+    "topic_numbers": [2, 3],
+    "vocabulary.boilerplate": None,
+}
+
+
+def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the documents and their vectors, shape (count, DIMENSION)."""
+    table = tiny.documents(count)
+    table.insert(0, "id", [f"d{number}" for number in range(count)])
+    table.insert(1, "part", "all")
+    scatter = np.random.default_rng(0).normal(scale=noise, size=(count, DIMENSION))
+    vectors = 3 * np.eye(4, DIMENSION)[np.arange(count) % 4] + scatter
+    return table, vectors.astype(np.float32)
+
+
+def scattered(count: int, *, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return planted documents of which every fifth lies between the groups."""
+    table, vectors = planted(count)
+    between = np.random.default_rng(seed).normal(scale=1.5, size=vectors[::5].shape)
+    vectors[::5] = between
+    return table, vectors
+
+
+def skip_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first dimensions be the reduced ones, as UMAP compiles for half a minute."""
+    monkeypatch.setattr(
+        fitting, "reduce_vectors", lambda vectors, *_: (vectors[:, :5], vectors[:, :2])
+    )
+
+
+def fit(folder: Path, table: pd.DataFrame, vectors: np.ndarray, **changes: object) -> Path:
+    """Run topic_fit with `changes` of parameters, such as `topic_fit__seed`; return the folder."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    write_params(folder / "params.yaml", SMALL | named)
+    files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
+    np.save(folder / "embeddings.npy", vectors)
+    call(
+        topic_fit,
+        *(folder / "documents.parquet", folder, folder, folder / "out"),
+        *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
+        *("--table", folder / "table.csv", "--plots", folder / "plots"),
+    )
+    return folder
