@@ -23,12 +23,13 @@ NEEDLESS = {
         "bertline/training/fine_tuning.py": "the room is shared; few lines, adapt is mostly off",
     },
     "topic-fit": {
-        "bertline/topics/refit.py": "the room is shared; few lines that call what topic-fit uses",
+        "bertline/topics/stability.py": "the room is shared; its modules would each be a line",
     },
     "topic-stability": {
         "bertline/core/checkpoint.py": "the room is shared by all stages; changes are rare",
-        "bertline/topics/model.py": "the room is shared; its seven modules would each be a line",
-        "bertline/topics/tree.py": "the room is shared; its seven modules would each be a line",
+        "bertline/topics/measures.py": "the room is shared; its modules would each be a line",
+        "bertline/topics/summaries.py": "the room is shared; its modules would each be a line",
+        "bertline/topics/tree.py": "the room is shared; its modules would each be a line",
     },
 }
 
@@ -38,8 +39,8 @@ UNDECIDING = {
     *("ruamel.yaml", "pydantic", "pydantic_core"),
     # fetch bytes, which are held to their SHA-256, and find the folder to keep them in
     *("requests", "huggingface_hub", "platformdirs"),
-    # show progress, lock outputs, fill the report's templates
-    *("tqdm", "filelock", "Jinja2"),
+    # show progress, lock outputs
+    *("tqdm", "filelock"),
     # sets and tells the number of threads, which the receipts record
     "threadpoolctl",
 }
