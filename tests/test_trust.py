@@ -19,10 +19,10 @@ from safetensors.torch import save as safetensors
 from bertline.core import checkpoint, params
 from bertline.core.dependencies import ROOT
 from bertline.core.errors import BertlineError
-from bertline.encoders import embedding
+from bertline.encoders import embedding, running
 from bertline.sources.catalogue import CODE_ENDINGS
 from bertline.training import loop
-from stages import embed, evaluate, train
+from stages import embed, train
 from tests import scan
 from tests.command import call
 from tests.project import Project
@@ -130,7 +130,7 @@ def test_a_colleague_s_model_that_asks_for_code_of_its_own_is_refused(tmp_path, 
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("a person is asked"))
 
     with pytest.raises(BertlineError, match="asks for code of its own, which is never run"):
-        evaluate.predict_seed(tmp_path / "1", pd.DataFrame(), torch.device("cpu"))
+        running.load_trained(tmp_path / "1")
 
     assert not (tmp_path / "ran").exists()
 
