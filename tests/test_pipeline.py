@@ -163,12 +163,6 @@ def test_params_are_exactly_what_the_script_reads(stage: PipelineStage) -> None:
     assert {name.rpartition(".")[2] for name in declared.get("sources.yaml", set())} == keys
 
 
-def test_the_readme_lists_the_stages_in_the_words_of_their_desc() -> None:
-    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    rows = [f"| `{name}` | {entry['desc']} |\n" for name, entry in TEMPLATES.items()]
-    assert [row for row in rows if row not in readme] == []
-
-
 def test_packages_hold_only_a_docstring() -> None:
     """So deps may leave `__init__.py` out: it cannot change a result."""
     for path in [*ROOT.glob("stages/__init__.py"), *ROOT.glob("bertline/**/__init__.py")]:
