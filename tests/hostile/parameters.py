@@ -306,7 +306,7 @@ VALUES = [
     Case(
         "nothing-to-compare-with",
         "topic_stability",
-        "seeds and topic_stability.resamples are both 0, so there is no fit to look for topics in",
+        "seeds and topic_stability.resamples are both 0, so there is no fit to compare with",
         lambda desk: desk.parameters({"topic_stability.seeds": 0, "topic_stability.resamples": 0}),
     ),
     value(

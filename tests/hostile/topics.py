@@ -115,11 +115,11 @@ CASES = [
         all_alike,
         holds=have_no_topic,
     ),
-    Case("no-words", "topic_fit", "no word is left to name topics by: .*min_df", without_words),
+    Case("no-words", "topic_fit", "no word is left to name topics: .*min_df", without_words),
     Case(
         "not-a-number",
         "topic_fit",
-        "the vector of document 8 has values that are no numbers",
+        "the vector of document 8 has values that are not finite",
         with_value(np.nan),
     ),
     Case(
@@ -133,6 +133,12 @@ CASES = [
         "topic_fit",
         r"has the shape \(60, 4, 4\)",
         saved(lambda vectors: vectors.reshape(60, 4, 4)),
+    ),
+    Case(
+        "vectors-of-integers",
+        "topic_fit",
+        "holds int64 and not floating-point numbers",
+        saved(lambda vectors: vectors.astype(np.int64)),
     ),
     Case("vectors-are-a-page", "topic_fit", ARRAY, lambda desk: desk.write(VECTORS, PAGE)),
     Case(
