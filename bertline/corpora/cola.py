@@ -22,8 +22,8 @@ def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
 
     Returns rows with the columns id, set, source, label, mark, text and pair; a row without a
     sentence is dropped and counted. With `pairs`, an unacceptable sentence is the partner of the
-    acceptable one on the line before, and `pair` is the id of that one; otherwise each sentence is a pair of its own.
-    Raises BertlineError, with file and line, for anything else.
+    acceptable one on the line before, and `pair` is the id of that one; otherwise each sentence is
+    a pair of its own. Raises BertlineError, with file and line, for anything else.
     """
     frames, dropped = [], 0
     for name in SETS:
