@@ -56,8 +56,8 @@ def require_packages() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise BertlineError(
-            f"The comparison of topic models needs {' and '.join(missing)}, which the pipeline does "
-            f"not. Run `make baselines`, which installs what is missing."
+            f"The comparison of topic models needs {' and '.join(missing)}, which the pipeline "
+            f"does not. Run `make baselines`, which installs what is missing."
         )
 
 

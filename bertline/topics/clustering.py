@@ -111,12 +111,13 @@ def allow_threads(count: int) -> None:
     os.environ["NUMBA_NUM_THREADS"] = str(count)
     if "numba" not in sys.modules:
         return
-    import numba
+    from numba import config
 
-    if count > numba.config.NUMBA_NUM_THREADS:
+    allowed: int = vars(config)["NUMBA_NUM_THREADS"]
+    if count > allowed:
         raise BertlineError(
             f"topic_fit.umap.threads is {count}, and numba has been imported with "
-            f"{numba.config.NUMBA_NUM_THREADS} threads. Set NUMBA_NUM_THREADS to {count} "
+            f"{allowed} threads. Set NUMBA_NUM_THREADS to {count} "
             f"before Python starts."
         )
 

@@ -242,7 +242,9 @@ def agreements(topics: np.ndarray, groups: pd.Series | None) -> dict[str, float 
     groups: of each document, or None. None where a document has no group, or all are outliers.
     """
     endings = ("", "_without_outliers")
-    figures = {f"{name}{ending}": None for ending in endings for name in AGREEMENT}
+    figures: dict[str, float | None] = {
+        f"{name}{ending}": None for ending in endings for name in AGREEMENT
+    }
     if groups is None or groups.isna().any():
         return figures
     known, inside = groups.to_numpy(), topics != OUTLIERS

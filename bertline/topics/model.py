@@ -155,7 +155,7 @@ class TopicModel:
         topics[known], probabilities[known] = self.topics[fitted], self.probabilities[fitted]
         fresh = np.flatnonzero(~known)
         if len(fresh):
-            own = None if texts is None else [texts[row] for row in fresh]
+            own = None if texts is None else [texts[int(row)] for row in fresh]
             topics[fresh], probabilities[fresh] = self._predict(vectors[fresh], own or [])
         return topics, probabilities
 
@@ -192,7 +192,7 @@ class TopicModel:
         kept = folder / "fit"
         kept.mkdir()
         shutil.copyfile(embeddings, kept / VECTORS)
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "reduced": np.ascontiguousarray(self.reduced, np.float32),
             "labels": self.labels.astype(np.int32),
             "topic_of": self.topic_of.astype(np.int32),

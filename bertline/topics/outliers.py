@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bertopic import BERTopic
     from hdbscan import HDBSCAN
 
+Strategy = Literal["none", "embeddings", "c-tf-idf", "distributions", "probabilities"]
+
 # Documents times topics: 0.8 GB.
 MAX_PROBABILITIES = 100_000_000
 
@@ -26,7 +28,7 @@ MAX_PROBABILITIES = 100_000_000
 class Outliers(Section):
     """`topic_fit.outliers`."""
 
-    strategy: Literal["none", "embeddings", "c-tf-idf", "distributions", "probabilities"]
+    strategy: Strategy
     threshold: Annotated[float, Field(ge=0, le=1)]
 
 
@@ -57,7 +59,7 @@ def reduce_outliers(
         return topics
     with threadpool_limits(1, user_api="blas"):
         reduced = model.reduce_outliers(
-            [texts[row] for row in rows] if len(texts) else [""] * len(rows),
+            [texts[int(row)] for row in rows] if len(texts) else [""] * len(rows),
             [OUTLIERS] * len(rows),
             strategy=options.strategy,
             threshold=options.threshold,

@@ -10,12 +10,12 @@ from bertline.core import console
 from bertline.topics import tree
 from bertline.topics.fitting import Fit
 from bertline.topics.measures import Reference, measure, measure_all
-from bertline.topics.outliers import Outliers, reduce_outliers
+from bertline.topics.outliers import Outliers, Strategy, reduce_outliers
 from bertline.topics.tables import MODEL, OUTLIERS
 from bertline.topics.words import Describer
 
 # The thresholds of each strategy in coverage.csv.
-THRESHOLDS = {
+THRESHOLDS: dict[Strategy, tuple[float, ...]] = {
     "embeddings": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6),
     "c-tf-idf": (0.0, 0.05, 0.1, 0.15, 0.2),
     "distributions": (0.0, 0.2),
@@ -93,9 +93,8 @@ def compare_outliers(
     their documents give the words.
     """
     chosen = fit.model.settings.outliers
-    points = dict.fromkeys(
-        [("none", 0.0), *((name, at) for name, levels in THRESHOLDS.items() for at in levels)]
-    )
+    points: dict[tuple[Strategy, float], None] = {("none", 0.0): None}
+    points |= dict.fromkeys((name, at) for name, levels in THRESHOLDS.items() for at in levels)
     picked = (chosen.strategy, 0.0 if chosen.strategy == "none" else chosen.threshold)
     points[picked] = None
     described = [
@@ -168,4 +167,6 @@ def count_groups(topics: np.ndarray, groups: pd.Series) -> list[dict[str, Any]]:
     """Return the rows of groups.csv: how many documents of each group each topic has."""
     table = pd.DataFrame({"topic": topics, "group": groups.to_numpy()}).dropna()
     counted = table.groupby(["topic", "group"], sort=True).size().reset_index(name="documents")
-    return counted.to_dict("records")
+    return [
+        {str(column): value for column, value in row.items()} for row in counted.to_dict("records")
+    ]

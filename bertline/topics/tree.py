@@ -18,33 +18,33 @@ def means(vectors: np.ndarray, topics: np.ndarray, count: int) -> tuple[np.ndarr
     return np.asarray(rows), sizes
 
 
-def merge(middles: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+def merge(middles: np.ndarray, sizes: np.ndarray | Sequence[int]) -> np.ndarray:
     """Return the merges as SciPy's linkage matrix, (topics - 1, 4): two nodes, distance, topics.
 
     A node below the number of topics is a topic; node topics + i is what merge i made. The distance
     is the square root of what the merge adds to the sum of squares. The first pair wins a tie.
     """
     count = len(middles)
-    middles, weights = [*middles], [float(size) for size in sizes]
+    rows, weights = [*middles], [float(size) for size in sizes]
     nodes, topics = list(range(count)), [1] * count
     merges = []
     while len(nodes) > 1:
-        points, mass = np.asarray(middles), np.asarray(weights)
+        points, mass = np.asarray(rows), np.asarray(weights)
         norms = (points**2).sum(axis=1)
         squares = np.maximum(norms[:, None] + norms - 2 * np.einsum("id,jd->ij", points, points), 0)
         added = squares * np.outer(mass, mass) / (mass[:, None] + mass)
         added[np.tril_indices(len(nodes))] = np.inf
         one, other = divmod(int(np.argmin(added)), len(nodes))
         total = weights[one] + weights[other]
-        middle = (middles[one] * weights[one] + middles[other] * weights[other]) / total
+        middle = (rows[one] * weights[one] + rows[other] * weights[other]) / total
         merges.append(
             [nodes[one], nodes[other], np.sqrt(added[one, other]), topics[one] + topics[other]]
         )
         topics.append(topics[one] + topics[other])
         for place in (other, one):  # the later one first, so that the other stays in its place
-            del nodes[place], middles[place], weights[place], topics[place]
+            del nodes[place], rows[place], weights[place], topics[place]
         nodes.append(count + len(merges) - 1)
-        middles.append(middle)
+        rows.append(middle)
         weights.append(total)
     return np.asarray(merges).reshape(-1, 4)
 
@@ -65,4 +65,4 @@ def cut(merges: np.ndarray, count: int) -> np.ndarray:
     topics = len(merges) + 1
     if count >= topics:
         return np.arange(topics)
-    return cut_tree(merges, n_clusters=count)[:, 0]
+    return cut_tree(merges, n_clusters=[count])[:, 0]

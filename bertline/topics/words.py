@@ -75,7 +75,7 @@ class Describer:
         weights = self._ctfidf(topics, labels)
         if kind == "c-tf-idf":
             return {
-                label: self._heaviest(row, most) for label, row in zip(labels, weights, strict=True)
+                label: self._heaviest(weights[number], most) for number, label in enumerate(labels)
             }
         found = [self._heaviest(row, max(self.options.candidates, most)) for row in weights]
         self._encode_new([word for words in found for word, _ in words])
@@ -133,6 +133,7 @@ class Describer:
     def _encode_new(self, words: Sequence[str]) -> None:
         fresh = sorted(set(words) - set(self._word_vectors))
         if fresh:
+            assert self._encode is not None
             self._word_vectors |= zip(fresh, normalize(self._encode(fresh)), strict=True)
 
     def _keybert(self, words: Weighted, members: np.ndarray, most: int) -> Weighted:

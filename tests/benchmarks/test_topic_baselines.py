@@ -9,18 +9,12 @@ import pytest
 from benchmarks import baseline_models, topic_baselines
 from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.topics.measures import OUTLIERS
+from bertline.topics.tables import BASELINES, MEASURES, OUTLIERS, SPREAD
 from bertline.topics.vocabulary import Corpus, Vocabulary
 from stages import parse
 from tests import tiny
 from tests.command import call, write_params
 
-SMALL = {
-    "topic_numbers": [3, 4],
-    "topic_baselines.seeds": [1, 2],
-    "vocabulary.min_df": 1,
-    "vocabulary.boilerplate": None,
-}
 COUNT = 80
 VOCABULARY = Vocabulary(
     stop_words="english",
@@ -50,8 +44,17 @@ def check_planted(outcome: baseline_models.Outcome) -> None:
     assert len(outcome.words) == 4
 
 
-def test_lda_finds_planted_topics(corpus):
-    check_planted(baseline_models.fit_lda(corpus.counts(), corpus.words, 4, 1, passes=20, most=8))
+def test_lda_finds_planted_topics_and_the_same_ones_with_the_same_seed(corpus):
+    pytest.importorskip("tomotopy")
+
+    one, other = (
+        baseline_models.fit_lda(corpus.tokens, corpus.words, 4, 1, iterations=200, most=8)
+        for _ in range(2)
+    )
+
+    check_planted(one)
+    assert one.words == other.words
+    assert np.array_equal(one.topics, other.topics)
 
 
 def test_nmf_finds_planted_topics(corpus):
@@ -59,7 +62,8 @@ def test_nmf_finds_planted_topics(corpus):
     check_planted(baseline_models.fit_nmf(counts, corpus.words, 4, 1, most=10))
 
 
-def test_keynmf_finds_planted_topics_with_the_vectors_that_it_is_given(corpus):
+def test_keynmf_finds_planted_topics_with_precomputed_vectors(corpus):
+    pytest.importorskip("turftopic")
     texts = [*tiny.documents(COUNT)["text"], "the and of"]
     of_group = {word: n for n, words in enumerate(tiny.GROUPS.values()) for word in words.split()}
     random = np.random.default_rng(0)
@@ -76,22 +80,6 @@ def test_keynmf_finds_planted_topics_with_the_vectors_that_it_is_given(corpus):
     check_planted(found)
 
 
-def test_the_same_seed_gives_the_same_topics(corpus):
-    one, other = (
-        baseline_models.fit_lda(corpus.counts(), corpus.words, 4, 3, passes=5, most=5)
-        for _ in range(2)
-    )
-
-    assert one.words == other.words
-    assert np.array_equal(one.topics, other.topics)
-
-
-@pytest.fixture
-def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the first dimensions of the vectors for the reduced ones."""
-    monkeypatch.setattr(topic_baselines, "reduce_vectors", lambda vectors, *_: vectors[:, :5])
-
-
 def write_inputs(folder: Path, **changes: object) -> None:
     table = tiny.documents(COUNT)
     table.insert(0, "id", [f"d{number}" for number in range(COUNT)])
@@ -100,64 +88,71 @@ def write_inputs(folder: Path, **changes: object) -> None:
     vectors = 3 * np.eye(4, 32)[np.arange(COUNT) % 4]
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)
     np.save(folder / "embeddings.npy", vectors.astype(np.float32))
-    write_params(folder / "params.yaml", SMALL | changes)
+    small = {"topic_numbers": [3, 4], "vocabulary.min_df": 1, "vocabulary.boilerplate": None}
+    write_params(folder / "params.yaml", small | changes)
 
 
 def run(folder: Path, encoder: Path) -> None:
     call(
         topic_baselines,
-        *(folder / "documents.parquet", folder, encoder, folder / "out"),
-        *("--params", folder / "params.yaml", "--table", folder / "table.csv"),
-        *("--metrics", folder / "metrics.json"),
+        *(folder / "documents.parquet", folder, encoder, folder / "table.csv"),
+        *("--params", folder / "params.yaml"),
     )
 
 
 @pytest.mark.slow
-def test_one_command_measures_all_models_alike(tmp_path, tiny_bert, without_umap, capfd):
+def test_one_command_measures_all_models_alike(tmp_path, tiny_bert, monkeypatch, capfd):
+    for name in baseline_models.PACKAGES:
+        pytest.importorskip(name)
+    monkeypatch.setattr(topic_baselines, "reduce_vectors", lambda vectors, *_: vectors[:, :5])
     write_inputs(tmp_path)
 
     run(tmp_path, tiny_bert)
 
-    table = pd.read_csv(tmp_path / "table.csv")
-    assert list(table.columns) == list(topic_baselines.COLUMNS)
-    assert set(table["model"]) == {"BERTopic (default settings)", "KeyNMF", "LDA", "NMF"}
-    asked = table.groupby("model")["requested_topics"].apply(lambda kept: kept.dropna().tolist())
-    assert asked.tolist() == [[3, 4]] * 4
-    assert table["requested_topics"].isna().sum() == 1  # BERTopic as many as it finds
+    table = files.read_csv(tmp_path / "table.csv", BASELINES, command="make baselines")
+    assert list(table.columns) == list(BASELINES)
+    requested = table.groupby("model")["requested_topics"].apply(
+        lambda rows: rows.dropna().tolist()
+    )
+    assert requested.to_dict() == dict.fromkeys(
+        ["BERTopic (default settings)", "KeyNMF", "LDA", "NMF"], [3, 4]
+    )
+    assert table["requested_topics"].isna().sum() == 1  # BERTopic's own number
     assert (table["seeds"] == 2).all()
+    assert table["corpus"].nunique() == 1
     assert (table["coverage"] + table["outlier_share"]).tolist() == pytest.approx([1] * len(table))
     four = table[table["requested_topics"] == 4].set_index("model")
     assert (four["topics"] == 4).all()
     assert four.loc[["NMF", "BERTopic (default settings)"], "ami"].min() > 0.95, four["ami"]
     assert "npmi_times_coverage" in capfd.readouterr().err
-    topics = files.read_table(tmp_path / "out" / "topics.parquet")
-    known = {word for words in tiny.GROUPS.values() for word in words.split()}
-    assert set(topics["words"].explode().dropna()) <= known
-    assert set(files.read_json(tmp_path / "metrics.json")) == set(table["model"])
 
 
-def test_more_topics_than_words_are_refused_before_any_work(tmp_path, tiny_bert):
+def test_more_topics_than_words_are_refused_before_any_work(tmp_path, tiny_bert, monkeypatch):
+    monkeypatch.setattr(baseline_models, "PACKAGES", ())
     write_inputs(tmp_path, topic_numbers=[3, 41])
 
-    with pytest.raises(BertlineError, match="topic_numbers asks for 41 topics, and there are 80"):
+    with pytest.raises(BertlineError, match="topic_numbers requests 41 topics, and there are 80"):
         run(tmp_path, tiny_bert)
 
 
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(baseline_models, "PACKAGES", ("numpy", "no_such_package"))
+
+    with pytest.raises(BertlineError, match="needs no_such_package, which .*`make baselines`"):
+        baseline_models.require_packages()
+
+
 def test_rows_are_means_over_seeds_with_their_sd():
-    rows = [dict.fromkeys(topic_baselines.MEASURES, value) for value in (0.1, 0.3)]
-
-    figures = topic_baselines.summarise(rows)
-
-    # the mean of .1 and .3 is .2, their SD .2 / sqrt(2)
-    assert figures["npmi"] == 0.2
-    assert figures["npmi_sd"] == pytest.approx(0.1414)
-    assert topic_baselines.summarise(rows[:1])["npmi_sd"] is None
-
-
-def test_models_are_compared_by_means_over_numbers_of_topics():
+    heads = [("A", None, 0.1), ("A", None, 0.3), ("B", 10, 0.5)]
     rows = [
-        {"model": "A", "requested_topics": asked} | dict.fromkeys(topic_baselines.COMPARED, value)
-        for asked, value in ((None, 0.9), (10, 0.1), (20, 0.2))
+        {"model": model, "requested_topics": number} | dict.fromkeys(MEASURES, value)
+        for model, number, value in heads
     ]
 
-    assert topic_baselines.compare_models(rows)["A"]["npmi"] == 0.15
+    found = topic_baselines.summarise(pd.DataFrame(rows)).set_index("model")
+
+    # the mean of .1 and .3 is .2, their SD .2 / sqrt(2)
+    assert found["npmi"].to_dict() == {"A": 0.2, "B": 0.5}
+    assert found.loc["A", "npmi_sd"] == pytest.approx(0.1414)
+    assert found["seeds"].to_dict() == {"A": 2, "B": 1}
+    assert found.loc["B", [f"{name}_sd" for name in SPREAD]].isna().all()

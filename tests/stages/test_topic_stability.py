@@ -1,7 +1,6 @@
-"""Planted topics come again, structureless ones do not, and matches are what the formulas say.
+"""Planted topics are stable, structureless ones are not, and matches follow the formulas.
 
-UMAP compiles itself for half a minute in each process, so the vectors are clustered as they are,
-with a little noise of each seed in its place.
+UMAP compiles for half a minute in each process, so refits cluster the vectors with some noise.
 """
 
 import json
@@ -14,9 +13,9 @@ import pytest
 
 from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.topics import refit
-from bertline.topics.measures import OUTLIERS
-from stages import parse, topic_fit, topic_stability
+from bertline.topics import stability
+from bertline.topics.tables import ASSIGNMENTS, OUTLIERS, STABILITY, TOPICS
+from stages import parse, topic_stability
 from tests import tiny
 from tests.command import call, write_params
 
@@ -36,13 +35,14 @@ GROUPS = 4
 def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a refit cluster the vectors themselves, with noise of its seed."""
 
-    def reduce(vectors: np.ndarray, _: object, seed: int, __: object) -> np.ndarray:
-        return vectors + np.random.default_rng(seed).normal(scale=0.3, size=vectors.shape)
+    def reduce(
+        vectors: np.ndarray, _: object, rows: np.ndarray, seed: int, __: object
+    ) -> np.ndarray:
+        noise = np.random.default_rng(seed).normal(scale=0.3, size=(len(rows), vectors.shape[1]))
+        return np.asarray(vectors[rows]) + noise
 
-    nothing = refit.Neighbours(np.empty((0, 0)), np.empty((0, 0)))
-    monkeypatch.setattr(refit, "search", lambda *_: nothing)
-    monkeypatch.setattr(refit, "within", lambda *_: nothing)
-    monkeypatch.setattr(refit, "reduce", reduce)
+    monkeypatch.setattr(stability, "search_neighbours", lambda *_: None)
+    monkeypatch.setattr(stability, "reduce_rows", reduce)
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def write_fitted(folder: Path, table: pd.DataFrame, core: np.ndarray) -> None:
         }
         for topic in sorted(set(core.tolist()))
     ]
-    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), topic_fit.TOPICS)
+    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), TOPICS)
     assigned = pd.DataFrame({"id": table["id"], "topic": core, "core_topic": core})
     assigned = assigned.assign(probability=1.0, x=0.0, y=0.0)
-    files.write_table(folder / "assignments.parquet", assigned, topic_fit.ASSIGNMENTS)
+    files.write_table(folder / "assignments.parquet", assigned, ASSIGNMENTS)
 
 
 def planted(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +117,7 @@ def test_planted_topics_are_stable(run):
     assert figures["ari"] > 0.95
     assert table["verdict"].tolist() == ["stable"] * 4
     assert (table["words"] == 1).all()
-    assert list(table.columns) == list(topic_stability.COLUMNS)
+    assert list(table.columns) == list(STABILITY)
 
 
 def test_topics_of_structureless_vectors_are_near_zero(run):
@@ -143,11 +143,8 @@ def test_no_topic_has_no_stability(run):
     folder = run("none", vectors, np.full_like(groups, OUTLIERS))
 
     figures = json.loads((folder / "metrics.json").read_text())
-    assert (figures["topics"], figures["mean_stability"], figures["stable_share"]) == (
-        0,
-        None,
-        None,
-    )
+    assert figures["topics"] == 0
+    assert figures["mean_stability"] is figures["stable_share"] is None
 
 
 def test_seeds_alone_have_no_column_of_resamples(run):
@@ -159,7 +156,7 @@ def test_seeds_alone_have_no_column_of_resamples(run):
 
 
 def test_no_refit_is_refused(run):
-    with pytest.raises(BertlineError, match="both 0, so there is no fit to look for topics in"):
+    with pytest.raises(BertlineError, match="both 0, so there is no fit to compare with"):
         run("no", *planted(80), seeds=0, resamples=0)
 
 
@@ -167,7 +164,7 @@ def test_overlap_is_jaccard_over_documents_in_a_topic():
     one = np.array([0, 0, 0, 1, 1, -1])
     other = np.array([0, 0, 1, 1, -1, 1])
 
-    found = topic_stability.overlap(one, other, (2, 2))
+    found = stability.overlap(one, other, (2, 2))
 
     # topics 0 and 0 share 2 of 3 documents; 0 and 1 share 1 of 5; 1 and 1 share 1 of 4
     assert np.allclose(found, [[2 / 3, 1 / 5], [0, 1 / 4]])
@@ -177,41 +174,52 @@ def test_topics_are_matched_one_to_one_so_that_the_sum_is_greatest():
     # Each row would have the first column; .6 + .5 is more than .7 + 0.
     similarity = np.array([[0.7, 0.5, 0.0], [0.6, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
-    matched = topic_stability.match(similarity)
+    matched = stability.match(similarity)
 
     assert matched.tolist() == [1, 0, -1]
-    assert topic_stability.matched_values(similarity, matched).tolist() == [0.5, 0.6, 0]
+    assert stability.matched_values(similarity, matched).tolist() == [0.5, 0.6, 0]
 
 
-def test_chance_is_taken_off():
+def test_similarity_is_corrected_for_chance():
     jaccard, chance = np.array([1.0, 0.6, 0.2, 0.1]), np.array([0.2, 0.2, 0.2, 0.3])
 
     # (.6 - .2) / (1 - .2) = .5; below chance is 0
-    assert np.allclose(topic_stability.above_chance(jaccard, chance), [1, 0.5, 0, 0])
+    assert np.allclose(stability.above_chance(jaccard, chance), [1, 0.5, 0, 0])
 
 
 def test_one_topic_of_all_documents_is_chance():
     core, again = np.zeros(50, int), np.zeros(50, int)
 
-    compared = topic_stability.compare(
-        *(core, [["a"]], topic_stability.Refit("seed 1", np.arange(50), again), [["a"]]),
+    compared = stability.compare(
+        *(core, [["a"]], stability.Refit("seed 1", np.arange(50), again), [["a"]]),
         np.random.default_rng(0),
     )
 
     assert compared["jaccard"].tolist() == [1.0]
     assert compared["chance"].tolist() == pytest.approx([1.0])
-    score = topic_stability.above_chance(compared["jaccard"], compared["chance"])
+    score = stability.above_chance(compared["jaccard"], compared["chance"])
     assert score.tolist() == [0]
 
 
 @pytest.mark.parametrize(
-    ("stability", "said"),
+    ("value", "said"),
     [(0, "unstable"), (0.499, "unstable"), (0.5, "partly stable"), (0.75, "stable"), (1, "stable")],
 )
-def test_verdicts_follow_the_thresholds(stability, said):
-    assert topic_stability.verdict(stability) == said
+def test_verdicts_follow_the_thresholds(value, said):
+    assert stability.verdict(value) == said
 
 
 def test_words_overlap():
-    assert topic_stability.word_overlap(["a", "b"], ["b", "c"]) == pytest.approx(1 / 3)
-    assert topic_stability.word_overlap([], []) == 0
+    assert stability.word_overlap(["a", "b"], ["b", "c"]) == pytest.approx(1 / 3)
+    assert stability.word_overlap([], []) == 0
+
+
+def test_neighbours_within_a_draw_are_renumbered_and_padded():
+    # Four documents on a line at 0, 1, 3 and 7; the second is not drawn.
+    numbers = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]])
+    distances = np.array([[0.0, 1, 3], [0, 1, 2], [0, 2, 3], [0, 4, 6]])
+
+    found = stability.within(stability.Neighbours(numbers, distances), np.array([0, 2, 3]), 3)
+
+    assert found.numbers.tolist() == [[0, 1, -1], [1, 0, -1], [2, 1, -1]]
+    assert found.distances.tolist() == [[0, 3, 3], [0, 3, 3], [0, 4, 4]]

@@ -1,20 +1,21 @@
 """A model that was saved and loaded assigns every document as the one in memory does."""
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
-from tests.stages.test_topic_fit import SMALL, planted
 
 from bertline.apply import assign
 from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.topics import clustering, model
-from stages import topic_fit
-from tests.command import call, write_params
+from bertline.topics.model import TopicModel
+from tests.command import call
+from tests.topics import planted
+from tests.topics.planted import scattered
 
 STRATEGIES = ("none", "embeddings", "c-tf-idf", "distributions", "probabilities")
 
@@ -29,70 +30,40 @@ class FirstDimensions:
 
 @pytest.fixture
 def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        topic_fit, "reduce_vectors", lambda vectors, *_: (None, vectors[:, :5], vectors[:, :2])
-    )
+    planted.skip_umap(monkeypatch)
     monkeypatch.setattr(model, "_umap", lambda *_: FirstDimensions)
 
 
-def scattered(count: int, *, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return planted documents of which every fifth lies between the groups."""
-    table, vectors = planted(count)
-    vectors[::5] = np.random.default_rng(seed).normal(scale=1.5, size=(len(vectors[::5]), 16))
-    return table, vectors.astype(np.float32)
-
-
-def fit(
-    folder: Path,
-    table: pd.DataFrame,
-    vectors: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
-    **changes: object,
-) -> model.TopicModel:
-    """Run the stage; return the model that it had in memory when it saved it."""
+def fit(folder: Path, documents: tuple[pd.DataFrame, np.ndarray], **changes: object) -> TopicModel:
+    """Run the stage; return the model that it saved, from memory."""
     folder.mkdir(exist_ok=True)
-    write_params(
-        folder / "params.yaml",
-        SMALL | {f"topic_fit.{key.replace('__', '.')}": value for key, value in changes.items()},
-    )
-    files.write_table(folder / "documents.parquet", table, topic_fit_documents())
-    np.save(folder / "embeddings.npy", vectors)
-    kept: list[model.TopicModel] = []
-    save = model.TopicModel.save
-    monkeypatch.setattr(
-        model.TopicModel, "save", lambda self, *rest: (kept.append(self), save(self, *rest))
-    )
-    call(
-        topic_fit,
-        *(folder / "documents.parquet", folder, folder, folder / "out"),
-        *("--params", folder / "params.yaml"),
-    )
+    kept: list[TopicModel] = []
+    with pytest.MonkeyPatch.context() as patch:
+        save = TopicModel.save
+        patch.setattr(TopicModel, "save", lambda one, *rest: (kept.append(one), save(one, *rest)))
+        planted.fit(folder, *documents, **changes)
     return kept[0]
 
 
-def topic_fit_documents() -> object:
-    from stages import parse
-
-    return parse.DOCUMENTS
-
-
 def check_reload(
-    folder: Path, in_memory: model.TopicModel, table: pd.DataFrame, vectors: np.ndarray
-) -> None:
-    """Hold the loaded model to the fit on all fitted documents, and to memory on unseen ones."""
-    loaded = model.load(folder / "out")
+    folder: Path, in_memory: TopicModel, table: pd.DataFrame, vectors: np.ndarray
+) -> TopicModel:
+    """Compare the loaded model with the fit on its documents, and with memory on new ones."""
+    loaded = TopicModel.load(folder / "out")
     assigned = files.read_table(folder / "out" / "assignments.parquet")
     texts = table["text"].tolist()
-    shuffled = np.random.default_rng(1).permutation(len(vectors))
-
-    for given in (None, texts):
-        found, probabilities = loaded.assign(vectors, given)
-        assert found.tolist() == assigned["topic"].tolist()
-        assert probabilities.astype(np.float32).tolist() == assigned["probability"].tolist()
-    if in_memory.settings.outliers.strategy in {"none", "embeddings", "probabilities"}:
+    strategy = in_memory.settings.outliers.strategy
+    if strategy in {"c-tf-idf", "distributions"}:
+        with pytest.raises(BertlineError, match="needs the documents' texts"):
+            loaded.assign(vectors)
+    else:
+        shuffled = np.random.default_rng(1).permutation(len(vectors))
         found, _ = loaded.assign(vectors[shuffled])
         assert found.tolist() == assigned["topic"][shuffled].tolist()
-    # another encoder's rounding: recognised by the text
+    found, probabilities = loaded.assign(vectors, texts)
+    assert found.tolist() == assigned["topic"].tolist()
+    assert probabilities.astype(np.float32).tolist() == assigned["probability"].tolist()
+    # another machine's rounding: recognised by the text
     found, _ = loaded.assign(vectors + np.float32(1e-3), texts)
     assert found.tolist() == assigned["topic"].tolist()
 
@@ -103,61 +74,39 @@ def check_reload(
     assert there.tolist() == here.tolist()
     assert sure.tolist() == sure_here.tolist()
     assert len(set(there.tolist())) > 3
-    if in_memory.settings.outliers.strategy != "none":
+    if strategy not in {"none", "c-tf-idf", "distributions"}:
         assert (there >= 0).all()  # the threshold is 0
-    assert loaded.bertopic._outliers == int((in_memory.labels == -1).any())
-    # each by itself, and all together
     alone = [int(loaded.assign(others[[row]], [own[row]])[0][0]) for row in range(5)]
     assert alone == there[:5].tolist()
+    return loaded
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, monkeypatch, strategy):
-    table, vectors = scattered(100)
-    in_memory = fit(tmp_path / "one", table, vectors, monkeypatch, outliers__strategy=strategy)
+def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, strategy):
+    documents = scattered(100)
+    in_memory = fit(tmp_path, documents, topic_fit__outliers__strategy=strategy)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "_umap", lambda *_: FirstDimensions)
-        check_reload_or_texts(tmp_path / "one", in_memory, table, vectors)
-
-
-def check_reload_or_texts(folder, in_memory, table, vectors) -> None:
-    if in_memory.settings.outliers.strategy in {"c-tf-idf", "distributions"}:
-        loaded = model.load(folder / "out")
-        with pytest.raises(BertlineError, match="needs the documents' texts"):
-            loaded.assign(vectors)
-        found, _ = loaded.assign(vectors, table["text"].tolist())
-        assigned = files.read_table(folder / "out" / "assignments.parquet")
-        assert found.tolist() == assigned["topic"].tolist()
-        unseen, others = scattered(40, seed=9)
-        own = [f"{text} unseen" for text in unseen["text"]]
-        there, here = loaded.assign(others, own), in_memory.assign(others, own)
-        assert there[0].tolist() == here[0].tolist()
-        return
-    check_reload(folder, in_memory, table, vectors)
+    check_reload(tmp_path, in_memory, *documents)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_loaded_model_assigns_as_the_fit_did_through_umap(tmp_path, monkeypatch, metric):
-    table, vectors = scattered(200)
+    documents = scattered(200)
     fitted: list[object] = []
-    reduce = clustering.reduce_vectors
-
-    def remembering(*given: object) -> object:
-        reduced = reduce(*given)
-        fitted.append(reduced[0])
-        return reduced
-
-    monkeypatch.setattr(topic_fit, "reduce_vectors", remembering)
+    fit_umap = clustering.fit_umap
+    monkeypatch.setattr(
+        clustering, "fit_umap", lambda *given: (fitted.append(fit_umap(*given)), fitted[-1])[1]
+    )
     in_memory = fit(
-        *(tmp_path / "one", table, vectors, monkeypatch),
-        outliers__strategy="embeddings",
-        umap__metric=metric,
+        tmp_path,
+        documents,
+        topic_fit__outliers__strategy="embeddings",
+        topic_fit__umap__metric=metric,
     )
 
-    check_reload(tmp_path / "one", in_memory, table, vectors)
-    loaded = model.load(tmp_path / "one" / "out")
+    loaded = check_reload(tmp_path, in_memory, *documents)
+
     umap = fitted[0]
     umap._small_data, umap._knn_search_index = False, loaded._umap._knn_search_index
     _, others = scattered(40, seed=9)
@@ -191,19 +140,33 @@ def test_documents_with_the_same_text_or_vector_are_one(tmp_path):
     assert model.first_alike(vectors, texts).tolist() == [0, 1, 0, 0, 4]
 
 
-def test_equal_documents_have_one_topic(tmp_path, without_umap, monkeypatch):
+def test_equal_documents_have_one_topic(tmp_path, without_umap):
     table, vectors = scattered(100)
     table.loc[1, "text"] = table.loc[0, "text"]  # the first is an outlier, the second is in a group
 
-    fit(tmp_path / "one", table, vectors, monkeypatch)
+    topics = fit(tmp_path, (table, vectors)).topics
 
-    assigned = files.read_table(tmp_path / "one" / "out" / "assignments.parquet")
-    assert assigned["topic"][0] == assigned["topic"][1]
+    assert topics[0] == topics[1]
 
 
-def test_vectors_of_another_encoder_are_refused(tmp_path, without_umap, monkeypatch):
-    fit(tmp_path / "one", *scattered(100), monkeypatch)
-    loaded = model.load(tmp_path / "one" / "out")
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a fit, with its documents and vectors."""
+    folder = tmp_path_factory.mktemp("fit")
+    with pytest.MonkeyPatch.context() as patch:
+        planted.skip_umap(patch)
+        fit(folder, scattered(100), topic_fit__outliers__strategy="embeddings")
+    return folder
+
+
+@pytest.fixture
+def fitted(tmp_path: Path, stored: Path, without_umap: None) -> Path:
+    """Return a copy of the fit."""
+    return shutil.copytree(stored, tmp_path / "copy")
+
+
+def test_vectors_of_another_encoder_are_refused(fitted):
+    loaded = TopicModel.load(fitted / "out")
 
     with pytest.raises(BertlineError, match=r"shape \(3, 7\).*16 numbers.*same encoder"):
         loaded.assign(np.zeros((3, 7)))
@@ -217,7 +180,7 @@ def test_vectors_of_another_encoder_are_refused(tmp_path, without_umap, monkeypa
         (lambda fit: (fit / "arrays.safetensors").write_bytes(b"x" * 99), "cannot be read as the"),
         (lambda fit: np.save(fit / "embeddings.npy", np.zeros((3, 16))), "different runs"),
         (lambda fit: change(fit, "labels", lambda labels: labels * 0), "its version is another"),
-        (lambda fit: change(fit, "topic_of", None), "see its `topic_of`"),
+        (lambda fit: change(fit, "topic_of", None), "`topic_of` is missing, or does not match"),
         (
             lambda fit: (fit.parent / "model" / "ctfidf.safetensors").rename(
                 fit.parent / "model" / "ctfidf.bin"
@@ -230,14 +193,11 @@ def test_vectors_of_another_encoder_are_refused(tmp_path, without_umap, monkeypa
         "pickle-beside",
     ],
 )
-def test_a_damaged_model_is_refused_in_a_sentence(
-    tmp_path, without_umap, monkeypatch, corrupt, message
-):
-    fit(tmp_path / "one", *scattered(100), monkeypatch)
-    corrupt(tmp_path / "one" / "out" / "fit")
+def test_a_damaged_model_is_refused_in_a_sentence(fitted, corrupt, message):
+    corrupt(fitted / "out" / "fit")
 
     with pytest.raises(BertlineError, match=message):
-        model.load(tmp_path / "one" / "out")
+        TopicModel.load(fitted / "out")
 
 
 def change(folder: Path, name: str, changing: object) -> None:
@@ -250,13 +210,6 @@ def change(folder: Path, name: str, changing: object) -> None:
 
 
 # --- the command --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fitted(tmp_path, without_umap, monkeypatch) -> Path:
-    table, vectors = scattered(100)
-    fit(tmp_path / "one", table, vectors, monkeypatch, outliers__strategy="embeddings")
-    return tmp_path / "one"
 
 
 def run(fitted: Path, documents: Path) -> pd.DataFrame:
@@ -300,7 +253,7 @@ def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("new.doc", b"orbit", "should end in .parquet, .csv, .txt or .npy"),
+        ("new.doc", b"orbit", "the name should end in .parquet, .csv, .txt or .npy"),
         ("new.csv", b"body\norbit\n", "has no column `text`; it has body"),
         ("new.csv", b"text\n", "has no document"),
         ("new.csv", b"", "cannot be read as CSV"),
@@ -316,12 +269,3 @@ def test_documents_that_cannot_be_read_are_refused(tmp_path, name, content, mess
 
     with pytest.raises(BertlineError, match=message):
         call(assign, tmp_path, tmp_path / name, tmp_path / "topics.csv")
-
-
-def test_settings_are_those_of_the_fit(fitted):
-    settings = json.loads((fitted / "out" / "fit" / "settings.json").read_text())
-
-    assert settings["outliers"]["strategy"] == "embeddings"
-    assert (fitted / "out" / "fit" / "embeddings.npy").read_bytes() == (
-        fitted / "embeddings.npy"
-    ).read_bytes()
