@@ -271,11 +271,15 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
 
 def write_baselines(path: Path) -> None:
     """Write the table of other topic models: NPMI falls by .001 for each topic requested."""
-    rows = [["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001, CORPUS]]
+    rows = [
+        ["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001, CORPUS]
+    ]
     for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
         for n in (10, 20, 30, 40, 50):
             value = npmi - n / 1000
-            rows.append([name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002, CORPUS])
+            rows.append(
+                [name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002, CORPUS]
+            )
     files.write_csv(path, [*results.BASELINES, results.SPREAD, "corpus"], rows)
 
 
