@@ -27,7 +27,7 @@ def encode(
 
     device, chosen = running.set_up(precision, key="--precision")
     encoder = embedding.load_encoder(folder, device)
-    vectors = np.zeros((len(texts), encoder.get_embedding_dimension()), np.float32)
+    vectors = np.zeros((len(texts), encoder.get_embedding_dimension() or 0), np.float32)
     for rows, values, _ in embedding.embed_window(
         encoder, list(texts), precision=chosen, tokens_per_batch=tokens_per_batch
     ):

@@ -15,7 +15,7 @@ from bertline.scoring import tables
 from bertline.scoring.names import BOTH, VALIDATION
 from bertline.topics import tables as topic_tables
 from bertline.topics.tables import MODEL as OWN
-from bertline.topics.tables import OUTLIERS, PARTLY, STABLE, UNSTABLE
+from bertline.topics.tables import OUTLIERS, UNSTABLE
 
 
 def _pick(columns: Mapping[str, str], *names: str) -> dict[str, str]:

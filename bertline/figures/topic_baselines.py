@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import OWN, Topics
+from bertline.figures.results import Topics
+from bertline.topics.tables import MODEL as OWN
 
 WIDTH, HEIGHT = 9.0, 3.5  # inches
 PANELS = {

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import OUTLIERS, Topics, plain, topic_name
+from bertline.figures.results import Topics, plain, topic_name
+from bertline.topics.tables import OUTLIERS
 
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.26

@@ -19,7 +19,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from bertline.figures import style
-from bertline.figures.results import OUTLIERS, Topics, topic_name
+from bertline.figures.results import Topics, topic_name
+from bertline.topics.tables import OUTLIERS
 
 LEGEND_LINES = 2.6  # lines of text that legend and note take below the map
 HALO = 2.6  # points of white around letters

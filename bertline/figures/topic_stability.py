@@ -3,7 +3,8 @@
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import PARTLY, STABLE, UNSTABLE, Topics, topic_label
+from bertline.figures.results import Topics, topic_label
+from bertline.topics.tables import PARTLY, STABLE, UNSTABLE
 
 WIDTH = 8.0  # inches
 ROW_HEIGHT = 0.27

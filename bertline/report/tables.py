@@ -9,8 +9,6 @@ import numpy as np
 from bertline.figures import style
 from bertline.figures.results import (
     GROUPINGS,
-    OUTLIERS,
-    OWN,
     SPREAD,
     Acceptability,
     Analysis,
@@ -29,6 +27,8 @@ from bertline.scoring.names import (
     of_seed,
 )
 from bertline.scoring.tables import ALL, SCALED
+from bertline.topics.tables import MODEL as OWN
+from bertline.topics.tables import OUTLIERS
 
 TOPICS_SHOWN = 30
 WORDS_SHOWN = 8
