@@ -318,7 +318,7 @@ FOLDS = [
         "split.json should hold a JSON object",
         lambda desk: desk.write("figures/split.json", "[]"),
     ),
-    Case("figures-are-missing", "visualize", "evaluate.json does not exist"),
+    Case("figures-are-missing", "visualize", "figures.*json does not exist"),
 ]
 
 PROSE = "prose.parquet"
