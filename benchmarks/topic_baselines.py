@@ -109,7 +109,7 @@ def fit_by_vectors(
     corpus: Corpus, vectors: np.ndarray, numbers: list[int], options: TopicBaselines
 ) -> Iterator[Fit]:
     """Yield BERTopic (default settings) with the number it finds, and merged to each number."""
-    umap = Umap(**LIBRARY_UMAP, threads=options.threads)
+    umap = Umap.model_validate(LIBRARY_UMAP | {"threads": options.threads})
     for seed in options.seeds:
         console.log(f"{BERTOPIC}, seed {seed}")
         model = baseline_models.fit_bertopic(
