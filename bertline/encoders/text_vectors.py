@@ -27,7 +27,9 @@ def encode(
 
     device, chosen = running.set_up(precision, key="--precision")
     encoder = embedding.load_encoder(folder, device)
-    vectors = np.zeros((len(texts), encoder.get_embedding_dimension() or 0), np.float32)
+    dimension = encoder.get_embedding_dimension()
+    assert dimension is not None  # each model that loads has pooled vectors
+    vectors = np.zeros((len(texts), dimension), np.float32)
     for rows, values, _ in embedding.embed_window(
         encoder, list(texts), precision=chosen, tokens_per_batch=tokens_per_batch
     ):
