@@ -15,7 +15,8 @@ from bertline.figures import (
     topic_stability,
     topic_tree,
 )
-from bertline.figures.results import OWN, PARTLY, STABLE
+from bertline.topics.tables import MODEL as OWN
+from bertline.topics.tables import PARTLY, STABLE
 
 FEW = {"topics": 12, "documents": 500}
 

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.mathtext import MathTextParser
 
 from bertline.figures import style, topic_map
-from bertline.figures.results import OUTLIERS, STABLE, UNSTABLE, Topics
+from bertline.figures.results import Topics
+from bertline.topics.tables import OUTLIERS, STABLE, UNSTABLE
 
 SIZE = (11.0, 8.0)
 

@@ -225,7 +225,7 @@ class Desk:
             return  # for this person they hold already
         for path in [self.folder, *self.folder.rglob("*")]:
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        for path in self.folder.parents[:3]:  # pytest's own folders, which are root's alone
+        for path in self.folder.parents[:4]:  # pytest's own folders, which are root's alone
             path.chmod(path.stat().st_mode | 0o011)
         self.user = NOBODY
 

@@ -83,7 +83,7 @@ CASES = [
         "ngrams-reversed",
         "vocabulary.ngram_range",
         [2, 1],
-        r"ngram_range should be \[least, most\] words",
+        r"ngram_range should be \[fewest, most\] words",
     ),
     value(
         "topic_fit",

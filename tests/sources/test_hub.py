@@ -98,7 +98,7 @@ def test_lays_down_the_named_files_and_asks_once(hub):
     described = json.loads((hub.folder / "metrics.json").read_text())
     assert described["origin"] == {"kind": "hub", "hub": "owner/tiny", "revision": REVISION}
     assert {name: entry["sha256"] for name, entry in described["files"].items()} == hub.hashes
-    assert json.loads((hub.folder / "receipt.json").read_text())["served_by"] == "hub"
+    assert json.loads((hub.folder / "receipt.costs.json").read_text())["served_by"] == "hub"
 
     before = hub.gets()
     assert hub.run().returncode == 0
