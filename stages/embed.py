@@ -69,7 +69,7 @@ def main() -> None:
                 precision=precision,
                 tokens_per_batch=options.tokens_per_batch,
             )
-            embedding.lay_down(vectors, out / embedding.VECTORS)
+            embedding.put_in_place(vectors, out / embedding.VECTORS)
             console.log(f"embed: {measures}")
             run.costs["embedding_seconds"] = round(time.monotonic() - started, 1)
             if args.metrics:

@@ -50,7 +50,7 @@ def test_killed_run_resumes_to_the_same_model(made_project, expected, tmp_path, 
     assert killed.wait(60) != 0
     printed = made.run("dvc", "repro", "train@1")
 
-    assert "going on after step" in printed
+    assert "resuming after step" in printed
     assert outputs_of(made.folder)[TRAINED] == expected
     assert torture.leftovers(made.folder) == []
 

@@ -49,7 +49,7 @@ class Outcome:
     seconds: float  # after the start of `dvc repro`
     victim: str
     stage: str  # that was running
-    gone_on: list[str] = field(default_factory=list)  # what the next run said of going on
+    resumed: list[str] = field(default_factory=list)  # what the next run said of resuming
 
 
 def start(made: Project, log: Path) -> subprocess.Popen:
@@ -194,7 +194,7 @@ class Torture:
         else:
             return process
         torn.unlink()
-        self.outcomes[-1].gone_on.append(f"{torn.name} was torn")
+        self.outcomes[-1].resumed.append(f"{torn.name} was torn")
         process = start(self.made, self.log)
         self.await_end(process)
         return process
@@ -221,13 +221,13 @@ class Torture:
         self.judge() if process.returncode == 0 else self.complain("dvc repro failed by itself")
 
     def listen(self) -> None:
-        """Add what the run said of going on to the kill before it."""
+        """Add what the run said of resuming to the kill before it."""
         said = re.findall(
-            r"going on after .*|.*written by another process.*",
+            r"resuming after .*|.*written by another process.*",
             self.log.read_text(errors="replace"),
         )
         if self.outcomes:
-            self.outcomes[-1].gone_on += said
+            self.outcomes[-1].resumed += said
 
     def judge(self) -> None:
         """Hold a run that got to its end against the quiet one, and begin anew."""
@@ -257,7 +257,7 @@ def table(outcomes: list[Outcome]) -> str:
     """Return a line for each kill."""
     lines = [f"{'kill':>4} {'after':>7}  {'ended':<10} {'while':<20} the next run said"]
     for outcome in outcomes:
-        said = "; ".join(outcome.gone_on)
+        said = "; ".join(outcome.resumed)
         lines.append(
             f"{outcome.number:>4} {outcome.seconds:>5.1f} s  {outcome.victim:<10} "
             f"{outcome.stage:<20} {said}".rstrip()

@@ -176,7 +176,7 @@ def resume(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, P
             f"{target} has the shape {vectors.shape} and not {shape}: embedding begins anew"
         )
         return None
-    console.log(f"going on after {progress.documents:,} documents and {progress.batches} batches")
+    console.log(f"resuming after {progress.documents:,} documents and {progress.batches} batches")
     return vectors, progress
 
 
@@ -232,7 +232,7 @@ def embed(
     }
 
 
-def lay_down(vectors: Path, target: Path) -> None:
+def put_in_place(vectors: Path, target: Path) -> None:
     """Put the finished file at `target`, and keep the checkpoint until the stage has succeeded."""
     try:
         os.link(vectors, target)

@@ -452,5 +452,5 @@ def resume(
     best = {name: tensor.to(plan.device) for name, tensor in below("best.").items()}
     history.best = best or None
     history.resumed_at = history.epoch * plan.steps_per_epoch + history.batch
-    console.log(f"going on after step {history.resumed_at:,} of {plan.steps:,}")
+    console.log(f"resuming after step {history.resumed_at:,} of {plan.steps:,}")
     return history

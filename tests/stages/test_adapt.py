@@ -193,7 +193,7 @@ def test_same_seed_gives_the_same_bytes_also_when_killed(
         fit("again")
     again = fit("again")
 
-    assert f"going on after step {killed_at} of {STEPS}" in capfd.readouterr().err
+    assert f"resuming after step {killed_at} of {STEPS}" in capfd.readouterr().err
     assert contents(again) == contents(adapted)
     assert figures_of(again) == figures_of(adapted)
     assert not (again.parent / ".again.checkpoint").exists()

@@ -100,7 +100,7 @@ def predictions(sets: dict[str, int], seeds: tuple[int, ...] = (1, 2)) -> pd.Dat
     return table.assign(probability=probability, predicted=(probability > 0.5).astype(int))
 
 
-def lay_down(folder: Path, sets: dict[str, int], **options) -> None:
+def write_tables(folder: Path, sets: dict[str, int], **options) -> None:
     """Write what the stage reads; sentences are numbers in words."""
     table = predictions(sets, **options)
     (folder / "evaluate").mkdir(parents=True)
@@ -131,7 +131,7 @@ SETS = {"validation": 40, "in_domain_dev": 36, "out_of_domain_dev": 48}
 
 
 def test_tables_are_of_each_test_set_and_of_both_together(tmp_path):
-    lay_down(tmp_path, SETS)
+    write_tables(tmp_path, SETS)
 
     found = run(tmp_path)
 
@@ -152,7 +152,7 @@ def test_tables_are_of_each_test_set_and_of_both_together(tmp_path):
 
 
 def test_the_surest_errors_come_first_and_metrics_hold_no_sentence(tmp_path):
-    lay_down(tmp_path, SETS)
+    write_tables(tmp_path, SETS)
 
     run(tmp_path, **{"analyze.confident_errors": 4})
 
@@ -167,7 +167,7 @@ def test_the_surest_errors_come_first_and_metrics_hold_no_sentence(tmp_path):
 
 
 def test_without_validation_there_is_no_temperature_and_the_notes_say_so(tmp_path):
-    lay_down(tmp_path, {"in_domain_dev": 36, "out_of_domain_dev": 48})
+    write_tables(tmp_path, {"in_domain_dev": 36, "out_of_domain_dev": 48})
     (tmp_path / "curves.csv").write_text(
         "seed,epoch,training_loss,validation_loss,validation_accuracy,validation_mcc\n1,1,0.5,,,\n"
     )
@@ -180,7 +180,7 @@ def test_without_validation_there_is_no_temperature_and_the_notes_say_so(tmp_pat
 
 
 def test_a_corpus_of_ones_own_needs_no_annotations(tmp_path, capfd):
-    lay_down(tmp_path, {"validation": 40, "mine": 36, "yours": 24}, seeds=(7,))
+    write_tables(tmp_path, {"validation": 40, "mine": 36, "yours": 24}, seeds=(7,))
     files.write_table(tmp_path / "phenomena.parquet", by_source(x="one"), parse.PHENOMENA)
 
     found = run(tmp_path)
@@ -195,7 +195,7 @@ def test_a_corpus_of_ones_own_needs_no_annotations(tmp_path, capfd):
 def test_the_same_inputs_give_the_same_bytes(tmp_path):
     written = []
     for name in ("one", "two"):
-        lay_down(tmp_path / name, SETS)
+        write_tables(tmp_path / name, SETS)
         run(tmp_path / name)
         paths = sorted(path for path in (tmp_path / name).rglob("*.*") if path.is_file())
         written.append(

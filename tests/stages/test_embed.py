@@ -144,7 +144,7 @@ def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypa
     """The vectors are gone; then a run is killed before its first checkpoint; then one resumes."""
     texts = texts_of_all_lengths(20)
     whole = files.sha256(run(texts, tiny_bert, "whole") / "embeddings.npy")
-    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert))
+    kill_in("put_in_place", monkeypatch, lambda: run(texts, tiny_bert))
     [vectors] = tmp_path.glob(".out.checkpoint/*/embeddings.npy")
     vectors.unlink()
     kill_in("embed_window", monkeypatch, lambda: run(texts, tiny_bert))
@@ -215,7 +215,7 @@ def test_killed_embedding_resumes_to_the_same_bytes(
     monkeypatch.setattr(embedding, "embed_window", window)
     again = run(texts, tiny_bert, "again", tokens_per_batch=150)
 
-    assert "going on after" in capfd.readouterr().err
+    assert "resuming after" in capfd.readouterr().err
     assert files.sha256(again / "embeddings.npy") == whole
     assert (tmp_path / "again.json").read_text() == (tmp_path / "whole.json").read_text()
     assert not (tmp_path / ".again.checkpoint").exists()
@@ -223,12 +223,12 @@ def test_killed_embedding_resumes_to_the_same_bytes(
 
 def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, whole, monkeypatch, capfd):
     texts = texts_of_all_lengths(20)
-    kill_in("lay_down", monkeypatch, lambda: run(texts, tiny_bert, tokens_per_batch=150))
+    kill_in("put_in_place", monkeypatch, lambda: run(texts, tiny_bert, tokens_per_batch=150))
     monkeypatch.setattr(embedding, "embed_window", lambda *_, **__: pytest.fail("embedded again"))
 
     found = run(texts, tiny_bert, tokens_per_batch=150)
 
-    assert "going on after 20 documents" in capfd.readouterr().err
+    assert "resuming after 20 documents" in capfd.readouterr().err
     assert files.sha256(found / "embeddings.npy") == whole
 
 
@@ -238,7 +238,7 @@ def test_checkpoint_that_is_damaged_or_of_other_documents_is_not_used(
 ):
     texts = texts_of_all_lengths(20)
     killed_texts = texts if name else [text.upper() for text in texts]
-    kill_in("lay_down", monkeypatch, lambda: run(killed_texts, tiny_bert, tokens_per_batch=150))
+    kill_in("put_in_place", monkeypatch, lambda: run(killed_texts, tiny_bert, tokens_per_batch=150))
     if name:
         [damaged] = tmp_path.glob(f".out.checkpoint/*/{name}")
         damaged.write_bytes(damaged.read_bytes()[:10])
@@ -246,5 +246,5 @@ def test_checkpoint_that_is_damaged_or_of_other_documents_is_not_used(
     found = run(texts, tiny_bert, tokens_per_batch=150)
 
     told = capfd.readouterr().err
-    assert "going on" not in told and ("is damaged" in told or not name)
+    assert "resuming" not in told and ("is damaged" in told or not name)
     assert files.sha256(found / "embeddings.npy") == whole

@@ -291,7 +291,7 @@ def test_killed_training_resumes_to_the_same_bytes(
         fit("again", epochs=3, keep=keep)
     again = fit("again", epochs=3, keep=keep)
 
-    assert f"going on after step {killed_at} of 18" in capfd.readouterr().err
+    assert f"resuming after step {killed_at} of 18" in capfd.readouterr().err
     assert hashes_of(again) == hashes_of(whole)
     told, expected = (folder.with_suffix(".json").read_text() for folder in (again, whole))
     assert told == expected
@@ -319,7 +319,7 @@ def test_checkpoint_that_does_not_serve_is_not_used(
     out = fit("out", epochs=1, **change)
 
     told = capfd.readouterr().err
-    assert message in told and "going on" not in told
+    assert message in told and "resuming" not in told
     expected = fit("elsewhere", epochs=1, **change)
     assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
 
