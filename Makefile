@@ -107,4 +107,4 @@ audit:  ## look the locked packages up in the database of known vulnerabilities
 	  --ignore-vuln CVE-2025-69872
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
-	rm -rf $(VENV) data .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) data/*/ .pytest_cache .ruff_cache .mypy_cache .hypothesis
