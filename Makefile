@@ -74,9 +74,8 @@ baselines: $(INSTALLED)  ## compare topic models on the documents of the last ru
 	  data/download/embedder benchmarks/topic_baselines.csv
 
 test: quick  ## the whole test suite
-	pytest -m slow
+	pytest -m slow --numprocesses auto --dist loadgroup
 
-# Unit tests in parallel; the tests that run the pipeline use all cores by themselves.
 quick: $(INSTALLED)  ## the unit tests, without a run of the pipeline
 	pytest -m "not slow" --numprocesses auto
 

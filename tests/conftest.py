@@ -37,3 +37,10 @@ def project(made_project: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     """Return a copy of the project after its first run, for the tests of one module to share."""
     folder = tmp_path_factory.mktemp("another project") / "ünïcode path"
     return projects.copy(made_project, folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all tests of the project after its run, so that it is made once."""
+    for item in items:
+        if "made_project" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("project"))

@@ -125,6 +125,7 @@ def test_other_versions_than_packages_yaml_states_are_refused_before_work(tmp_pa
         pytest.fail("work was begun")
 
 
+@pytest.mark.slow
 def test_folders_have_the_hash_that_dvc_gives_them(tmp_path):
     folder = tmp_path / "data"
     for name in ("b/x.txt", "b.txt", "a/é.txt", "b-c/y"):

@@ -107,6 +107,7 @@ def test_another_seed_gives_other_sets_and_another_training_size_the_same_develo
     assert other != (CORPUS / "in_domain_dev.tsv").read_bytes()
 
 
+@pytest.mark.slow
 def test_pairs_are_many_and_no_string_is_drawn_with_both_labels():
     """Over 62,400 pairs of all phenomena, without the filter for duplicates."""
     pairs = {name: list(sample_pairs(name, seed=5, count=2_400)) for name in PHENOMENA}

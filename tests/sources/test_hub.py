@@ -89,6 +89,7 @@ def hub(tmp_path, monkeypatch):
         yield Hub(server, tmp_path)
 
 
+@pytest.mark.slow
 def test_lays_down_the_named_files_and_asks_once(hub):
     hub.server.acts[hub.path("weights/model.safetensors")] = [behave, break_off(100_000)]
     result = hub.run()
@@ -105,6 +106,7 @@ def test_lays_down_the_named_files_and_asks_once(hub):
     assert hub.gets() == before
 
 
+@pytest.mark.slow
 def test_wrong_content_in_the_hubs_cache_is_fetched_anew(hub):
     hub.run()
     blob = next(hub.folder.glob("hf/hub/models--owner--tiny/snapshots/*/config.json")).resolve()
@@ -151,6 +153,7 @@ def test_what_the_hub_answers_is_put_into_words(hub, reply, expected):
     assert expected in str(caught.value)
 
 
+@pytest.mark.slow
 def test_offline_mode_is_honoured(hub):
     result = hub.run(HF_HUB_OFFLINE="1")
     assert result.returncode == 2, result.stderr

@@ -184,6 +184,7 @@ def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
 # --- killed -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 6])
 def test_same_seed_gives_the_same_bytes_also_when_killed(
     fit, adapted, monkeypatch, capfd, killed_at
@@ -396,6 +397,7 @@ def test_loss_by_hand(plan):
     assert loss == pytest.approx(of_sentences + 4.0 * of_words, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_model_learns_to_detect_corrupted_sentences(fit):
     out = fit("out", epochs=8, sentences=250, batch_size=16, learning_rate=3.0e-3)
 

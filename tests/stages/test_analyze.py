@@ -192,6 +192,7 @@ def test_a_corpus_of_ones_own_needs_no_annotations(tmp_path, capfd):
     assert table["set"].iloc[-1] == "all test sets"
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(tmp_path):
     written = []
     for name in ("one", "two"):

@@ -224,6 +224,7 @@ def test_an_output_folder_that_holds_the_project_is_refused(desk, server, out):
     assert "the project lies in it" in desk.fails("site", out=out)
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_half_written(desk, server):
     reached = []
 

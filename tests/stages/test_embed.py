@@ -140,6 +140,7 @@ def kill_in(function: str, monkeypatch: pytest.MonkeyPatch, run: Callable[[], ob
         run()
 
 
+@pytest.mark.slow
 def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypatch, tmp_path):
     """The vectors are gone; then a run is killed before its first checkpoint; then one resumes."""
     texts = texts_of_all_lengths(20)
@@ -152,6 +153,7 @@ def test_state_of_vectors_that_are_gone_is_not_believed(run, tiny_bert, monkeypa
     assert files.sha256(run(texts, tiny_bert) / "embeddings.npy") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 def test_vectors_are_the_same_with_any_number_of_threads_and_cores(
     run, tiny_bert, monkeypatch, threads
@@ -195,6 +197,7 @@ def whole(run: Callable[..., Path], tiny_bert: Path, monkeypatch: pytest.MonkeyP
     return files.sha256(out / "embeddings.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 5])
 def test_killed_embedding_resumes_to_the_same_bytes(
     run, tiny_bert, whole, monkeypatch, capfd, tmp_path, killed_at
@@ -221,6 +224,7 @@ def test_killed_embedding_resumes_to_the_same_bytes(
     assert not (tmp_path / ".again.checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, whole, monkeypatch, capfd):
     texts = texts_of_all_lengths(20)
     kill_in("put_in_place", monkeypatch, lambda: run(texts, tiny_bert, tokens_per_batch=150))
@@ -232,6 +236,7 @@ def test_finished_vectors_outlast_a_failure_behind_them(run, tiny_bert, whole, m
     assert files.sha256(found / "embeddings.npy") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["embeddings.npy", "progress.json", None])
 def test_checkpoint_that_is_damaged_or_of_other_documents_is_not_used(
     run, tiny_bert, whole, monkeypatch, capfd, tmp_path, name

@@ -61,6 +61,7 @@ def check_planted(folder: Path, table: pd.DataFrame) -> None:
         assert weights == sorted(weights, reverse=True)
 
 
+@pytest.mark.slow
 def test_planted_topics_are_found_with_the_same_bytes_twice(tmp_path, without_umap):
     table, vectors = planted(80)
 
@@ -148,6 +149,7 @@ def test_empty_documents_are_assigned_and_none_needs_a_group(tmp_path, without_u
     assert {metrics[name] for name in ("nmi", "ami", "ari", "nmi_without_outliers")} == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
 def test_bertopic_loads_the_model_and_assigns_by_the_nearest_topic(
     tmp_path, without_umap, weighting
@@ -164,6 +166,7 @@ def test_bertopic_loads_the_model_and_assigns_by_the_nearest_topic(
     assert normalized_mutual_info_score(fresh["group"], assigned) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_failed_run_leaves_the_earlier_output(tmp_path, without_umap, monkeypatch):
     folder = fit(tmp_path, *planted(80))
     before = contents(folder)

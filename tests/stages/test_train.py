@@ -125,6 +125,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return {path.name: files.sha256(path) for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_and_another_seed_other_weights(fit, fitted):
     again, other = fit("again", epochs=3), fit("other", seed=2, epochs=3)
 
@@ -183,6 +184,7 @@ def whole(data: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_without_validation_its_columns_stay_empty(fit, whole, tmp_path):
     history = pd.read_csv(fit("out", inputs=whole) / "history.csv")
 
@@ -272,6 +274,7 @@ def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
         fit("out", epochs=1, batch_size=96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keep", "killed_at"),
     [
@@ -298,6 +301,7 @@ def test_killed_training_resumes_to_the_same_bytes(
     assert not (again.parent / ".again.checkpoint").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -324,6 +328,7 @@ def test_checkpoint_that_does_not_serve_is_not_used(
     assert files.sha256(out / "model.safetensors") == files.sha256(expected / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_failed_training_leaves_the_earlier_model(fit, monkeypatch):
     out = fit("out", epochs=1)
     before = hashes_of(out)

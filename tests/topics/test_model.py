@@ -81,6 +81,7 @@ def check_reload(
     return loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, strategy):
     documents = scattered(100)
