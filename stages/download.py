@@ -4,7 +4,7 @@ Reads   the entry of sources.yaml that is named SOURCE: `roles` and `fetch`. Byt
         user's cache (BERTLINE_CACHE), from a mirror (BERTLINE_MIRROR: a folder or base URL with
         the published file names), or from the place that the entry declares.
 Writes  OUT, a folder with the files; a JSON file with the origin that sources.yaml declares and
-        each file's bytes and SHA-256. Which place really served the bytes is in the receipt.
+        each file's bytes and SHA-256. The place that served the bytes is among the costs.
 
     python -m stages.download documents newsgroups-tokens data/download/documents
 """

@@ -173,8 +173,9 @@ class Topics:
 
     @property
     def compared(self) -> bool:
-        """Whether there are other topic models to compare with."""
-        return set(self.baselines["model"]) > {OWN}
+        """Whether there are other topic models to compare with, and topics to compare."""
+        own = self.baselines.loc[self.baselines["model"] == OWN, "npmi_times_coverage"]
+        return set(self.baselines["model"]) > {OWN} and bool(own.notna().any())
 
     @property
     def documents(self) -> int:
@@ -340,13 +341,16 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
 def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.DataFrame:
     """Return the model's own rows, then those of the baselines, if stored of the same corpus.
 
-    corpus: the fingerprint of the documents and their vocabulary, as topic_fit stored it.
+    They have to be of the same numbers of topics as well: means over other numbers are not
+    comparable. corpus: the fingerprint of the documents and their vocabulary, as topic_fit stored it.
     """
     if stored is None or not stored.exists():
         return own.assign(**{SPREAD: np.nan})
     columns = BASELINES | {SPREAD: "float64", "corpus": "str"}
     others = files.read_csv(stored, columns, command="make baselines")
     others = others[others["corpus"] == corpus].drop(columns="corpus")
+    if set(others["requested_topics"].dropna()) != set(own["requested_topics"]):
+        others = others[:0]
     return pd.concat([own, others], ignore_index=True)
 
 

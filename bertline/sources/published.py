@@ -43,7 +43,7 @@ class Wanted:
 class Place:
     """Where a file may be, and what writes it from there to a path or raises FetchError."""
 
-    kind: str  # for the receipt and messages: names no host and no folder
+    kind: str  # for the costs and messages: names no host and no folder
     where: str  # for the log: host or folder
     get: Callable[[Path], None]
 

@@ -81,8 +81,12 @@ class Corpus:
         return counts
 
     def fingerprint(self) -> str:
-        """Return the MD5 of the vocabulary and the documents' words, the same on any machine."""
-        hasher = hashlib.md5("\n".join(self.words).encode(), usedforsecurity=False)
+        """Return the MD5 of what measures are computed from, the same on any machine.
+
+        It covers the vocabulary, the documents' words and the number of words per topic.
+        """
+        text = "\n".join([str(self.options.top_words), *self.words])
+        hasher = hashlib.md5(text.encode(), usedforsecurity=False)
         for tokens in self.tokens:
             hasher.update(np.asarray([len(tokens), *tokens], "<i4").tobytes())
         return hasher.hexdigest()
