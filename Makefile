@@ -103,7 +103,7 @@ audit:  ## look the locked packages up in the database of known vulnerabilities
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; "$$scratch/bin/python" -m pip install --quiet pip-audit; \
 	"$$scratch/bin/pip-audit" --strict --no-deps --disable-pip --requirement requirements.lock \
-	  --ignore-vuln CVE-2025-69872
+	  --requirement requirements-baselines.lock --ignore-vuln CVE-2025-69872
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
 	rm -rf $(VENV) data/*/ .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Compare topic models on the documents of the last run: LDA, NMF, KeyNMF, BERTopic by default.
+"""Compare topic models on the documents of the last run: LDA, NMF, KeyNMF, BERTopic with default settings.
 
 All get the same documents, vectors and vocabulary, and are measured as topic_fit is
 (`bertline.topics.measures`). Settings are explained in `benchmarks.baseline_models`.

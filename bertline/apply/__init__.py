@@ -1,1 +1,1 @@
-"""What was trained, applied to new texts."""
+"""Apply trained models to new texts."""

@@ -342,7 +342,7 @@ def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.Da
     """Return the model's own rows, then those of the baselines, if stored of the same corpus.
 
     They have to be of the same numbers of topics as well: means over other numbers are not
-    comparable. corpus: the fingerprint of the documents and their vocabulary, as topic_fit stored it.
+    comparable. corpus: the fingerprint of documents and vocabulary, as topic_fit stored it.
     """
     if stored is None or not stored.exists():
         return own.assign(**{SPREAD: np.nan})

@@ -135,7 +135,7 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/topic_fit*", "npmi* c_v", COHERENCE),
     ("metrics/topic_fit*", "ari*", PAIRS),
     ("metrics/topic_fit/*", "*", VARIANT),
-    ("metrics/topic_fit.json", "nmi* ami* homogeneity* completeness* v v_* diversity", AGREEMENT),
+    ("metrics/topic_fit.json", "nmi* ami* homogeneity* completeness* v_measure* diversity", AGREEMENT),
 )
 
 # Outputs that are computed in floats, or drawn from such: their bytes may differ if the figures

@@ -165,7 +165,7 @@ def _figures(a: Run, b: Run, stage: str) -> tuple[list[Difference], bool, list[s
     measured = False
     unread = []
     for out in (path for path in a.stages[stage].outs if path.startswith(METRICS)):
-        listed = {name for run in (a, b) for name in hashes.listing(run.root / out)}
+        listed = {name for run in (a, b) for name in hashes.files_below(run.root / out)}
         for path in [f"{out}/{name}" for name in sorted(listed)] or [out]:
             in_a, in_b = a.read(path), b.read(path)
             for letter, run, content in (("A", a, in_a), ("B", b, in_b)):

@@ -20,6 +20,7 @@ WORDS = """
     drive scsi disk ide controller space orbit nasa launch shuttle car engine dealer ford oil
     bike riding motorcycle helmet gun firearms weapons police window server widget motif printer
 """.split()
+NUMBERS = (10, 20, 30, 40, 50)  # of topics, of the model and of the baselines
 
 
 def write_scores(
@@ -247,7 +248,7 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
                 row = [strategy, words, chosen, threshold, 1 - 0.5 * threshold, 0.15 - step]
                 coverage.append([*row, 0.6 - step if groups else ""])
     files.write_csv(plots / "coverage.csv", [*results.COVERAGE], coverage)
-    own = [[results.OWN, n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in (10, 20)]
+    own = [[results.OWN, n, n, 1.0, 0.15, 0.7, 0.8, 0.6, 0.15] for n in NUMBERS]
     files.write_csv(plots / "by_number.csv", [*results.BASELINES], own)
     counts = [
         [topic, f"group {group}", 10 * (1 + (topic == group))]
@@ -275,7 +276,7 @@ def write_baselines(path: Path) -> None:
         ["BERTopic (default settings)", "", 402, 0.65, 0.1, 0.6, 0.7, 0.45, 0.065, 0.001, CORPUS]
     ]
     for name, npmi, coverage in (("LDA", 0.08, 0.97), ("NMF", 0.12, 0.96), ("KeyNMF", 0.15, 0.95)):
-        for n in (10, 20, 30, 40, 50):
+        for n in NUMBERS:
             value = npmi - n / 1000
             rows.append(
                 [name, n, n, coverage, value, 0.6, 0.7, 0.4, value * coverage, 0.002, CORPUS]

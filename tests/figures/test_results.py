@@ -44,16 +44,17 @@ def test_topics_are_sorted_by_size_without_outliers(topics):
     assert loaded.merges["words"][0] == ["orbit", "moon"]
 
 
-def test_baselines_are_read_if_they_are_of_the_same_corpus(tmp_path, topics):
+def test_baselines_are_read_if_they_are_of_the_same_corpus_and_numbers(tmp_path, topics):
     assert topics(topics=12, documents=500).compared
-    own = pd.DataFrame({"model": [results.OWN]})
+    own = pd.DataFrame({"model": results.OWN, "requested_topics": stored.NUMBERS})
 
     alone = results.load_baselines(own, tmp_path / "none.csv", stored.CORPUS)
     stored.write_baselines(tmp_path / "stored.csv")
     other_corpus = results.load_baselines(own, tmp_path / "stored.csv", "another")
+    other_numbers = results.load_baselines(own[:2], tmp_path / "stored.csv", stored.CORPUS)
 
-    for table in (alone, other_corpus):
-        assert table["model"].tolist() == [results.OWN]
+    for table in (alone, other_corpus, other_numbers):
+        assert set(table["model"]) == {results.OWN}
         assert table[results.SPREAD].isna().all()
 
 
