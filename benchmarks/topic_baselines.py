@@ -1,4 +1,4 @@
-"""Compare topic models on the documents of the last run: LDA, NMF, KeyNMF, BERTopic with default settings.
+"""Compare LDA, NMF, KeyNMF and default BERTopic on the documents of the last run.
 
 All get the same documents, vectors and vocabulary, and are measured as topic_fit is
 (`bertline.topics.measures`). Settings are explained in `benchmarks.baseline_models`.

@@ -7,8 +7,8 @@ Writes  nothing. It removes damaged files from the cache and prints what to type
     bertline verify-cache
 
 DVC names a file in its cache by its MD5, makes it read-only and never hashes it again: a byte that
-a disk or a program has changed is checked out as if it were intact. Of an output DVC looks at inode,
-size and time alone.
+a disk or a program has changed is checked out as if it were intact. Of an output DVC looks at
+inode, size and time alone.
 
 Exit codes: 0 all as recorded; 3 something is damaged or missing; 2 a mistake in the command.
 """
