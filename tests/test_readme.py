@@ -1,6 +1,7 @@
 """README.md against the pipeline, the metrics and the tree that it describes."""
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
@@ -17,8 +18,9 @@ CELLS = [
 
 
 def number(value: float) -> str:
-    """Return a figure as the README has it: three decimals, no leading zero."""
-    return f"{value:.3f}".removeprefix("0")
+    """Return a figure as the README has it: three decimals, halves rounded up, no leading zero."""
+    rounded = Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP)
+    return str(rounded).removeprefix("0")
 
 
 def score_of(model: str, data: str = "") -> str:
