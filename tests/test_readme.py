@@ -44,7 +44,7 @@ def test_default_run_has_the_scores_of_its_metrics() -> None:
     scores = files.read_json(ROOT / "metrics" / "evaluate.json")["out_of_domain_dev"]
     mcc, low, high, sd = (number(scores[key]) for key in ("mcc", "mcc_low", "mcc_high", "mcc_sd"))
     seeds = len({stage.name for stage in STAGES if stage.name.startswith("train@")})
-    found = score_of("minilm", "minimal-pairs (*synthetic*)")
+    found = score_of("`minilm`", "minimal-pairs (*synthetic*)")
     assert found == f"MCC {mcc} [{low}, {high}], {seeds} seeds, SD {sd}"
 
 
