@@ -127,6 +127,7 @@ def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls,
 # --- the result ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     torch.manual_seed(1)
     loaded = loop.load_classifier(adapted).state_dict()
@@ -156,6 +157,7 @@ def test_figures_have_a_row_per_epoch(adapted):
     assert len(costs["epochs"]) == 2
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_model_that_is_saved(fit, monkeypatch):
     plans, train_by = [], loop.fit
 

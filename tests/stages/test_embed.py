@@ -52,6 +52,7 @@ def load(folder: Path) -> np.ndarray:
     return np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoder", "window", "budget"),
     [

@@ -77,6 +77,7 @@ def read_predictions(folder: Path) -> pd.DataFrame:
     return files.read_table(folder / "predictions" / "predictions.parquet")
 
 
+@pytest.mark.slow
 def test_every_sentence_outside_training_is_predicted_once_by_each_seed_s_own_model(
     evaluated, trained
 ):

@@ -107,6 +107,7 @@ def test_planted_topics_are_found_through_umap_and_a_seed_decides_the_map(tmp_pa
     assert json.loads((same / "metrics.json").read_text())["documents"] == 120
 
 
+@pytest.mark.slow
 def test_outliers_are_counted_and_come_first(tmp_path, without_umap):
     table, vectors = planted(100)
     # 20 documents lie apart from all groups and from each other.

@@ -152,6 +152,7 @@ def test_output_is_a_model_that_transformers_loads_and_a_history(fitted, data):
     assert loss_of(fitted, validation_rows(data)) == pytest.approx(last, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keep", "best", "kept"), [("last", 2, 3), ("best_mcc", 2, 2), ("best_loss", 1, 1)]
 )
@@ -201,6 +202,7 @@ def test_without_validation_no_epoch_is_the_best(fit, whole):
         fit("out", inputs=whole, keep="best_mcc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("padding", "widths"),
     [
@@ -228,6 +230,7 @@ def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
     assert len(found) == 1 or len(found) > 2
 
 
+@pytest.mark.slow
 def test_progress_is_a_line_every_forty_steps(fit, capfd):
     fit("out", batch_size=1, epochs=1)  # 96 sentences
 
@@ -260,6 +263,7 @@ def test_folds_of_other_sentences_are_refused(fit, data, tmp_path):
         fit("out", inputs=inputs)
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_not_saved(fit, monkeypatch):
     take_step = loop.take_step
 
