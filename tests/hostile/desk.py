@@ -346,6 +346,15 @@ def build(folder: Path) -> Path:
     phenomena = listed.assign(label=None, major=[["all"]] * len(listed), minor=[[]] * len(listed))
     files.write_table(folder / "phenomena.parquet", phenomena, parse.PHENOMENA)
 
+    _build_documents(folder)
+    files.write_json(folder / "figures" / "split.json", {"folds": {}, "shared_sentences": {}})
+    return folder
+
+
+def _build_documents(folder: Path) -> None:
+    """Write what the stages of topics read."""
+    from stages import parse
+
     documents = tiny.documents(DOCUMENTS)
     documents.insert(0, "id", [f"d{number}" for number in range(DOCUMENTS)])
     documents.insert(1, "part", "all")
@@ -364,9 +373,6 @@ def build(folder: Path) -> Path:
     assigned.to_parquet(folder / "fitted" / "assignments.parquet")
     named = pd.DataFrame({"topic": range(4), "name": list("abcd"), "count": 15, "core": 15})
     named.to_parquet(folder / "fitted" / "topics.parquet")
-
-    files.write_json(folder / "figures" / "split.json", {"folds": {}, "shared_sentences": {}})
-    return folder
 
 
 def zipped(entries: Sequence[tuple[str | zipfile.ZipInfo, bytes]]) -> bytes:
