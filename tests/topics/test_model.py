@@ -141,6 +141,7 @@ def test_documents_with_the_same_text_or_vector_are_one(tmp_path):
     assert model.first_alike(vectors, texts).tolist() == [0, 1, 0, 0, 4]
 
 
+@pytest.mark.slow
 def test_equal_documents_have_one_topic(tmp_path, without_umap):
     table, vectors = scattered(100)
     table.loc[1, "text"] = table.loc[0, "text"]  # the first is an outlier, the second is in a group
@@ -166,6 +167,7 @@ def fitted(tmp_path: Path, stored: Path, without_umap: None) -> Path:
     return shutil.copytree(stored, tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_vectors_of_another_encoder_are_refused(fitted):
     loaded = TopicModel.load(fitted / "out")
 
