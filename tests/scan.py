@@ -34,7 +34,6 @@ ARGUMENTS = {
     "serialization": "safetensors",
 }
 SAFE_LOADERS = {"SafeLoader", "CSafeLoader", "PackageLoader"}  # PyYAML's, and Jinja's of templates
-SAFE_TYPES = {"'safe'", "'rt'"}  # ruamel.yaml's
 WITHOUT_WEIGHTS = {"AutoConfig", "AutoTokenizer"}
 
 

@@ -48,8 +48,6 @@ def predicted(name: str, message: str, change: Callable, make: Callable[..., Cas
     return make(name, "analyze", message, lambda desk: desk.change_table(PREDICTIONS, change))
 
 
-WHOLE = zipped([(name, GOOD) for name in NAMES])
-
 ANNOTATIONS = [
     archive("page", "is not a zip file that can be read", PAGE),
     archive(

@@ -84,7 +84,7 @@ def run(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
     return run
 
 
-def test_table_holds_every_sentence_with_its_own_number_of_pieces(run, tokenizer, tmp_path):
+def test_table_holds_every_sentence_with_its_own_number_of_pieces(run, tokenizer):
     table = tiny.sentence_sets({"in_domain_train": 20, "in_domain_dev": 5})
 
     out = run(table, 8)

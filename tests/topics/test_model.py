@@ -134,7 +134,7 @@ def test_exact_neighbours_are_the_nearest(metric):
         assert distances[row] == pytest.approx(expected[order], abs=1e-5)
 
 
-def test_documents_with_the_same_text_or_vector_are_one(tmp_path):
+def test_documents_with_the_same_text_or_vector_are_one():
     vectors = np.array([[1, 0], [2, 0], [1, 0], [3, 0], [4, 0]], np.float32)
     texts = ["a", "b", "c", "c", "e"]  # 0 and 2 share a vector, 2 and 3 a text
 
