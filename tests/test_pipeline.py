@@ -1,6 +1,7 @@
 """dvc.yaml against the code, and the whole pipeline through DVC on miniature inputs."""
 
 import ast
+import difflib
 from importlib import metadata
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from bertline.core import dependencies, files, packages, params
@@ -161,6 +163,28 @@ def test_params_are_exactly_what_the_script_reads(stage: PipelineStage) -> None:
     declared = params_of(stage)
     assert {name.partition(".")[0] for name in declared.get("params.yaml", set())} == sections
     assert {name.rpartition(".")[2] for name in declared.get("sources.yaml", set())} == keys
+
+
+@pytest.mark.parametrize(
+    ("override", "changes"),
+    [
+        ("train.epochs=3", ["-  epochs: 2", "+  epochs: 3"]),
+        ("topic_fit.words.contrast=0", ["-    contrast: 0.5", "+    contrast: 0"]),
+        ("seeds=[1,3,5]", ["-- 2", "-- 4"]),
+        ("analyze.length_bounds=[4,6,8,11,14,20]", ["+  - 20"]),
+    ],
+)
+def test_parameter_that_dvc_sets_is_one_line_of_diff(
+    override: str, changes: list[str], tmp_path: Path
+) -> None:
+    """`dvc exp run -S` writes params.yaml anew, and drops comments that follow a list."""
+    before = ROOT.joinpath("params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(before, encoding="utf-8")
+    apply_overrides(path, [override])
+    after = path.read_text(encoding="utf-8")
+    diff = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0))[2:]
+    assert [line for line in diff if not line.startswith("@@")] == changes
 
 
 def test_packages_hold_only_a_docstring() -> None:
