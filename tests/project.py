@@ -65,6 +65,17 @@ class Project:
         assert finished.returncode == 0, f"{' '.join(command)}\n{printed}"
         return printed
 
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the project; its messages are in its output."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def repro(self) -> list[str]:
         """Run `dvc repro` and return the names of the stages that ran."""
         return ran(self.run("dvc", "repro"))

@@ -2,6 +2,8 @@
 
 import ast
 import difflib
+import re
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -291,3 +293,30 @@ def test_adding_a_seed_trains_one_model_and_removing_it_leaves_no_trace(project:
     project.set(seeds=[1, 2])
     assert not [name for name in project.repro() if name.startswith("train")]
     assert (project.folder / "metrics" / "evaluate.json").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edited", ["params.yaml", "stages/train.py"])
+def test_an_edit_while_a_stage_runs_is_not_recorded(project: Project, edited: str) -> None:
+    lock = project.folder / "dvc.lock"
+    before = lock.read_bytes()
+    path = project.folder / edited
+    kept = path.read_bytes()
+    training = project.start("dvc", "repro", "--single-item", "--force", "train@1")
+    # The stage makes this folder after it has read everything.
+    working = project.folder / "data" / "train" / ".1.part"
+    while not working.exists() and training.poll() is None:
+        time.sleep(0.01)
+    if edited == "params.yaml":
+        project.set(train__learning_rate=3e-4)
+    else:
+        path.write_bytes(kept + b"# edited\n")
+    printed, _ = training.communicate()
+
+    assert training.returncode != 0
+    what = r"train\.learning_rate was \S+ and is 0\.0003" if edited == "params.yaml" else edited
+    assert re.search(what, printed), printed
+    assert lock.read_bytes() == before
+    path.write_bytes(kept)
+    assert project.repro() == ["train@1"]  # DVC had removed its outputs
+    assert lock.read_bytes() == before

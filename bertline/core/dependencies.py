@@ -25,22 +25,28 @@ CODE = ("stages", "bertline")  # deps of dvc.yaml below these are code
 # --- what dvc.yaml lists --------------------------------------------------------------------------
 
 
-def hashed(stage: str) -> dict[str, str]:
-    """Return the MD5 of every file of a stage's code, by its path: the code deps of its dvc.yaml.
+def code_of(stage: str) -> tuple[Path, list[str]]:
+    """Return the code that a stage consists of: a folder, and the files and folders below it.
 
-    Folders are expanded to their files, so that DVC's hash of a folder can be computed again
-    (`hashes.of_listing`). Where the working folder has no dvc.yaml with this stage, the code is
-    what the stage's script imports.
-
-    stage: its name; an item behind an `@` does not count.
+    These are the code deps of the stage in dvc.yaml; where the working folder has no dvc.yaml with
+    this stage, what the stage's script imports. stage: its name; an item behind an `@` does not
+    count.
     """
     name = stage.partition("@")[0]
     entry = stages(Path()).get(name.replace("_", "-"))
     if entry is not None:
-        files = sorted(expand(code_deps(entry), Path()))
-        return {path: hashes.of_file(Path(path)) for path in files}
+        return Path(), code_deps(entry)
     script = next(path for folder in SCRIPTS if (path := ROOT / folder / f"{name}.py").is_file())
-    return {path: hashes.of_file(ROOT / path) for path in sorted(closure(script))}
+    return ROOT, sorted(closure(script))
+
+
+def hashed(root: Path, code: Iterable[str]) -> dict[str, str]:
+    """Return the MD5 of every file of the code that `code_of` returned, by its path.
+
+    Folders are expanded to their files, so that DVC's hash of a folder can be computed again
+    (`hashes.of_listing`).
+    """
+    return {path: hashes.of_file(root / path) for path in sorted(expand(code, root))}
 
 
 def stages(project: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Read tables with a useful error, and write files and folders whole or not at all.
 
 Data is written beside the target, flushed to disk, and put in place by a rename: a killed process
-leaves the earlier result or none, never half of one. One process at a time writes a folder.
+leaves the earlier result or none, never half of one. One process at a time writes a folder. A stage
+can have a check called before any of its outputs is put in place (`checked`).
 """
 
 import csv
@@ -9,8 +10,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,11 @@ from bertline.core import console
 from bertline.core.errors import BertlineError
 
 HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
+
+# The outputs of the running stage, and what is called before one of them is put in place.
+_CHECK: ContextVar[tuple[Collection[Path], Callable[[], None]] | None] = ContextVar(
+    "check", default=None
+)
 
 
 def sha256(path: Path) -> str:
@@ -46,6 +53,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     try:
         yield partial
         _flush(partial)
+        _call_check(target)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -68,11 +76,31 @@ def whole_folder(target: Path) -> Iterator[Path]:
             for path in sorted(partial.rglob("*")):
                 if path.is_file():
                     _flush(path)
+            _call_check(target)
             if target.exists():
                 shutil.rmtree(target)
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def checked(outputs: Collection[Path], check: Callable[[], None]) -> Iterator[None]:
+    """In the block, call `check` before any of `outputs` is put in place; it raises to prevent it.
+
+    Files of checkpoints, and files within an output, are written without it.
+    """
+    token = _CHECK.set((outputs, check))
+    try:
+        yield
+    finally:
+        _CHECK.reset(token)
+
+
+def _call_check(target: Path) -> None:
+    wanted = _CHECK.get()
+    if wanted and target in wanted[0]:
+        wanted[1]()
 
 
 @contextmanager

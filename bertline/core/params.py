@@ -7,7 +7,7 @@ The file is read as YAML 1.2, as DVC reads it: YAML 1.1 would take `2e-5` for a 
 import difflib
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -34,6 +34,9 @@ class Section(BaseModel):
 
 
 SectionType = TypeVar("SectionType", bound=Section)
+
+# The documents that this process has read, as they were when it read them last.
+_READ: dict[Path, dict[str, Any]] = {}
 
 # How much of a wrong value a message shows.
 _SHOWN = reprlib.Repr()
@@ -137,7 +140,51 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise BertlineError(f"{path} holds a value that is not valid YAML: {error}.") from error
     if not isinstance(document, dict):
         raise BertlineError(f"{path} should hold `name: value` pairs and holds {shown(document)}.")
+    _READ[path] = document
     return document
+
+
+def documents() -> dict[Path, dict[str, Any]]:
+    """Return the YAML documents that this process has read, as it read them last."""
+    return dict(_READ)
+
+
+def changes(before: Mapping[Path, Mapping[str, Any]], names: Iterable[str]) -> list[str]:
+    """Return a clause for each value below `names` that is another in its file than `before` says.
+
+    before: documents by path, as `documents` returned them. names: sections, such as `train`, or a
+    key of one, such as `parse.sentences`. Raises BertlineError if a file cannot be read any more.
+    """
+    found = []
+    for path, document in before.items():
+        own = [name for name in names if _find(document, name) is not _MISSING]
+        now = read_yaml(path) if own else {}
+        for name in own:
+            found += _differences(f"{path}: {name}", _find(document, name), _find(now, name))
+    return found
+
+
+_MISSING = object()
+
+
+def _find(document: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a section or of a key of one, or _MISSING."""
+    if name in document:
+        return document[name]
+    section, _, key = name.rpartition(".")
+    within = document.get(section)
+    return within.get(key, _MISSING) if isinstance(within, Mapping) else _MISSING
+
+
+def _differences(place: str, before: Any, now: Any) -> list[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = [*before, *(key for key in now if key not in before)]
+        pairs = ((key, before.get(key, _MISSING), now.get(key, _MISSING)) for key in keys)
+        return [clause for key, *two in pairs for clause in _differences(f"{place}.{key}", *two)]
+    if before == now:
+        return []
+    was, has = ("missing" if value is _MISSING else shown(value) for value in (before, now))
+    return [f"{place} was {was} and is {has}"]
 
 
 def shown(value: Any) -> str:

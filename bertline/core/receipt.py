@@ -8,6 +8,10 @@ leaves the earlier receipt as it is.
 
 What a run took on this machine (seconds, memory, where bytes came from) differs each time: it
 goes to `metrics/costs/`, which git ignores.
+
+DVC reads parameters and hashes code and inputs when a stage has ended. What is edited while it runs
+would be filed as what made the result, so a stage compares them with those that it began with
+before it puts an output in place, and refuses if they differ.
 """
 
 import hashlib
@@ -22,11 +26,11 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from threadpoolctl import threadpool_info
 
-from bertline.core import dependencies, files, hashes
+from bertline.core import dependencies, files, hashes, params
 from bertline.core import packages as environment
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
@@ -41,6 +45,9 @@ INSTRUCTION_SETS = (
 # What two runs have in common if one repeats the other; the rest of a receipt names the machine.
 IDENTITY = ("parameters", "inputs", "outputs", "code", "packages", "python")
 
+# Code that was written since may be other code than this process has imported.
+IMPORTED = time.time()
+
 
 class Run(dict[str, Any]):
     """One run of a stage: what it is made of, and as a dictionary the facts that the stage adds.
@@ -54,6 +61,7 @@ class Run(dict[str, Any]):
         self.stage = stage
         self.parameters = {name: _plain(values) for name, values in parameters.items()}
         self._inputs = inputs
+        self._documents = params.documents()
 
     @cached_property
     def inputs(self) -> dict[str, str | None]:
@@ -63,11 +71,49 @@ class Run(dict[str, Any]):
     @cached_property
     def code(self) -> dict[str, str]:
         """The hash of each file of the project that the stage's code consists of."""
-        return dependencies.hashed(self.stage)
+        return dependencies.hashed(*self._code)
 
-    def hash_what_is_read(self) -> None:
-        """Hash code and inputs now, and not when they are asked for first."""
-        _ = self.inputs, self.code
+    @cached_property
+    def _code(self) -> tuple[Path, list[str]]:
+        return dependencies.code_of(self.stage)
+
+    @cached_property
+    def _states(self) -> dict[Path, list[tuple[str, int, int]]]:
+        return {path: _state(path) for path in self._inputs}
+
+    def begin(self) -> None:
+        """Hash code and inputs now, and not when they are asked for first.
+
+        Raises BertlineError if code was written while this process imported it.
+        """
+        _ = self._states, self.inputs, self.code
+        root, _ = self._code
+        late = [path for path in self.code if (root / path).stat().st_mtime > IMPORTED]
+        if late:
+            self._refuse([f"{path} was written while the stage was starting" for path in late])
+
+    def check(self) -> None:
+        """Raise BertlineError if parameters, code or inputs are other ones than at the beginning.
+
+        Inputs are hashed again if their size or time of modification is another one.
+        """
+        found = params.changes(self._documents, self.parameters)
+        now = dependencies.hashed(*self._code)
+        names = sorted(name for name in {*self.code, *now} if self.code.get(name) != now.get(name))
+        for path, state in self._states.items():
+            if _state(path) != state and hashes.md5(path) != self.inputs[path.as_posix()]:
+                names.append(path.as_posix())
+        found += [f"{name} was changed" for name in names]
+        if found:
+            self._refuse(found)
+
+    def _refuse(self, reasons: Sequence[str]) -> NoReturn:
+        raise BertlineError(
+            f"{self.stage} is not made of what lies here now. Since it began: "
+            f"{'; '.join(reasons)}. DVC would file the result under the present state, so the "
+            f"outputs were not written. Run `dvc repro` again, with this state or the earlier one; "
+            f"leave its parameters, code and inputs alone until it ends."
+        )
 
     def key(self, **more: str) -> str:
         """Return a hash of everything that decides the result; `more` is what the stage knows."""
@@ -95,8 +141,9 @@ def receipt(
     hashed as DVC hashes them; None stands for an output that was not asked for. Nothing is written
     if the block fails or `target` is None.
 
-    Raises BertlineError, before the block, if packages.yaml does not state what is installed: DVC
-    would record the result under other versions than those that made it.
+    Raises BertlineError if packages.yaml does not state what is installed, before the block; and if
+    parameters, code or inputs change during the block, instead of putting `outputs` in place. DVC
+    would record the result under other ones than those that made it.
     """
     _check_packages(Path())
     started = time.monotonic()
@@ -104,9 +151,15 @@ def receipt(
     if target is None:
         yield run
         return
-    # Before the work: what is edited meanwhile has not decided the result.
-    run.hash_what_is_read()
-    yield run
+    run.begin()
+
+    def check() -> None:
+        run.check()
+        _check_packages(Path())
+
+    with files.checked([path for path in outputs if path is not None], check):
+        yield run
+    check()  # a stage may have written an output without `files`, or none at all
     seconds = round(time.monotonic() - started, 2)
     costs = {"seconds": seconds, "peak_memory_mib": _peak_memory_mib(), **run.costs}
     files.write_json(costs_file(target), costs)
@@ -160,6 +213,13 @@ def _check_packages(root: Path) -> None:
             f"{'; '.join(wrong)}. Run `bertline packages`, which corrects it, and then the command "
             f"again."
         )
+
+
+def _state(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of modification of each file below a path, or of the file."""
+    below = [path / name for name in sorted(hashes.files_below(path))] if path.is_dir() else [path]
+    states = ((file, file.stat()) for file in below if file.exists())
+    return [(file.as_posix(), state.st_size, state.st_mtime_ns) for file, state in states]
 
 
 def _plain(values: Any) -> Any:

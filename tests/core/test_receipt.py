@@ -4,11 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from bertline.core import hashes, packages
+from bertline.core import files, hashes, packages, params
+from bertline.core import receipt as receipts
 from bertline.core.dependencies import ROOT
 from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
@@ -64,24 +66,97 @@ def test_a_receipt_has_the_hashes_of_code_inputs_and_outputs_and_the_parameters(
     assert "stages/train.py" not in found["code"]
 
 
-def test_code_is_every_file_below_the_code_deps_of_dvc_yaml(target):
+@pytest.fixture
+def project(target, monkeypatch):
+    """Write a project with one stage, its code, an input and parameters; return its receipt."""
     Path("dvc.yaml").write_text(
         "stages:\n  topic-fit:\n    foreach: [1]\n    do:\n      cmd: x\n"
         "      deps: [stages/a.py, bertline/core, data/in]\n"
     )
-    for name in ("stages/a.py", "bertline/core/b.py", "bertline/core/c/d.txt", "data/in"):
+    for name in ("stages/a.py", "bertline/core/b.py", "bertline/core/c/d.txt", "data/in/e"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name)
     Path("bertline/core/__pycache__").mkdir()
     Path("bertline/core/__pycache__/b.pyc").write_text("bytecode")
+    Path("params.yaml").write_text("topic_fit: {seed: 1, umap: {dist: 0.1}}\nother: {a: 1}\n")
+    monkeypatch.setattr(receipts, "IMPORTED", time.time() + 60)
+    return target
 
-    with receipt(target, "topic_fit@1", **PLAIN):
+
+def test_code_is_every_file_below_the_code_deps_of_dvc_yaml(project):
+    with receipt(project, "topic_fit@1", **PLAIN):
         pass
 
-    code = json.loads(target.read_text())["code"]
+    code = json.loads(project.read_text())["code"]
     assert list(code) == ["bertline/core/b.py", "bertline/core/c/d.txt", "stages/a.py"]
     room = {path.removeprefix("bertline/core/"): code[path] for path in list(code)[:2]}
     assert hashes.of_listing(room) == hashes.md5(Path("bertline/core"))
+
+
+def run_while(act, project):
+    """Run the stage, which calls `act` before it writes its two outputs."""
+    section = params.read_yaml(Path("params.yaml"))["topic_fit"]
+    with receipt(
+        project,
+        "topic_fit@1",
+        parameters={"topic_fit": section},
+        inputs=[Path("data/in")],
+        outputs=[Path("data/out"), Path("metrics/out.json")],
+    ):
+        act()
+        with files.whole_folder(Path("data/out")) as out:
+            files.write_json(out / "result.json", {})
+            files.write_json(Path("metrics/out.json"), {})
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "named"),
+    [
+        (
+            "params.yaml",
+            "topic_fit: {seed: 2, umap: {dist: 0.5}}\n",
+            "params.yaml: topic_fit.seed was 1 and is 2; "
+            "params.yaml: topic_fit.umap.dist was 0.1 and is 0.5",
+        ),
+        ("params.yaml", "other: {a: 1}\n", "topic_fit was .* and is missing"),
+        ("params.yaml", "topic_fit: [\n", "params.yaml is not valid YAML"),
+        ("stages/a.py", "edited", "stages/a.py was changed"),
+        ("bertline/core/new.py", "added", "bertline/core/new.py was changed"),
+        ("data/in/e", "edited", "data/in was changed"),
+        ("data/in/f", "added", "data/in was changed"),
+        ("packages.yaml", 'numpy: "0.1"\n', "numpy is .* and stated as 0.1"),
+    ],
+)
+def test_what_is_edited_while_a_stage_runs_is_not_filed_as_what_made_it(project, path, text, named):
+    run_while(lambda: None, project)
+    earlier = project.read_bytes()
+    Path("data/out/result.json").write_text("earlier")
+    Path("metrics/out.json").write_text("earlier")
+
+    with pytest.raises(BertlineError, match=named):
+        run_while(lambda: Path(path).write_text(text), project)
+
+    assert Path("data/out/result.json").read_text() == "earlier"
+    assert Path("metrics/out.json").read_text() == "earlier"
+    assert project.read_bytes() == earlier
+
+
+def test_code_that_was_written_while_a_stage_was_starting_is_refused(project, monkeypatch):
+    monkeypatch.setattr(receipts, "IMPORTED", Path("stages/a.py").stat().st_mtime - 1)
+
+    with pytest.raises(BertlineError, match="stages/a.py was written while the stage was starting"):
+        run_while(lambda: pytest.fail("work was begun"), project)
+
+
+def test_an_edit_that_a_stage_does_not_read_does_not_stop_it(project):
+    def edit():
+        Path("params.yaml").write_text("topic_fit: {umap: {dist: 0.1}, seed: 1} # same\n")
+        Path("data/in/e").touch()
+        Path("stages/b.py").write_text("another stage's")
+
+    run_while(edit, project)
+
+    assert Path("data/out/result.json").is_file()
 
 
 def test_a_run_that_repeats_another_leaves_its_receipt(target):
