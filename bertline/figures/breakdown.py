@@ -14,7 +14,6 @@ from bertline.scoring.tables import BETTER, NONE, UNTESTED, WORSE
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.25
 FRAME_HEIGHT = 1.05  # of titles, ticks, axis label and legend
-LONGEST = 32  # letters of a group's name
 
 # Colour, marker and legend. Markers differ too, for readers who are colour-blind.
 LOOKS = {
@@ -55,9 +54,8 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
 
 
 def name(group: str) -> str:
-    """Return a group's name on one line, cut where it is long; a source may have none."""
-    shown = plain(group) or "(no name)"
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+    """Return a group's name on one line; a source may have none."""
+    return plain(group) or "(no name)"
 
 
 def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series) -> None:

@@ -1,5 +1,6 @@
 """The look that all figures share, their headings, and reproducible image files."""
 
+import bisect
 import contextlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +43,7 @@ TOPIC_COLOURS = (
 TITLE_SCALE = 1.3  # of the font size
 LINE_HEIGHT = 1.45  # of a line's font size
 MARGIN = 0.14  # inches around a figure
+LABELS = 0.45  # of a figure's width, at most, for the labels of its rows
 POINTS = 72  # per inch
 
 
@@ -169,6 +171,20 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[s
     return lines
 
 
+def cut(text: str, width: float, size: float | None = None) -> str:
+    """Return `text`, or its start and an ellipsis if it is wider than `width` inches.
+
+    size: font size in points, the figures' own by default.
+    """
+    size = size or mpl.rcParams["font.size"]
+    if text_width(text, size) <= width:
+        return text
+    fitting = bisect.bisect_right(
+        range(len(text)), width, key=lambda length: text_width(f"{text[:length]}…", size)
+    )
+    return f"{text[: max(fitting - 1, 0)].rstrip()}…"
+
+
 def heading_height(width: float, title: str, subtitles: Iterable[str]) -> float:
     """Return the height in inches that `new_figure` gives to the heading, margins included."""
     return _heading(width, title, subtitles)[1]
@@ -216,8 +232,14 @@ def spread(places: list[float], gap: float) -> list[float]:
 
 
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Make the axes a chart of rows from the top, each with its label at the left."""
-    axes.set_yticks(range(len(labels)), labels)
+    """Make the axes a chart of rows from the top, each with its label at the left.
+
+    A label that is wider than LABELS of the figure is cut, so that the chart keeps its room.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    room = LABELS * figure.get_figwidth()
+    axes.set_yticks(range(len(labels)), [cut(label, room) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -11,6 +11,7 @@ from bertline.topics.tables import OUTLIERS
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.26
 FRAME_HEIGHT = 2.1
+LABEL_LENGTH = 2.1  # inches, of a topic's name
 GROUPS, TOPICS = 30, 20  # shown at most, the largest
 WORDS = 2
 LABEL_FROM = 0.05  # of a group, from which a share is written into its field
@@ -40,8 +41,10 @@ def draw(results: Topics) -> Figure:
                     color=colour,
                     size="small",
                 )
-    axes.set_yticks(range(len(shares)), [plain(str(name)) for name in shares.index])
-    axes.set_xticks(range(shares.shape[1]), shares.columns, rotation=60, ha="left", size="small")
+    groups = [style.cut(plain(str(name)), style.LABELS * WIDTH) for name in shares.index]
+    axes.set_yticks(range(len(shares)), groups)
+    columns = [style.cut(name, LABEL_LENGTH) for name in shares.columns]
+    axes.set_xticks(range(shares.shape[1]), columns, rotation=60, ha="left", size="small")
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     axes.spines[:].set_visible(False)
     return figure

@@ -158,3 +158,16 @@ def test_figures_are_not_pyplots():
 
     assert isinstance(figure, Figure)
     assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("text", ["", "short", "a somewhat longer label", "漢字" * 40, "x" * 500])
+def test_a_label_is_cut_to_a_width(text):
+    shown = style.cut(text, 1.0, 9)
+
+    assert style.text_width(shown, 9) <= 1.0
+    if style.text_width(text, 9) <= 1.0:
+        assert shown == text
+    else:
+        assert shown.endswith("…") and text.startswith(shown[:-1])
+        longer = text[: len(shown)] + "…"
+        assert style.text_width(longer, 9) > 1.0

@@ -1,5 +1,6 @@
 """The charts of topics beside the map: what is drawn is what is stored."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -177,3 +178,33 @@ def test_shares_of_groups_add_up(topics):
     assert shares.loc["group 0"].max() == pytest.approx(20 / 70)
     assert shares.loc["group 0", "in no topic"] == pytest.approx(10 / 70)
     assert len(topic_groups.draw(loaded).axes) == 1
+
+
+def test_long_names_of_groups_and_topics_leave_the_chart_its_room(topics):
+    words = {topic: ["ungewöhnlich" * 10] * 5 for topic in range(12)}
+    loaded = topics(**FEW, words=words)
+    groups = loaded.groups.assign(group=loaded.groups["group"] + " " + "a long name " * 10)
+
+    with warnings.catch_warnings(), style.applied(9):
+        warnings.simplefilter("error")  # matplotlib warns where the layout fails
+        figure = topic_groups.draw(replace(loaded, groups=groups))
+        figure.draw_without_rendering()
+
+    axes = figure.axes[0]
+    box = axes.get_position()
+    assert box.width > 0.4
+    rows = len(axes.get_yticks())
+    assert box.height * figure.get_figheight() > 0.8 * rows * topic_groups.ROW_HEIGHT
+    assert all(label.startswith("group") and label.endswith("…") for label in labels(figure))
+
+
+def test_labels_of_rows_take_a_part_of_the_figure_at_most(topics):
+    words = {topic: ["Ж" * 80] * 5 for topic in range(12)}
+
+    with warnings.catch_warnings(), style.applied(9):
+        warnings.simplefilter("error")
+        figure = topic_frequencies.draw(topics(**FEW, words=words), coloured=5)
+        figure.draw_without_rendering()
+
+    assert figure.axes[0].get_position().width > 0.4
+    assert labels(figure)[0].startswith("0") and labels(figure)[0].endswith("…")
