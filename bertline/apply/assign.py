@@ -1,8 +1,8 @@
 """Assign topics to new documents with the model that topic_fit stored.
 
-Reads   a folder that topic_fit wrote, and documents: a Parquet or CSV table with a column `text`
-        and optionally `id`, a text file with a document on each line, or an npy array of vectors
-        as embed writes it. Texts are embedded with the encoder of the fit.
+Reads   a folder that topic_fit wrote, and documents: a table (CSV, TSV, JSON lines or Parquet) with
+        a column `text` and optionally `id`, a text file with a document on each line, or an npy
+        array of vectors as embed writes it. Texts are embedded with the encoder of the fit.
 Writes  a CSV file, a row per document: id, topic (-1 for none), probability, name.
 
     python -m bertline.apply.assign data/topic_fit letters.csv topics.csv
@@ -15,73 +15,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from bertline.core import console, files
 from bertline.core.errors import BertlineError
+from bertline.corpora import columns
+from bertline.corpora.rows import decode, split_lines
 from bertline.encoders import text_vectors
 from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.model import TopicModel
 
+FORMATS = (*columns.ENDINGS, ".txt")
 COLUMNS = ("id", "topic", "probability", "name")
 TOKENS_PER_BATCH = 16_384
 
 
-def read_documents(path: Path) -> tuple[list[str], list[str]]:
-    """Return the ids and texts of a Parquet, CSV or text file.
+def read_documents(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[str]]:
+    """Return the ids and texts of a table, or of a text file with a document on each line.
 
-    Raises BertlineError for another format, for a file that cannot be read, or without documents.
+    Without a column `id` these are the numbers of the rows. Raises BertlineError for another
+    format, for a file that cannot be read, or without documents.
     """
-    files.require(path)
-    if path.suffix == ".parquet":
-        table = files.read_table(path)
-    elif path.suffix == ".csv":
-        table = _read_csv(path)
-    elif path.suffix == ".txt":
-        table = pd.DataFrame({"text": _read_lines(path)})
+    if path.suffix not in FORMATS:
+        raise BertlineError(f"{path}: expected a name that ends in {', '.join(FORMATS)} or .npy.")
+    if not path.is_file():
+        raise BertlineError(f"{path} does not exist. Name the file of the documents.")
+    if path.suffix == ".txt":
+        texts = split_lines(decode(path.read_bytes(), str(path), encoding))
+        ids = None
     else:
-        raise BertlineError(
-            f"{path} has an unknown format: the name should end in .parquet, .csv, .txt or .npy."
-        )
-    if "text" not in table.columns:
-        raise BertlineError(
-            f"{path} has no column `text`; it has {', '.join(map(str, table.columns))}. Rename "
-            f"the column that holds the documents."
-        )
-    if not len(table):
+        found = columns.read(path, ["text"], optional=["id"], encoding=encoding)
+        texts, ids = found["text"], found.get("id")
+    if not texts:
         raise BertlineError(f"{path} has no document.")
-    empty = table["text"].isna()
-    if empty.any():
-        raise BertlineError(
-            f"{path}: document {int(np.argmax(empty)) + 1} has no text. Fill it in, or remove its "
-            f"row."
+    if ids is None:
+        ids = [str(number) for number in range(1, len(texts) + 1)]
+    columns.check_identifiers(ids, path, "id")
+    empty = sum(not text.strip() for text in texts)
+    if empty:
+        console.log(
+            f"{path}: {empty:,} of {len(texts):,} documents have no text. They get no topic "
+            f"(-1), unless the topics were found with such a document."
         )
-    ids = table["id"] if "id" in table.columns else range(1, len(table) + 1)
-    return [str(value) for value in ids], table["text"].astype(str).tolist()
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        # Documents may contain line breaks, and are text even where they look like numbers.
-        table = pacsv.read_csv(
-            path,
-            parse_options=pacsv.ParseOptions(newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types={"text": pa.string(), "id": pa.string()}, strings_can_be_null=False
-            ),
-        )
-    except (pa.ArrowException, OSError) as error:
-        raise BertlineError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
-    return table.to_pandas()
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise BertlineError(f"{path} cannot be read as text in UTF-8 ({error}).") from error
+    return ids, texts
 
 
 def embed_texts(folder: Path, texts: Sequence[str], precision: str) -> np.ndarray:
@@ -96,7 +71,7 @@ def main() -> None:
     """Read the arguments, the model and the documents; assign these and write their topics."""
     arguments = console.parser(__doc__)
     arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
-    arguments.add_argument("documents", type=Path, help=".parquet, .csv, .txt, or .npy of vectors")
+    arguments.add_argument("documents", type=Path, help=f"{', '.join(FORMATS)}, or .npy of vectors")
     arguments.add_argument("out", type=Path, help="CSV file to write")
     arguments.add_argument(
         "--embedder",
@@ -110,6 +85,9 @@ def main() -> None:
         default="auto",
         help="as embed.precision in params.yaml (default: %(default)s)",
     )
+    arguments.add_argument(
+        "--encoding", default="utf-8", help="of a text file or table (default: %(default)s)"
+    )
     args = arguments.parse_args()
     texts = None
     if args.documents.suffix == ".npy":
@@ -117,7 +95,7 @@ def main() -> None:
         check_vectors(vectors, len(vectors) if vectors.ndim else 0)
         ids = [str(number) for number in range(1, len(vectors) + 1)]
     else:
-        ids, texts = read_documents(args.documents)
+        ids, texts = read_documents(args.documents, args.encoding)
         vectors = embed_texts(args.embedder, texts, args.precision)
     model = TopicModel.load(args.topics)
     topics, probabilities = model.assign(vectors, texts)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bertline.core.errors import BertlineError
 from bertline.corpora.cola import LABELS
-from bertline.corpora.rows import Rows, decode, read_published
+from bertline.corpora.rows import Rows, decode, read_published, split_lines
 
 LEVELS = ("major", "minor")
 FILES = {level: f"CoLA_grammatical_annotations_{level}_features.tsv" for level in LEVELS}
@@ -111,7 +111,7 @@ def read_list(folder: Path, *, file: str) -> Rows:
 def _lines(text: str, place: str) -> list[list[str]]:
     if not text:
         raise BertlineError(f"{place} is empty; expected a header and rows.")
-    return [line.removesuffix("\r").split("\t") for line in text.removesuffix("\n").split("\n")]
+    return [line.split("\t") for line in split_lines(text)]
 
 
 def _parse(text: str, place: str) -> tuple[list[list[str]], list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bertline.core.errors import BertlineError
-from bertline.corpora.rows import Rows, decode, read_published
+from bertline.corpora.rows import Rows, decode, read_published, split_lines
 
 SETS = ("in_domain_train", "in_domain_dev", "out_of_domain_dev")
 COLUMNS = ("source", "label", "mark", "text")
@@ -44,10 +44,9 @@ def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
 
 
 def _parse(text: str, place: str) -> pd.DataFrame:
-    lines = text.removesuffix("\n").split("\n") if text else []
     rows = []
-    for number, line in enumerate(lines, start=1):
-        cells = line.removesuffix("\r").split("\t")
+    for number, line in enumerate(split_lines(text), start=1):
+        cells = line.split("\t")
         if len(cells) != len(COLUMNS):
             raise BertlineError(
                 f"{place}, line {number}: expected {len(COLUMNS)} tab-separated columns "

@@ -53,14 +53,25 @@ def decode(content: bytes, place: str, encoding: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise BertlineError(
             f"{place}, line {line}: byte 0x{content[error.start]:02x} is not {encoding}. "
-            f"Save the file as {encoding}, or name its encoding in sources.yaml."
+            f"Save the file as {encoding}, or name the encoding that it has (`encoding` in "
+            f"sources.yaml, --encoding of `bertline assign`)."
         ) from error
     except LookupError:
         raise BertlineError(
-            f"sources.yaml: `encoding: {encoding}` is not an encoding of text that Python knows; "
-            f"utf-8, latin-1 and cp1252 are common."
+            f"`encoding: {encoding}` is not an encoding of text that Python knows; utf-8, latin-1 "
+            f"and cp1252 are common."
         ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BertlineError(f"{place}, line {line}: a NUL byte; the file is damaged or not text.")
     return text.removeprefix("\ufeff")
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text, which end in LF or CR LF, or in CR where no LF is.
+
+    Other characters at which `str.splitlines` divides, such as a form feed or U+2028, are text.
+    """
+    if "\n" not in text:
+        return text.removesuffix("\r").split("\r") if text else []
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -68,13 +68,15 @@ def test_sentences_are_the_same_from_every_format(read, ending):
     assert (rows.rows_in, rows.dropped) == (5, {"no text": 0})
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize(
     "labels",
     [
         pytest.param([True, False], id="truth-values"),
         pytest.param([1.0, 0.0], id="floats"),
         pytest.param(["1", "0"], id="texts"),
+        pytest.param(["1.0", "0.0"], id="floats-as-texts"),
+        pytest.param(["TRUE", "false"], id="truth-values-as-texts"),
         pytest.param(pd.array([1, 0], dtype="Int64"), id="nullable-integers"),
     ],
 )
@@ -93,12 +95,14 @@ def test_row_without_text_is_dropped_and_counted(read, ending, empty):
     assert (rows.rows_in, rows.dropped) == (3, {"no text": 1})
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize(
     ("labels", "found"),
     [
         pytest.param([1, 2], "'2'", id="other-number"),
         pytest.param(["1", "good"], "'good'", id="word"),
+        pytest.param(["1", "0.5"], "'0.5'", id="between"),
+        pytest.param(["1", "2.0"], "'2.0'", id="other-float-as-text"),
         pytest.param(pd.array([1, None], dtype="Int64"), "''", id="missing-nullable"),
     ],
 )
@@ -182,6 +186,50 @@ def test_number_that_identifies_keeps_no_decimals(read):
     rows = read(frame, "parquet", columns=SENTENCES | {"id": "key"})
 
     assert rows.table["id"].tolist() == ["7", "8"]
+
+
+NEIGHBOURS = [1517074359571075123, 1517074359571075124]  # the same as floats
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_large_integers_are_kept_beside_a_missing_one(read, ending):
+    keys = pd.array([*NEIGHBOURS, None], dtype="Int64")
+    frame = pd.DataFrame({"words": ["a", "b", "c"], "good": [1, 0, 1], "key": keys, "two": keys})
+
+    rows = read(frame, ending, columns=SENTENCES | {"id": "key", "pair": "two"})
+
+    first, second = map(str, NEIGHBOURS)
+    assert rows.table["id"].tolist() == rows.table["pair"].tolist() == [first, second, ""]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("role", ["id", "pair"])
+def test_large_numbers_that_were_rounded_before_are_refused(read, ending, role):
+    keys = [float(key) for key in NEIGHBOURS]
+    frame = pd.DataFrame({"words": ["a", "b"], "good": [1, 0], "key": keys})
+
+    with pytest.raises(BertlineError, match="row 1, column 'key': 1.517.*last digits"):
+        read(frame, ending, columns=SENTENCES | {role: "key"})
+
+
+def test_large_integers_name_groups_beside_a_missing_one(tmp_path):
+    groups = pd.array([*NEIGHBOURS, None], dtype="Int64")
+    pd.DataFrame({"text": ["a", "b", "c"], "of": groups}).to_parquet(tmp_path / "a.parquet")
+
+    rows = table.read_documents(
+        tmp_path,
+        files={"all": "a.parquet"},
+        columns={"text": "text", "group": "of"},
+        encoding="utf-8",
+    )
+
+    assert rows.table["group"].tolist() == [*map(str, NEIGHBOURS), ""]
+
+
+def test_bytes_are_decoded(read):
+    frame = pd.DataFrame({"words": ["Köln".encode(), b"b"], "good": [b"1", b"0"]})
+
+    assert read(frame, "parquet").table["text"].tolist() == ["Köln", "b"]
 
 
 @pytest.mark.parametrize(

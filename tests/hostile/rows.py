@@ -155,6 +155,33 @@ CORPORA = [
         "cannot be read as a parquet table: .*[Uu][Tt][Ff]",
         lambda desk: desk.table("a.parquet", parquet(GOOD).replace(b"glows", b"gl\xffws")),
     ),
+    accepted(
+        "parquet-bytes",
+        "parse",
+        "in_domain_train",
+        lambda desk: desk.table(
+            "a.parquet", parquet(GOOD.assign(text=[b"K\xc3\xb6ln glows.", b"The lamp glow."]))
+        ),
+        holds=training("Köln glows.", "The lamp glow."),
+    ),
+    Case(
+        "parquet-other-bytes",
+        "parse",
+        r"a\.parquet, row 1, column 'text': .*byte 0xf6 is not UTF-8\. Store the column as text",
+        lambda desk: desk.table(
+            "a.parquet", parquet(GOOD.assign(text=[b"K\xf6ln glows.", b"The lamp glow."]))
+        ),
+    ),
+    Case(
+        "pairs-that-were-rounded",
+        "parse",
+        r"a\.csv, row 1, column 'pair': 1\.517e\+18 has lost its last digits",
+        lambda desk: desk.table(
+            "a.csv",
+            "text,label,pair\na,1,1.517e+18\nb,0,1.517e+18\n",
+            columns={"text": "text", "label": "label", "pair": "pair"},
+        ),
+    ),
     Case(
         "raw-missing",
         "parse",
