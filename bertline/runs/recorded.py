@@ -8,6 +8,7 @@ import argparse
 import atexit
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -365,7 +366,8 @@ def find_commit(name: str) -> str:
     if not name.startswith("-") and (commit := _resolve(name)):
         return commit
     listed = _git("for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS)
-    references = dict(line.split() for line in (listed or b"").decode().splitlines())
+    lines = os.fsdecode(listed or b"").split("\n")  # a name may hold U+2028, or bytes of no text
+    references = dict(line.split(" ") for line in lines if line)
     found = {ref: commit for ref, commit in references.items() if ref.endswith(f"/{name}")}
     if len(found) > 1 and (head := _resolve("HEAD")):
         on_head = f"refs/exps/{head[:2]}/{head[2:]}/{name}"

@@ -147,6 +147,7 @@ def test_folders_in_git_are_hashed_as_those_on_disk(repository):
 def test_experiment_is_found_by_its_name_and_one_on_the_current_commit_first(repository):
     git("update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
     git("update-ref", f"refs/exps/{'0' * 2}/{'1' * 38}/slower", "first")
+    git("update-ref", f"refs/exps/{'0' * 2}/{'1' * 38}/other\u2028line", "first")
     head = git("rev-parse", "HEAD")
 
     assert recorded.find_commit("slower") == git("rev-parse", "first")
