@@ -57,7 +57,49 @@ def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
             f"{folder}/sentence_bert_config.json lets texts have {encoder.max_seq_length} word "
             f"pieces, and the encoder takes {positions}. Set max_seq_length to {positions}."
         )
+    _check_prompt(encoder, folder)
     return encoder
+
+
+def default_prompt(encoder: SentenceTransformer) -> str:
+    """Return what `SentenceTransformer.encode` puts before a text: the default prompt, or ""."""
+    name = encoder.default_prompt_name
+    return (encoder.prompts[name] or "") if name else ""
+
+
+def longest_input(encoder: SentenceTransformer) -> int:
+    """Return how many word pieces, those of the prompt included, the encoder reads of a text."""
+    return encoder.max_seq_length or encoder.tokenizer.model_max_length
+
+
+def _check_prompt(encoder: SentenceTransformer, folder: Path) -> None:
+    """Log which prompt is applied; BertlineError if it is not text, or leaves no room for any."""
+    path = folder / "config_sentence_transformers.json"
+    prompt = default_prompt(encoder)
+    if not isinstance(prompt, str):
+        raise BertlineError(
+            f"{path}: the prompt `{encoder.default_prompt_name}` should be text, and is {prompt!r}."
+        )
+    if prompt:
+        special = len(encoder.tokenizer("")["input_ids"])
+        pieces = len(encoder.tokenizer(prompt, verbose=False)["input_ids"])
+        if pieces >= longest_input(encoder):
+            raise BertlineError(
+                f"{path}: the prompt `{encoder.default_prompt_name}` has {pieces - special} word "
+                f"pieces, and the encoder reads {longest_input(encoder) - special} of a text: none "
+                f"of a document would be read. Shorten it, or choose another default_prompt_name."
+            )
+        console.log(
+            f"the prompt {prompt!r} goes before each text: it is the encoder's "
+            f"`default_prompt_name`, `{encoder.default_prompt_name}`"
+        )
+        return
+    offered = sorted(name for name, text in encoder.prompts.items() if text)
+    if offered:
+        console.log(
+            f"no prompt goes before the texts: the encoder has {', '.join(offered)}, and no "
+            f"`default_prompt_name` in {path}"
+        )
 
 
 def reserve(path: Path) -> None:
@@ -108,14 +150,14 @@ def embed_window(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield, batch by batch, row numbers, their vectors, and their lengths before cutting.
 
-    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension). The
-    first `skipped` batches are left out.
+    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension);
+    lengths count the word pieces of the prompt too. The first `skipped` batches are left out.
     """
-    tokenizer = encoder.tokenizer
-    whole = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+    prompt = default_prompt(encoder)
+    prompted = [prompt + text for text in texts]
+    whole = encoder.tokenizer(prompted, truncation=False, verbose=False)["input_ids"]
     lengths = np.array([len(ids) for ids in whole])
-    limit = encoder.max_seq_length or tokenizer.model_max_length
-    batches = batches_of(np.minimum(lengths, limit), tokens_per_batch)[skipped:]
+    batches = batches_of(np.minimum(lengths, longest_input(encoder)), tokens_per_batch)[skipped:]
 
     def vectors_of(features: dict[str, Any]) -> np.ndarray:
         on_device = {
@@ -130,7 +172,10 @@ def embed_window(
         return vectors.float().cpu().numpy()
 
     # The tokenizer must not be used by two threads at once; the encoder may be.
-    features = (encoder.preprocess([texts[row] for row in rows]) for rows in batches)
+    # The prompt is an argument, since pooling may leave its word pieces out (`include_prompt`).
+    features = (
+        encoder.preprocess([texts[row] for row in rows], prompt=prompt or None) for rows in batches
+    )
     computed = running.in_parallel(vectors_of, features, encoder.device)
     for rows, vectors in zip(batches, computed, strict=True):
         yield rows, vectors, lengths[rows]
@@ -202,7 +247,7 @@ def embed(
     count = pq.read_metadata(documents).num_rows
     shape = (count, encoder.get_embedding_dimension() or 0)
     vectors, progress = resume(checkpoint, shape) or begin(checkpoint, shape)
-    limit = encoder.max_seq_length or encoder.tokenizer.model_max_length
+    limit = longest_input(encoder)
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
         for texts in windows(documents, progress.documents):

@@ -1,5 +1,6 @@
 """Load an encoder from a folder on disk; nothing is fetched, and no code of its own is run."""
 
+import logging
 from pathlib import Path
 from types import TracebackType
 
@@ -125,6 +126,12 @@ def longest_input(folder: Path) -> int:
 
 
 def quiet() -> None:
-    """Keep transformers from drawing its own bars and repeating its advice in the log."""
+    """Keep the libraries from drawing bars of their own and repeating their advice in the log."""
     transformers_logging.set_verbosity_error()
+    logging.getLogger("sentence_transformers.base.model").addFilter(_is_news)
     transformers_logging.disable_progress_bar()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a message of sentence-transformers is one that no log of ours replaces."""
+    return not str(record.msg).startswith("Default prompt name")

@@ -73,6 +73,12 @@ def emptied(desk: Desk) -> None:
     save_file(left, desk.folder / WEIGHTS, metadata={"format": "pt"})
 
 
+def prompted(prompts: object, default: str) -> Callable[[Desk], object]:
+    """Return what gives an encoder prompts, and the name of the one to apply."""
+    settings = {"prompts": prompts, "default_prompt_name": default}
+    return wrote("config_sentence_transformers.json", json.dumps(settings))
+
+
 # The model that each stage loads.
 FOLDERS = dict.fromkeys(("tokenize", "train", "adapt", "embed"), "encoder")
 FOLDERS |= {"evaluate": "models/1"}
@@ -193,5 +199,23 @@ CASES = [
         "embed",
         "lets texts have 512 word pieces.*takes 64",
         lambda desk: desk.change_json("encoder/sentence_bert_config.json", max_seq_length=512),
+    ),
+    Case(
+        "prompt-of-another-name",
+        "embed",
+        "Default prompt name 'passage' not found.*'document'",
+        prompted({"document": "orbit "}, "passage"),
+    ),
+    Case(
+        "prompt-is-no-text",
+        "embed",
+        r"the prompt `document` should be text, and is \['orbit'\]",
+        prompted({"document": ["orbit"]}, "document"),
+    ),
+    Case(
+        "prompt-fills-the-input",
+        "embed",
+        "the prompt `document` has 62 word pieces, and the encoder reads 62 of a text",
+        prompted({"document": "orbit " * 62}, "document"),
     ),
 ]

@@ -125,6 +125,65 @@ def test_cut_documents_are_counted(run, tiny_bert, tmp_path):
     }
 
 
+def write_prompts(encoder: Path, **settings: object) -> None:
+    """Let sentence-transformers' settings of an encoder have these, its prompts for instance."""
+    (encoder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+
+
+PROMPTS = {"query": "comet oven: ", "document": "butter pedal, puncture: "}
+
+
+@pytest.mark.parametrize(
+    ("pooling", "include_prompt"),
+    [("cls", True), ("mean", True), ("mean", False), ("max", False)],
+)
+def test_default_prompt_goes_before_each_text_as_in_encode(
+    run, tmp_path, capfd, pooling, include_prompt
+):
+    encoder = tiny.write_bert(tmp_path / "prompted", pooling=pooling)
+    write_prompts(encoder, prompts=PROMPTS, default_prompt_name="document")
+    settings = encoder / "1_Pooling" / "config.json"
+    settings.write_text(
+        json.dumps(json.loads(settings.read_text()) | {"include_prompt": include_prompt})
+    )
+    texts = texts_of_all_lengths(20)
+
+    vectors = load(run(texts, encoder))
+
+    expected = SentenceTransformer(str(encoder), device="cpu").encode(texts)
+    assert (vectors * expected).sum(axis=1) == pytest.approx(1, abs=1e-5)  # cosines
+    plain = SentenceTransformer(str(encoder), device="cpu").encode(texts, prompt="")
+    assert (vectors * plain).sum(axis=1).min() < 0.98  # the prompt shows
+    log = capfd.readouterr().err
+    assert "the prompt 'butter pedal, puncture: ' goes before each text" in log
+    assert "Default prompt name is set" not in log  # the library's words for the same
+
+
+def test_word_pieces_of_the_prompt_count(run, tmp_path):
+    encoder = tiny.write_bert(tmp_path / "prompted", pooling="mean")
+    write_prompts(encoder, prompts=PROMPTS, default_prompt_name="query")
+
+    # With [CLS], `comet oven :` and [SEP]: 59 more are taken whole. `:` is one piece, [UNK].
+    run(["orbit " * 59, "orbit " * 60], encoder)
+
+    measures = json.loads((tmp_path / "out.json").read_text())
+    assert (measures["mean_word_pieces"], measures["truncated_share"]) == (64.5, 0.5)
+
+
+def test_prompts_without_a_default_are_named_and_not_applied(run, tmp_path, capfd):
+    encoder = tiny.write_bert(tmp_path / "prompted", pooling="mean")
+    texts = texts_of_all_lengths(5)
+    without = load(run(texts, encoder))
+    write_prompts(encoder, prompts=PROMPTS)
+
+    vectors = load(run(texts, encoder))
+
+    assert (vectors == without).all()
+    assert "no prompt goes before the texts: the encoder has document, query" in (
+        capfd.readouterr().err
+    )
+
+
 def test_longest_input_is_read_from_the_files(run, tiny_bert_cls, tmp_path):
     encoder = Path(shutil.copytree(tiny_bert_cls, tmp_path / "shorter"))
     (encoder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 10}))
