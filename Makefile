@@ -15,6 +15,13 @@ export BERTLINE_MIRROR := $(abspath $(BERTLINE_MIRROR))
 endif
 endif
 
+# pip knows these variables only; bertline.sources.certificates does the same for the stages.
+ifeq ($(REQUESTS_CA_BUNDLE)$(CURL_CA_BUNDLE)$(PIP_CERT),)
+ifneq ($(SSL_CERT_FILE),)
+export REQUESTS_CA_BUNDLE := $(SSL_CERT_FILE)
+endif
+endif
+
 INSTALLED := $(VENV)/.installed
 
 # The article's run. Each can be set on the command line: make article BACKBONE=minilm

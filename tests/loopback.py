@@ -5,12 +5,14 @@ with Loopback() as server:
     server.acts["/a.zip"] = [break_off(100), answer(503)]  # then it behaves
 """
 
+import ssl
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Self
 
 
@@ -23,9 +25,12 @@ class Request:
 
 
 class Loopback:
-    """Serves `files` by path, after the `acts` of that path are used up."""
+    """Serves `files` by path, after the `acts` of that path are used up.
 
-    def __init__(self) -> None:
+    certificate: a PEM file of a key and its certificate, to serve HTTPS.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.headers: dict[str, dict[str, str]] = defaultdict(dict)
         self.acts: dict[str, list[Act]] = defaultdict(list)
@@ -34,7 +39,12 @@ class Loopback:
         handler = type("Handler", (_Handler,), {"loopback": self})
         self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -48,8 +58,8 @@ class Loopback:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        # A client that hangs up is no error of the test.
-        if not isinstance(sys.exception(), ConnectionError):
+        # A client that hangs up, or trusts no certificate of ours, is no error of the test.
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 

@@ -13,6 +13,7 @@ import requests
 
 from bertline.core import console
 from bertline.core.errors import BertlineError
+from bertline.sources import certificates
 
 CHUNK = 1 << 16  # bytes
 ATTEMPTS = 4
@@ -47,6 +48,7 @@ def fetch(url: str, target: Path, *, label: str, size: int | None = None) -> Non
 
     Raises FetchError, which names the URL's host, after ATTEMPTS attempts or a final answer.
     """
+    certificates.share()
     for attempt in range(1, ATTEMPTS + 1):
         try:
             _transfer(url, target, label, size)
@@ -75,7 +77,7 @@ def _transfer(url: str, target: Path, label: str, size: int | None) -> None:
     except requests.exceptions.SSLError as error:
         raise FetchError(
             f"{host(url)} has a certificate that this machine does not trust ({_reason(error)}); "
-            f"behind a company proxy, set REQUESTS_CA_BUNDLE to the file of its certificates"
+            f"{certificates.ADVICE}"
         ) from error
     except requests.exceptions.ProxyError as error:
         raise _TransientError(

@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import requests
 from huggingface_hub import constants, errors, hf_hub_download
 
 from bertline.core import console, files
 from bertline.core.errors import BertlineError
+from bertline.sources import certificates
 from bertline.sources.fetch import FetchError, host
 
 # Its own errors, and those of the HTTP library that it uses.
@@ -29,6 +31,7 @@ def download(repository: str, revision: str, expected: Mapping[str, str], folder
     `expected` maps the name of each to its SHA-256. Raises FetchError if the Hub does not serve
     one of them, BertlineError if any has another hash.
     """
+    certificates.share()
     wrong = []
     for name, digest in expected.items():
         console.log(f"{name}: {repository} from the Hub's cache or {host(constants.ENDPOINT)}")
@@ -87,4 +90,12 @@ def _explain(error: Exception) -> str:
     if isinstance(cause, errors.FileMetadataError):
         return f"{endpoint} does not answer as the Hub does; check HF_ENDPOINT and the proxy"
     first = str(cause).strip().partition("\n")[0].rstrip(".")
+    if certificates.distrusted(first):
+        return (
+            f"{endpoint} has a certificate that this machine does not trust ({first}); "
+            f"{certificates.ADVICE}"
+        )
+    proxies = requests.utils.get_environ_proxies(constants.ENDPOINT)
+    if requests.utils.select_proxy(constants.ENDPOINT, proxies):
+        endpoint += ", through the proxy that HTTPS_PROXY or HTTP_PROXY names"
     return f"{endpoint}: {first}; HF_ENDPOINT may name a mirror of the Hub"

