@@ -7,9 +7,16 @@ Writes  data/tokenize/tokens.parquet: id, set, source, label, text, pair and inp
         measures: word pieces at most and on average, sentences cut, the share of unknown pieces.
 
     python -m stages.tokenize data/parse/sentences.parquet data/download/backbone data/tokenize
-
-By path, `python stages/tokenize.py` would shadow the standard library's `tokenize`: use `-m`.
 """
+
+import sys
+
+if __name__ == "tokenize":  # Python looks for its own, and finds this one if stages/ comes first
+    sys.stderr.write(
+        "error: run a stage as a module, from the project's folder: `python -m stages.train`. By "
+        "its path, Python would take stages/tokenize.py for a module of its own.\n"
+    )
+    sys.exit(2)
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,6 +1,8 @@
 """Word pieces: ragged, complete, cut without losing [SEP], and counted."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from bertline.core.errors import BertlineError
 from bertline.encoders import loading
 from stages import parse, tokenize
 from tests import tiny
-from tests.command import call, write_params
+from tests.command import PROJECT, call, write_params
 
 CLS, SEP = (tiny.VOCABULARY.index(piece) for piece in ("[CLS]", "[SEP]"))
 
@@ -146,3 +148,17 @@ def test_same_inputs_give_the_same_bytes(run):
 
     for name in ("tokens.parquet", "settings.json"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in PROJECT.glob("stages/[a-z]*.py")))
+def test_script_run_by_its_path_says_how_to_run_it(script):
+    # stages/ is then the first place for imports, and stages/tokenize.py hides Python's own.
+    done = subprocess.run(
+        [sys.executable, PROJECT / "stages" / script, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: run a stage as a module, from the project's folder: ")
+    assert "Traceback" not in done.stderr
