@@ -2,8 +2,9 @@
 
     python -m benchmarks.coverage [--simulations 4000]
 
-Prints the tables of docs/statistics.md: how often 95% intervals hold the truth, how often two runs
-of one recipe are called different, and how often true differences are found. Nothing is read: every
+Prints the tables of docs/statistics.md: how often 95% intervals hold the truth, of scores and of
+differences, how often two runs of one recipe are called different, and how often true differences
+are found. Nothing is read: every
 table is drawn from a seed, in about ten minutes.
 
 The generator is a crossed design of latent variables, as in psychometrics. Seed s accepts sentence
@@ -15,7 +16,9 @@ with difficulty and noise normal, of variance 0.9 and 0.1 together 1: errors of 
 correlate by .76 to .84; in the default run it is .62 to .81. d and t give the MCC and the
 share of accepted sentences; skill and threshold are normal over seeds. The true MCC of a seed on
 all sentences follows from its skill and threshold in closed form, its mean over seeds by
-quadrature. New sentences, labels and seeds are drawn for every simulation.
+quadrature. New sentences, labels and seeds are drawn for every simulation. Two runs may share their
+seeds: skill, threshold and noise of B are then those of A, wholly or in part, and B may decide at
+another threshold.
 """
 
 import sys
@@ -42,6 +45,7 @@ class World:
     accepted: float = 0.85  # share of sentences that such a seed accepts
     seed_sd: float = 0.03  # of the true MCC over seeds, by skill and threshold together
     acceptable: float = 0.7  # share of acceptable sentences, as in CoLA
+    shift: float = 0.0  # of the threshold, by which labels are decided otherwise
     pairs: bool = False  # whether sentences come in minimal pairs, acceptable and not
 
     def rates(self) -> tuple[float, float]:
@@ -51,7 +55,7 @@ class World:
         )
         right = stats.norm.ppf(self.accepted + covariance / self.acceptable)
         wrong = stats.norm.ppf(self.accepted - covariance / (1 - self.acceptable))
-        return (right - wrong) / 2, (right + wrong) / 2
+        return (right - wrong) / 2, (right + wrong) / 2 + self.shift
 
     def true_mcc(self, skill: np.ndarray, threshold: np.ndarray) -> np.ndarray:
         """Return the MCC of seeds on all sentences, of the same shape as skill and threshold."""
@@ -72,7 +76,9 @@ class World:
         return float(mean), float(np.sqrt((weights * (mcc - mean) ** 2).sum()))
 
     def skill_sd(self) -> float:
-        """Return the SD of skill that gives the SD of the true MCC."""
+        """Return the SD of skill that gives the SD of the true MCC, before a shift."""
+        if self.shift:
+            return replace(self, shift=0.0).skill_sd()
         if self.seed_sd == 0 or self.seed_moments(0.0)[1] >= self.seed_sd:
             return 0.0
         return float(
@@ -96,9 +102,17 @@ class Drawn:
 
 
 def draw(
-    random: np.random.Generator, worlds: list[World], seeds: list[int], simulations: int
+    random: np.random.Generator,
+    worlds: list[World],
+    seeds: list[int],
+    simulations: int,
+    shared: float = 0.0,
 ) -> Iterator[Drawn]:
-    """Yield simulations of one run of each world on the same sentences, seeds[i] of world i."""
+    """Yield simulations of one run of each world on the same sentences, seeds[i] of world i.
+
+    shared: what a seed has in common in all worlds, as a share of the variance of its skill, its
+    threshold and its noise; with 1 they are the same models.
+    """
     size = worlds[0].sentences
     rates = [world.rates() for world in worlds]
     skills = [world.skill_sd() for world in worlds]
@@ -114,12 +128,16 @@ def draw(
             pairs = np.arange(size)
             difficulty = random.normal(scale=np.sqrt(SHARED), size=size)
         sign = np.where(labels, 1.0, -1.0)
-        runs, true = [], []
+        runs, true, first = [], [], None
         for world, (d, t), skill_sd, count in zip(worlds, rates, skills, seeds, strict=True):
-            skill = random.normal(scale=skill_sd, size=(count, 1))
-            scale = THRESHOLD_SD if world.seed_sd else 0.0
-            threshold = random.normal(scale=scale, size=(count, 1))
-            noise = random.normal(scale=np.sqrt(1 - SHARED), size=(count, size))
+            own = [random.normal(size=(count, width)) for width in (1, 1, size)]
+            first = first or own
+            if shared and first is not own:
+                both = zip(first, own, strict=True)
+                own = [np.sqrt(shared) * of_a + np.sqrt(1 - shared) * new for of_a, new in both]
+            skill = skill_sd * own[0]
+            threshold = (THRESHOLD_SD if world.seed_sd else 0.0) * own[1]
+            noise = np.sqrt(1 - SHARED) * own[2]
             runs.append((d + skill) * sign + t + threshold + difficulty + noise > 0)
             true.append(world.true_mcc(skill[:, 0], threshold[:, 0]))
         yield Drawn(labels, runs, true, pairs)
@@ -162,10 +180,40 @@ def found_different(
     return float(np.mean(called))
 
 
+def coverage_of_difference(
+    worlds: list[World], seeds: int, simulations: int, *, seed: int, shared: float
+) -> tuple[float, float, float]:
+    """Return how often the interval of a difference holds the truth, its width, and what differs.
+
+    The last is the mean number of predictions that differ, of all seeds together. With one seed
+    the truth is that of these two models on all sentences.
+    """
+    random = np.random.default_rng(seed)
+    expected = worlds[1].expected - worlds[0].expected
+    held, width, differ = [], [], []
+    for drawn in draw(random, worlds, [seeds, seeds], simulations, shared):
+        truth = expected if seeds > 1 else float(drawn.true[1][0] - drawn.true[0][0])
+        a, b = drawn.runs
+        found = differences.difference(drawn.labels, a, b)
+        differ.append(int((a != b).sum()))
+        if found.low is None or found.high is None:
+            continue  # nothing is claimed: the predictions are the same
+        held.append(found.low <= truth <= found.high)
+        width.append(found.high - found.low)
+    return float(np.mean(held)), float(np.mean(width)), float(np.mean(differ))
+
+
 OUT_OF_DOMAIN = World(516, 0.20, 0.90)
 IN_DOMAIN = World(527, 0.50, 0.82)
 BOTH = World(1043, 0.38, 0.86)
 WORLDS = (OUT_OF_DOMAIN, IN_DOMAIN, BOTH)
+# How B comes from the models of A: its threshold, and the share of each seed that stays.
+SHIFTED, RETRAINED = "another threshold", "trained again, {:.0%} the same"
+RELATED = [
+    (SHIFTED, 0.02, 1.0),
+    (SHIFTED, 0.2, 1.0),
+    *((RETRAINED, 0.0, x) for x in (0.99, 0.9, 0.5)),
+]
 SAME = [(1, 1), (2, 2), (3, 3), (5, 5), (10, 10), (3, 5), (2, 10)]
 
 
@@ -204,6 +252,20 @@ def pairs(simulations: int) -> Iterator[list[str]]:
     for clustered in (True, False):
         held, width, _ = coverage(world, 5, simulations, seed=3, clustered=clustered)
         yield ["pairs" if clustered else "sentences", f"{held:.1%}", f"{width:.3f}"]
+
+
+def related(simulations: int) -> Iterator[list[str]]:
+    """Yield the coverage of differences between runs whose seeds are the same, or nearly."""
+    for world in (OUT_OF_DOMAIN, IN_DOMAIN):
+        for name, shift, shared in RELATED:
+            for seeds in (1, 2, 3, 5, 10):
+                held, width, differ = coverage_of_difference(
+                    [world, replace(world, shift=shift)], seeds, simulations, seed=5, shared=shared
+                )
+                yield [
+                    f"{world.sentences:,}", name.format(shared), str(seeds),
+                    f"{differ:.1f} of {seeds * world.sentences:,}", f"{held:.1%}", f"{width:.3f}",
+                ]  # fmt: skip
 
 
 def same(simulations: int) -> Iterator[list[str]]:
@@ -246,6 +308,11 @@ def main() -> None:
     )
     table("Small groups", ["sentences", "seeds", "held", "width"], groups(count))
     table("Minimal pairs, 5 seeds", ["counted as", "held", "width"], pairs(count))
+    table(
+        "Two runs whose seeds are the same",
+        ["sentences", "B", "seeds", "predictions that differ", "held", "width"],
+        related(count // 2),
+    )
     table(
         "One recipe compared with itself", ["sentences", "seeds", "called different"], same(count)
     )

@@ -226,7 +226,9 @@ def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
         differing = f"{_count(only_a)} only in A, {_count(only_b)} only in B"
     else:
         order = one.rows.index
-        other = Scored(other.rows.loc[order], other.predicted.loc[order], other.sha256)
+        same = set(one.predicted) == set(other.predicted)
+        seeds = list((one if same else other).predicted)
+        other = Scored(other.rows.loc[order], other.predicted.loc[order, seeds], other.sha256)
         moved = order[one.rows["actual"] != other.rows["actual"]]
         if len(moved):
             differing = f"{_count(moved)} with another label"
@@ -302,7 +304,7 @@ def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -
 def say(finding: Finding) -> str:
     """Return the verdict as a sentence."""
     if finding.verdict == SAME:
-        return "A and B predict the same for every sentence and seed: there is no difference."
+        return "Identical: A and B predict the same for every sentence and seed."
     if finding.p_corrected is None:
         return "Not significant: MCC is 0 where all labels, or all predictions, are of one class."
     p = f"p {_p(finding.p_corrected)}"
@@ -325,8 +327,8 @@ def _figures(finding: Finding, confidence: float) -> list[str]:
             _line(letter, f"{of_side.estimate:.3f}", of_side) + _seeds(of_side.seeds) + spread
         )
     difference = finding.difference
-    p = "" if difference.p is None else f"p {_p(difference.p)}"
-    if difference.p != finding.p_corrected and finding.p_corrected is not None:
+    p = "" if difference.p is None or difference.identical else f"p {_p(difference.p)}"
+    if p and difference.p != finding.p_corrected and finding.p_corrected is not None:
         p += f", corrected p {_p(finding.p_corrected)}"
     return [*lines, _line("B - A", f"{difference.estimate:+.3f}", difference) + p]
 
@@ -347,7 +349,8 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
             f"recipes: another seed may reverse it. Train three or more seeds for each."
         )
     names = {finding.name for finding in findings}
-    if len(names) > 1:
+    identical = all(finding.difference.identical for finding in findings)
+    if len(names) > 1 and not identical:
         notes.append(
             f"{len(names)} sets are tested, so p is corrected (Holm): of runs that do not differ, "
             f"about {1 - confidence:.0%} are called better or worse on any. Decide beforehand "
@@ -357,6 +360,11 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
         notes.append(f"{BOTH} is {' and '.join(DEV_SETS)} together; for CoLA, the GLUE dev set.")
     if VALIDATION in names:
         notes.append(f"{VALIDATION} may have steered decisions of A or B: it is no test set.")
+    if any(finding.difference.paired for finding in findings):
+        notes.append(
+            "the same seeds make much the same errors in A and B, so the difference is paired over "
+            "seeds as well."
+        )
     if a.threshold != b.threshold:
         notes.append(
             f"labels were decided differently: evaluate.threshold is {a.threshold} in A and "

@@ -4,8 +4,11 @@ S seeds label the same n sentences, and both count as drawn: V = V_sentences + V
 (Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29(2), eq. 2.11; Owen
 2007, Annals of Applied Statistics 1(2), is the bootstrap of the same design), with the mean squares
 of a two-way layout in place of its sums, which makes each term unbiased (Searle, Casella and
-McCulloch 1992, ch. 4). Sentences that are not independent, such as the two of a minimal pair, are
-one cluster: their influences are added before they are squared.
+McCulloch 1992, ch. 4). V_sentences contains V_both, but for chance, and is taken to be no less:
+else the total may be a small rest of large terms, and Satterthwaite's degrees of freedom fall below
+1 (Gaylor and Hopper 1969, Technometrics 11(4), on differences of mean squares). Sentences that are
+not independent, such as the two of a minimal pair, are one cluster: their influences are added
+before they are squared.
 """
 
 import math
@@ -76,13 +79,15 @@ def by_seed(
 def combine(sentences: Term, seeds: Sequence[BySeed]) -> tuple[float, float]:
     """Return the standard error and its degrees of freedom (Satterthwaite 1946).
 
-    seeds: of each run. Where what seeds share with sentences is the larger, seeds add nothing.
+    seeds: of each run. Where what seeds share with sentences is the larger, seeds add nothing. The
+    value is no less than that of the seeds that add: so their degrees of freedom bound those of
+    the whole from below.
     """
-    terms = [sentences]
-    value = sentences.value
-    for part in seeds:
-        if part.alone:
-            value += part.alone
-            terms += [part.seeds, part.both]
+    adding = [part for part in seeds if part.alone]
+    shared = sum(part.both.value for part in adding)
+    value = max(sentences.value, shared) + sum(part.alone for part in adding)
+    terms = [part.seeds for part in adding]
+    if sentences.value > shared:
+        terms += [sentences, *(part.both for part in adding)]
     squares = sum(term.value**2 / term.df for term in terms)
     return math.sqrt(value), float(value**2 / squares if squares else sentences.df)

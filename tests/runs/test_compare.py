@@ -110,10 +110,29 @@ def test_p_values_have_two_or_three_digits(p, shown):
     assert compare._p(p) == shown
 
 
-def test_run_is_the_same_as_itself(a, capsys):
+def test_run_is_identical_to_itself(a, capsys):
     printed = run(capsys, a, a)
 
-    assert printed.count("A and B predict the same for every sentence and seed") == 3
+    same = "B - A +0.000 - Identical: A and B predict the same for every sentence and seed."
+    assert printed.count(same) == 3
+    assert "Holm" not in printed and "paired over seeds" not in printed
+
+
+def test_runs_that_differ_in_few_predictions_are_paired_over_seeds(a, tmp_path, capsys):
+    b = Story(seeds=(3, 1, 2)).write(tmp_path / "b")  # the order of seeds does not matter
+    path = b / CONFUSION / "out_of_domain_dev.csv"
+    header, *rows = path.read_text().splitlines()
+    good, bad = compare.LABELS[1], compare.LABELS[0]
+    few = [row.replace(f",{good},{good}", f",{good},{bad}") for row in rows[:10]]
+    assert few != rows[:10]
+    path.write_text("\n".join([header, *few, *rows[10:]]) + "\n")
+
+    printed = run(capsys, a, b, "--sets", "out_of_domain_dev")
+
+    assert "so the difference is paired over seeds as well" in printed
+    found = findings(a, b, "out_of_domain_dev")["out_of_domain_dev"]
+    assert (found.verdict, found.difference.paired) == ("not significant", True)
+    assert found.difference.high - found.difference.low < (found.a.high - found.a.low) / 2
 
 
 def test_p_is_corrected_for_the_number_of_sets(a, tmp_path):

@@ -1,5 +1,7 @@
 """Differences of two runs against arithmetic by hand and simulated truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
@@ -53,6 +55,43 @@ def test_the_same_predictions_are_identical_and_no_difference(labels):
     found = differences.difference(labels, a, a)
 
     assert (found.identical, found.estimate, found.p) == (True, 0.0, 1.0)
+    assert (found.low, found.high, found.se) == (None, None, None)
+
+
+@pytest.mark.parametrize("draw", range(4))
+@pytest.mark.parametrize("count", [1, 10, 30])
+def test_few_predictions_that_differ_give_a_narrow_interval(draw, count):
+    """Seeds that lie apart no more than their noise lets them: a difference of like terms."""
+    random = np.random.default_rng(draw)
+    labels = random.random(516) < 0.7
+    a = predictions(labels, 0.78, 0.8, 0.8, 0.82, 0.79, seed=draw)
+    b = a.copy()
+    b.flat[random.choice(b.size, count, replace=False)] ^= True
+
+    found = differences.difference(labels, a, b)
+
+    assert found.paired and not found.identical
+    assert found.df > 3.9  # four, of five seeds, where seeds are all of the variance
+    assert found.high - found.low < 0.07, "a tenth of that of one model"
+    turned = differences.difference(labels, b, a)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_the_same_seeds_of_two_recipes_are_independent(labels):
+    a, b = predictions(labels, 0.8, 0.7, 0.75), predictions(labels, 0.8, 0.72, 0.75, seed=4)
+
+    assert not differences.difference(labels, a, b).paired
+
+
+@pytest.mark.parametrize("draw", range(8))
+def test_some_of_the_seeds_of_a_run_leave_the_degrees_of_freedom_of_the_fewer(draw):
+    labels = np.random.default_rng(draw).random(516) < 0.7
+    a = predictions(labels, 0.78, 0.8, 0.8, 0.82, 0.79, seed=draw)
+
+    found = differences.difference(labels, a, a[:3])
+
+    assert not found.paired
+    assert found.df > 1.9
 
 
 @pytest.mark.parametrize("answer", [0, 1])
@@ -89,6 +128,21 @@ def test_one_recipe_is_rarely_called_different_from_itself(seeds):
     called = coverage.found_different(worlds, list(seeds), SIMULATIONS, seed=2)
 
     assert called < 0.05 + NOISE, f"{called:.1%} false alarms"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "shift", "shared"),
+    [(1, 0.2, 1.0), (5, 0.02, 1.0), (3, 0.0, 0.9)],
+)
+def test_difference_of_runs_that_share_their_seeds_is_held(seeds, shift, shared):
+    worlds = [coverage.OUT_OF_DOMAIN, replace(coverage.OUT_OF_DOMAIN, shift=shift)]
+
+    held, width, _ = coverage.coverage_of_difference(
+        worlds, seeds, SIMULATIONS, seed=2, shared=shared
+    )
+
+    assert held > 0.95 - NOISE, f"{held:.1%} held"
+    assert width < 0.15
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import matthews_corrcoef
 
 from benchmarks import coverage
-from bertline.scoring import intervals
+from bertline.scoring import intervals, variance
 
 
 def predictions(labels: np.ndarray, *right: float, seed: int = 3) -> np.ndarray:
@@ -55,6 +55,18 @@ def test_variance_is_that_of_sentences_and_seeds_less_what_both_hold(labels):
     assert found.se_seeds == pytest.approx(found.sd / 3**0.5, rel=0.05)
     assert found.se**2 == pytest.approx(found.se_sentences**2 + found.se_seeds**2)
     assert 2 < found.df < 4
+
+
+def test_variance_is_no_less_than_that_of_the_seeds_that_add_to_it():
+    seeds = variance.BySeed(variance.Term(5.0, 4), variance.Term(4.0, 400))
+
+    se, df = variance.combine(variance.Term(1.0, 100), [seeds, seeds])
+
+    # 1 + (5 - 4) + (5 - 4) is 3, with 9 / (25 / 4 + 25 / 4 + ...) = .71 degrees of freedom.
+    assert (se**2, df) == pytest.approx((10.0, 8.0))
+    # 9 + (5 - 4) is 10, and by Satterthwaite 100 / (81 / 100 + 25 / 4 + 16 / 400).
+    se, df = variance.combine(variance.Term(9.0, 100), [seeds])
+    assert (se**2, df) == pytest.approx((10.0, 100 / 7.1))
 
 
 def test_seeds_that_agree_leave_the_error_of_sentences(labels):
