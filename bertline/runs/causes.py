@@ -1,10 +1,11 @@
 """Find why a stage has other outputs in one run than in another, from what the two runs recorded.
 
 Causes are listed by how likely they made the difference: the data that a stage read, its
-parameters, its code, its packages, the machine.
+parameters, its code, the packages that decide results, the machine, and what was merely imported.
+What differs in a stage with the same outputs too comes behind what does not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ PARAMETER = "parameter"
 CODE = "code"
 PACKAGE = "package"
 MACHINE = "machine"
+IMPORTED = "imported package"  # packages.yaml does not list it: it is not known to decide a result
 IRREPRODUCIBLE = "not reproducible"
 UNKNOWN = "unknown"
 
@@ -33,6 +35,8 @@ MACHINE_FACTS = (
     *("processor", "instruction_sets", "device", "precision", "threads"),
     *("libraries", "system", "cores"),
 )
+
+JOINED = (CODE, MACHINE, IMPORTED)  # kinds of which a stage has one cause for all
 
 # Keys of a source that identify its content; the others say how it is parsed.
 CONTENT_KEYS = ("sha256", "files", "bytes", "revision", "wheel", "hub", "url")
@@ -69,15 +73,39 @@ def pair(a: Run, b: Run, stage: str) -> Pair:
     return Pair(a.stages[stage], b.stages[stage], (a.receipt(stage), b.receipt(stage)))
 
 
-def differences(found: Pair) -> list[Cause]:
-    """Return what differs in a stage's parameters, code, packages and machine."""
+def differences(found: Pair, harmless: Collection[Cause] = ()) -> list[Cause]:
+    """Return what differs in a stage's parameters, code, packages and machine, the likeliest first.
+
+    harmless: single causes that stages with the same outputs have too.
+    """
+    by_kind: dict[tuple[str, str], list[Cause]] = {}
+    for cause in single_differences(found):
+        apart = "" if cause.kind in JOINED else cause.text
+        by_kind.setdefault((cause.kind, apart), []).append(cause)
+    groups = [sorted(group, key=lambda cause: cause in harmless) for group in by_kind.values()]
+    groups.sort(key=lambda group: (group[0].kind == IMPORTED, group[0] in harmless))
+    if any(group[0].kind != IMPORTED for group in groups):
+        groups = [
+            group for group in groups if group[0].kind != IMPORTED or group[0] not in harmless
+        ]
+    return [Cause(group[0].kind, _joined(group)) for group in groups]
+
+
+def single_differences(found: Pair) -> list[Cause]:
+    """Return the same as single causes: a cause for each parameter, file, package and fact."""
     return [
         *_sources(found),
         *_parameters(found),
         *_code(found),
         *_packages(found),
         *_machine(found),
+        *_imported(found),
     ]
+
+
+def _joined(group: Collection[Cause]) -> str:
+    texts = [cause.text for cause in group]
+    return text.some(texts) if next(iter(group)).kind != MACHINE else ", ".join(texts)
 
 
 def changed_outputs(a: Run, b: Run, found: Pair) -> list[Cause]:
@@ -174,21 +202,34 @@ def _code(found: Pair) -> list[Cause]:
         changed = differing(old, new)
     script = f"stages/{found.a.name.partition('@')[0].replace('-', '_')}.py"
     changed.sort(key=lambda path: (path != script, path.startswith(COMMON), path))
-    return [Cause(CODE, text.some(changed))] if changed else []
+    return [Cause(CODE, path) for path in changed]
 
 
 def _packages(found: Pair) -> list[Cause]:
+    """Return the packages of the stage's groups, by builds where the versions are the same."""
     old, new = found.a.packages, found.b.packages
     names = [name for name in old if name in new]
     causes = [f"{name} {_step(name, old, new)}" for name in names if old[name] != new[name]]
-    if found.complete:
-        full_old, full_new = (imported_versions(receipt.facts) for receipt in found.receipts)
-        full = [name for name in differing(full_old, full_new) if old.get(name) == new.get(name)]
-        steps = {name: f"{name} {_step(name, full_old, full_new)}" for name in full}
-        causes += [step for name, step in steps.items() if name in names]
-        others = [step for name, step in steps.items() if name not in names]
-        causes += [f"imported as well: {text.some(others)}"] if others else []
+    builds = _other_builds(found)
+    causes += [builds[name] for name in builds if name in names]
     return [Cause(PACKAGE, cause) for cause in causes]
+
+
+def _imported(found: Pair) -> list[Cause]:
+    """Return the packages that the stage imported and that its groups do not list."""
+    listed = found.a.packages.keys() & found.b.packages.keys()
+    builds = _other_builds(found)
+    return [Cause(IMPORTED, step) for name, step in builds.items() if name not in listed]
+
+
+def _other_builds(found: Pair) -> dict[str, str]:
+    """Return by package how the full versions of receipts differ where dvc.lock's do not."""
+    if not found.complete:
+        return {}
+    stated_old, stated_new = found.a.packages, found.b.packages
+    old, new = (imported_versions(receipt.facts) for receipt in found.receipts)
+    names = [name for name in differing(old, new) if stated_old.get(name) == stated_new.get(name)]
+    return {name: f"{name} {_step(name, old, new)}" for name in names}
 
 
 def _machine(found: Pair) -> list[Cause]:
@@ -206,7 +247,7 @@ def _machine(found: Pair) -> list[Cause]:
             steps.append(f"{name} {' '.join([*lost, *won]) or 'in another order'}")
         else:
             steps.append(f"{name} {_step(key, old, new)}")
-    return [Cause(MACHINE, ", ".join(steps))] if steps else []
+    return [Cause(MACHINE, step) for step in steps]
 
 
 def _step(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -15,7 +15,8 @@ seeds are a random effect: docs/statistics.md has the method and its error rates
 the p-values are corrected (Holm 1979); --sets with one name tests that set alone. Where one side
 has a single seed, the test compares models, not training recipes.
 
-Exit codes: 0 compared; 2 a mistake in the command, or runs that cannot be compared.
+Exit codes: 0 compared; 3 compared, but a receipt of A or B contradicts dvc.lock, so that something
+else made the scores than is recorded; 2 a mistake in the command, or runs that cannot be compared.
 """
 
 import io
@@ -38,6 +39,7 @@ from bertline.scoring.intervals import Interval
 from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
 from bertline.scoring.tables import CONFUSION as COLUMNS
 
+EXIT_CONTRADICTED = 3
 PLOTS = "metrics/evaluate"
 CONFUSION = f"{PLOTS}/confusion"
 AGAIN = "Run `dvc repro evaluate` there."
@@ -288,6 +290,16 @@ def judge(difference: Difference, p: float | None, confidence: float) -> str:
 # --- what is printed ------------------------------------------------------------------------------
 
 
+def list_errors(a: Side, b: Side) -> list[str]:
+    """Return what is recorded wrongly of the stages that lead to the scores of each side."""
+    errors = []
+    for letter, run in (("A", a.run), ("B", b.run)):
+        stages = recorded.upstream(run, "evaluate")
+        found = {stage: run.receipt(stage).contradiction for stage in stages}
+        errors.append(recorded.say_contradictions(letter, run, found))
+    return [error for error in errors if error]
+
+
 def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> str:
     """Return the comparison as text: the runs, each set's figures and verdict, notes."""
     lines = [
@@ -296,6 +308,8 @@ def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -
     ]
     for finding in findings:
         lines += ["", *_figures(finding, confidence), say(finding)]
+    for error in list_errors(a, b):
+        lines += ["", *text.wrap(error, "error: ", " " * 7)]
     notes = list_notes(a, b, findings, confidence)
     lines += ["", *(line for note in notes for line in text.wrap(note, "note: ", " " * 6))]
     return text.printable(lines)
@@ -407,6 +421,7 @@ def as_json(a: Side, b: Side, findings: Sequence[Finding], confidence: float) ->
         "confidence": confidence,
         "recipes": min(a.seeds, b.seeds) > 1,
         "sets": [asdict(finding) | {"says": say(finding)} for finding in findings],
+        "errors": list_errors(a, b),
         "notes": list_notes(a, b, findings, confidence),
     }
 
@@ -432,6 +447,8 @@ def main() -> None:
     if args.json:
         files.write_json(args.json, as_json(a, b, findings, args.confidence))
     sys.stdout.write(f"{describe(a, b, findings, args.confidence)}\n")
+    if list_errors(a, b):
+        sys.exit(EXIT_CONTRADICTED)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,15 @@ from typing import Any
 from bertline.core import console, hashes, params
 from bertline.core.dependencies import CODE
 from bertline.core.errors import BertlineError
+from bertline.runs.tolerances import ABSENT
 
 LOCK = "dvc.lock"
 WORKSPACE = "workspace"
 PACKAGES = "packages.yaml"
 SOURCES = "sources.yaml"
 DATA = ("data", "metrics")  # deps below these are outputs of other stages
+SHOWN = 3  # stages of an error that are described
+OWN = "own"  # a person's own files, which git ignores
 EXPERIMENTS = "refs/exps/*/*/*"  # <2 digits>/<38 digits of the commit below it>/<name>
 
 # The parts of a receipt that are mappings by name or path.
@@ -76,14 +79,14 @@ class Stage:
 class Receipt:
     """A receipt of the run that dvc.lock records; `problem` says why a receipt is not one.
 
-    altered: outputs for which dvc.lock records other content than the stage wrote. contradicts:
-    whether the problem is a contradiction between the receipt and dvc.lock.
+    altered: outputs for which dvc.lock records other content than the stage wrote. contradiction:
+    a sentence on how receipt and dvc.lock contradict each other, "" if they do not.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     altered: list[str] = field(default_factory=list)
     problem: str | None = None
-    contradicts: bool = False
+    contradiction: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,11 @@ def flatten(values: Any, name: str = "") -> dict[str, Any]:
     return leaves
 
 
+def is_folder(md5: str | None) -> bool:
+    """Return whether a hash of DVC's is that of a folder."""
+    return md5 is not None and md5.endswith(".dir")
+
+
 def normal(package: str) -> str:
     """Return a package's name as pip compares it."""
     return re.sub(r"[-_.]+", "-", package).lower()
@@ -252,17 +260,45 @@ def stale(run: Run) -> dict[str, list[str]]:
         file: params.read_yaml(run.root / file) if (run.root / file).is_file() else {}
         for file in parameter_files
     }
-    outs = {path: md5 for stage in run.stages.values() for path, md5 in stage.outs.items()}
+    current |= {path: hashes.md5(run.root / path) for path in _written_by_hand(run)}
+    current |= {path: md5 for stage in run.stages.values() for path, md5 in stage.outs.items()}
     found: dict[str, list[str]] = {}
     for name, stage in run.stages.items():
-        changed = [path for path, md5 in stage.code.items() if current[path] != md5]
-        changed += [path for path, md5 in stage.data.items() if outs.get(path, md5) != md5]
+        changed = [path for path, md5 in stage.deps.items() if current.get(path, md5) != md5]
         for file, keys in stage.params.items():
             now = flatten({key: look_up(documents[file], key) for key in keys})
             changed += [f"{key} of {file}" for key in differing(stage.values(file), now)]
         if changed:
             found[name] = changed
     return found
+
+
+def _written_by_hand(run: Run) -> set[str]:
+    """Return the deps that are neither code nor below data/ and metrics/, where stages write.
+
+    Git does not hold what lies below own/, so that a revision's is not known.
+    """
+    paths = {path for stage in run.stages.values() for path in stage.data if _top(path) not in DATA}
+    return {path for path in paths if not (run.is_revision and _top(path) == OWN)}
+
+
+def overlap(path: str, other: str) -> bool:
+    """Return whether one path is the other, or lies below it."""
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
+
+
+def upstream(run: Run, stage: str) -> list[str]:
+    """Return a stage and all that it depends on, in the order of dvc.lock."""
+    found, left = set(), {stage} & run.stages.keys()
+    while left:
+        found |= left
+        deps = [path for name in left for path in run.stages[name].data]
+        left = {
+            name
+            for name, other in run.stages.items()
+            if name not in found and any(overlap(out, dep) for out in other.outs for dep in deps)
+        }
+    return [name for name in run.stages if name in found]
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -297,38 +333,69 @@ def judge_receipt(stage: Stage, content: bytes | None) -> Receipt:
     altered = [path for path, md5 in stage.outs.items() if written.get(path) != md5]
     found = contradictions(stage, facts)
     if not written.keys() & stage.outs.keys():
-        found.append("its outputs")
+        found["its outputs"] = "its outputs"
     if found:
-        shown = f"{', '.join(found[:3])}{' and more' if len(found) > 3 else ''}"
-        problem = f"it is of another run: it and dvc.lock disagree on {shown}"
-        return Receipt(problem=problem, contradicts=True)
-    return Receipt(facts=facts, altered=altered)
+        how = "it is of another run" if altered else "its run wrote these very outputs"
+        named, shown = _first(list(found)), _first(list(found.values()))
+        return Receipt(
+            problem=f"it is of another run: it and {LOCK} disagree on {named}",
+            contradiction=f"the receipt and {LOCK} disagree on {shown}; {how}",
+        )
+    what = f"{LOCK} records other content than the stage wrote of {_first(altered)}"
+    return Receipt(facts=facts, altered=altered, contradiction=what if altered else "")
 
 
-def contradictions(stage: Stage, facts: Mapping[str, Any]) -> list[str]:
+def _first(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
+
+
+def contradictions(stage: Stage, facts: Mapping[str, Any]) -> dict[str, str]:
     """Return the code, inputs, parameters and packages on which a receipt and dvc.lock disagree.
 
-    A receipt that does not name what dvc.lock records disagrees as well. Exceptions: folders such
-    as own/, of which a stage takes only what its parameters name; keys of sources.yaml that the
-    stage does not use; listed packages that the stage has not imported.
+    By name, with both values where they say something. A receipt that does not name what dvc.lock
+    records disagrees as well. Exceptions: folders such as own/, of which a stage takes only what
+    its parameters name; keys of sources.yaml that the stage does not use; listed packages that the
+    stage has not imported.
     """
-    found = [path for path, md5 in stage.code.items() if code_hash(facts["code"], path) != md5]
+    paths = [path for path, md5 in stage.code.items() if code_hash(facts["code"], path) != md5]
     inputs, read = facts["inputs"], flatten(facts["parameters"])
     named = [path for path in stage.data if path in inputs or _top(path) in DATA]
-    found += [path for path in named if inputs.get(path) != stage.data[path]]
+    paths += [path for path in named if inputs.get(path) != stage.data[path]]
+    found = {path: path for path in paths}
     for file in sorted({*stage.params} - {PACKAGES}):
         wanted = stage.values(file)
         shared = wanted.keys() & read.keys() if file == SOURCES else wanted.keys()
-        found += [key for key in sorted(shared) if key not in read or read[key] != wanted[key]]
+        for key in sorted(shared):
+            if key not in read or read[key] != wanted[key]:
+                found[key] = f"{key} ({read.get(key, ABSENT)} and {wanted[key]})"
         if wanted and not shared:
-            found.append(file)
+            found[file] = file
     versions = imported_versions(facts)
     listed = stage.packages
     shared = listed.keys() & versions.keys()
-    found += [name for name in sorted(shared) if _stated(name, versions[name]) != listed[name]]
+    for name in sorted(shared):
+        if _stated(name, versions[name]) != listed[name]:
+            found[name] = f"{name} ({versions[name]} and {listed[name]})"
     if listed and not shared:
-        found.append(PACKAGES)
+        found[PACKAGES] = PACKAGES
     return found
+
+
+def say_contradictions(letter: str, run: Run, found: Mapping[str, str]) -> str:
+    """Return an error with what to do about contradictions by stage, "" if there are none."""
+    wrong = {stage: how for stage, how in found.items() if how}
+    if not wrong:
+        return ""
+    how = "; ".join(f"{stage}: {how}" for stage, how in list(wrong.items())[:SHOWN])
+    more = f"; and {len(wrong) - SHOWN} more stages" if len(wrong) > SHOWN else ""
+    where = f"check {letter} out and type" if run.is_revision else f"type in {run.root.absolute()}"
+    return (
+        f"{letter} does not record what made its outputs. {how}{more}. Something was changed while "
+        f"the stage ran or after it, or DVC took the outputs from its run cache. If git has the "
+        f"receipt of this run, restore it (`git restore metrics/receipts`). Otherwise {where} `dvc "
+        f"repro --force --single-item {' '.join(wrong)}` and then `dvc repro`; before it, delete "
+        f"`runs` in DVC's cache (.dvc/cache), or a later run may take the outputs from there again."
+    )
 
 
 def code_hash(code: Mapping[str, str], path: str) -> str | None:

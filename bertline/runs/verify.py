@@ -13,13 +13,15 @@ Writes  what it prints, and with --json the same to a file for programs.
 Verdicts: identical, every output has the same bytes. within tolerance, other bytes where floats are
 computed, and all figures within the tolerances of their classes (bertline/runs/tolerances.py).
 DIFFERENT, anything else; also other bytes from the same code, parameters, data, packages and
-machine, which is not reproducible.
+machine, which is not reproducible. A receipt that contradicts dvc.lock is an error: something else
+made the outputs than is recorded.
 
-Exit codes: 0 all identical or within tolerance; 3 something differs; 2 a mistake in the command.
+Exit codes: 0 all identical or within tolerance; 3 something differs, or is recorded wrongly; 2 a
+mistake in the command.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
@@ -52,7 +54,8 @@ class Finding:
     """The comparison of a stage.
 
     follows: the first stages that differ and that this stage reads from. although: what was changed
-    and made no difference.
+    and made no difference. contradictions: by A and B, how receipt and dvc.lock contradict each
+    other, so that it is not known what made the outputs.
     """
 
     stage: str
@@ -63,6 +66,7 @@ class Finding:
     although: list[Cause] = field(default_factory=list)
     figures: list[Difference] = field(default_factory=list)
     remark: str = ""
+    contradictions: dict[str, str] = field(default_factory=dict)
 
     @property
     def why(self) -> list[str]:
@@ -70,18 +74,26 @@ class Finding:
         follows = [f"follows from {', '.join(self.follows)}"] if self.follows else []
         although = [f"although {cause}" for cause in self.although]
         remark = [self.remark] if self.remark else []
+        if self.contradictions:
+            remark.append(
+                f"the receipt contradicts dvc.lock in {' and '.join(self.contradictions)}"
+            )
         return [*follows, *map(str, self.causes), *although, *remark]
 
 
 def verify(a: Run, b: Run) -> list[Finding]:
     """Return a finding for every stage of two runs, in the order of the pipeline."""
     producers = find_producers(a, b)
+    harmless = _harmless(a, b)
     findings: dict[str, Finding] = {}
     for stage in in_order(a, b, producers):
         if stage not in a.stages or stage not in b.stages:
             findings[stage] = _lone(a, b, stage)
         else:
-            findings[stage] = _judge(a, b, stage, producers, findings)
+            findings[stage] = _judge(a, b, stage, producers, findings, harmless)
+        for letter, run in (("A", a), ("B", b)):
+            if stage in run.stages and (contradiction := run.receipt(stage).contradiction):
+                findings[stage].contradictions[letter] = contradiction
     return list(findings.values())
 
 
@@ -90,13 +102,7 @@ def find_producers(a: Run, b: Run) -> dict[str, list[str]]:
     stages = [stage for run in (a, b) for stage in run.stages.values()]
     outs = {path: stage.name for stage in stages for path in stage.outs}
     return {
-        path: list(
-            dict.fromkeys(
-                name
-                for out, name in outs.items()
-                if out == path or out.startswith(f"{path}/") or path.startswith(f"{out}/")
-            )
-        )
+        path: list(dict.fromkeys(name for out, name in outs.items() if recorded.overlap(out, path)))
         for stage in stages
         for path in stage.data
     }
@@ -111,6 +117,33 @@ def in_order(a: Run, b: Run, producers: Mapping[str, list[str]]) -> list[str]:
     return list(graph.static_order())
 
 
+def _harmless(a: Run, b: Run) -> set[Cause]:
+    """Return what differs in stages with the same outputs: less likely to be a cause elsewhere.
+
+    Another machine is harmless only where floats were computed.
+    """
+    found = set()
+    for stage in a.stages.keys() & b.stages.keys():
+        if differing_outputs(a, b, stage):
+            continue
+        floats = any(tolerances.holds_floats(path) for path in a.stages[stage].outs)
+        kinds = (
+            causes.CODE,
+            causes.PACKAGE,
+            causes.IMPORTED,
+            *([causes.MACHINE] if floats else []),
+        )
+        single = causes.single_differences(causes.pair(a, b, stage))
+        found |= {cause for cause in single if cause.kind in kinds}
+    return found
+
+
+def differing_outputs(a: Run, b: Run, stage: str) -> list[str]:
+    """Return the outputs of a stage that do not have the same content in both runs."""
+    paths = dict.fromkeys([*a.stages[stage].outs, *b.stages[stage].outs])
+    return [path for path in paths if a.hash_of(stage, path) != b.hash_of(stage, path)]
+
+
 def _lone(a: Run, b: Run, stage: str) -> Finding:
     verdict, other, letter = (ONLY_A, b, "B") if stage in a.stages else (ONLY_B, a, "A")
     remark = f"{letter} has not run it" if stage in other.waiting else f"no stage of {letter}"
@@ -118,12 +151,16 @@ def _lone(a: Run, b: Run, stage: str) -> Finding:
 
 
 def _judge(
-    a: Run, b: Run, stage: str, producers: Mapping[str, list[str]], before: Mapping[str, Finding]
+    a: Run,
+    b: Run,
+    stage: str,
+    producers: Mapping[str, list[str]],
+    before: Mapping[str, Finding],
+    harmless: Collection[Cause],
 ) -> Finding:
     found = causes.pair(a, b, stage)
-    paths = dict.fromkeys([*found.a.outs, *found.b.outs])
-    outputs = [path for path in paths if a.hash_of(stage, path) != b.hash_of(stage, path)]
-    own = causes.differences(found)
+    outputs = differing_outputs(a, b, stage)
+    own = causes.differences(found, harmless)
     if not outputs:
         although = [cause for cause in own if cause.kind != causes.MACHINE]
         return Finding(stage, IDENTICAL, although=although)
@@ -140,16 +177,20 @@ def _judge(
     if roots:  # another machine is no cause beside other inputs
         own = [cause for cause in own if cause.kind != causes.MACHINE]
     explained = {source.stage for source in sources}
-    unexplained = [path for path, names in producers.items() if names and not explained & {*names}]
+    # Of a folder such as own/ a stage takes the files that its parameters name.
+    folders = {
+        path
+        for path, names in producers.items()
+        if not names and recorded.is_folder(found.a.data.get(path))
+    }
+    unexplained = {path for path, names in producers.items() if not explained & {*names}} - folders
     finding.causes = [
         *causes.changed_outputs(a, b, found),
         *causes.changed_inputs(found, unexplained),
         *own,
     ]
     if not finding.causes:
-        # A folder such as own/, of which a stage takes the files that its parameters name.
-        outside = [path for path, names in producers.items() if not names]
-        finding.causes = causes.changed_inputs(found, outside)
+        finding.causes = causes.changed_inputs(found, folders)
     if not finding.causes and not roots:
         finding.causes = [causes.nothing_recorded(found)]
     finding.figures, measured, unread = _figures(a, b, stage)
@@ -196,7 +237,8 @@ def _verdict(
         return WITHIN
     # No figure measures how far the outputs lie apart: the verdict is that of the inputs.
     behind = any(source.verdict not in (IDENTICAL, WITHIN) for source in sources)
-    return DIFFERENT if kinds & set(DELIBERATE) or behind else WITHIN
+    deliberate = kinds & set(DELIBERATE) or kinds == {causes.IMPORTED}
+    return DIFFERENT if deliberate or behind else WITHIN
 
 
 # --- what is printed ------------------------------------------------------------------------------
@@ -207,6 +249,10 @@ def describe(a: Run, b: Run, findings: Sequence[Finding]) -> str:
     lines = [f"A  {a.title}", f"B  {b.title}", "", *_table(findings)]
     for finding in findings:
         lines += _figures_of(finding)
+    for letter, run in (("A", a), ("B", b)):
+        found = {finding.stage: finding.contradictions.get(letter, "") for finding in findings}
+        error = recorded.say_contradictions(letter, run, found)
+        lines += ["", *text.wrap(error, "error: ", " " * 7)] if error else []
     notes = [*_notes("A", a, findings), *_notes("B", b, findings)]
     if notes:
         lines += ["", *(line for note in notes for line in text.wrap(note, "note: ", " " * 6))]
@@ -218,8 +264,12 @@ def conclusion(findings: Sequence[Finding]) -> str:
     verdicts = {finding.verdict for finding in findings}
     if not findings:
         return "Neither run has a stage."
+    wrong = [finding.stage for finding in findings if finding.contradictions]
+    unknown = (
+        f" But receipt and dvc.lock of {text.some(wrong)} contradict each other." if wrong else ""
+    )
     if verdicts == {IDENTICAL}:
-        return f"The runs are identical: all {len(findings)} stages wrote the same bytes."
+        return f"The runs are identical: all {len(findings)} stages wrote the same bytes.{unknown}"
     first = first_to_differ(findings)
     by_reason: dict[str, list[str]] = {}
     for finding in first:
@@ -229,8 +279,10 @@ def conclusion(findings: Sequence[Finding]) -> str:
     machine = any(cause.kind == causes.MACHINE for finding in first for cause in finding.causes)
     floats = f" {OTHER_MACHINE}" if machine else ""
     if verdicts <= {IDENTICAL, WITHIN}:
-        return f"The runs agree within tolerances. First with other bytes: {named}.{floats}"
-    return f"The runs differ. First: {named}.{floats}"
+        return (
+            f"The runs agree within tolerances. First with other bytes: {named}.{floats}{unknown}"
+        )
+    return f"The runs differ. First: {named}.{floats}{unknown}"
 
 
 def first_to_differ(findings: Sequence[Finding]) -> list[Finding]:
@@ -295,13 +347,8 @@ def _notes(letter: str, run: Run, findings: Sequence[Finding]) -> list[str]:
     problems: dict[str, list[str]] = {}
     for finding in (finding for finding in findings if finding.stage in run.stages):
         receipt = run.receipt(finding.stage)
-        if receipt.problem and (finding.outputs or receipt.contradicts):
+        if receipt.problem and finding.outputs and not receipt.contradiction:
             problems.setdefault(receipt.problem, []).append(finding.stage)
-        if receipt.altered and not finding.outputs:
-            notes.append(
-                f"{text.some(receipt.altered)} of {letter} is not what {finding.stage} wrote, as "
-                f"its receipt says: it was changed after the run."
-            )
     notes += [
         f"no receipt of {text.some(stages)} of {letter} ({problem}): machine and full versions "
         f"are not compared."
@@ -323,8 +370,11 @@ def as_json(a: Run, b: Run, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """Return 0 if nothing differs beyond tolerance, else 3."""
-    same = all(finding.verdict in (IDENTICAL, WITHIN) for finding in findings)
+    """Return 0 if nothing differs beyond tolerance and all is recorded as it ran, else 3."""
+    same = all(
+        finding.verdict in (IDENTICAL, WITHIN) and not finding.contradictions
+        for finding in findings
+    )
     return 0 if same else EXIT_DIFFERENT
 
 

@@ -11,7 +11,8 @@ import pytest
 from bertline.core.errors import BertlineError
 from bertline.runs import compare, recorded, text
 from tests.command import call
-from tests.runs.story import write_json
+from tests.runs import story as stories
+from tests.runs.story import edit, write_json
 
 SIZES = {"validation": 60, "in_domain_dev": 400, "out_of_domain_dev": 300}
 CONFUSION = "metrics/evaluate/confusion"
@@ -181,6 +182,27 @@ def test_what_limits_the_verdict_is_noted(a, tmp_path, capsys):
     assert "B has one seed. The test compares this one model, not training recipes" in printed
     assert "evaluate.threshold is half in A and validation in B" in printed
     assert "may have steered decisions of A or B: it is no test set" in printed
+
+
+def test_scores_that_something_else_made_than_is_recorded_are_an_error(a, b, capsys):
+    stories.Story().write(b)
+    evaluate = {"cmd": "evaluate", "deps": [{"path": "data/train", "md5": "0.dir"}]}
+    edit(b / "dvc.lock", lambda lock: lock["stages"].update(evaluate=evaluate))
+    run(capsys, a, b)  # all is recorded as it ran
+
+    for stage in ("train@1", "embed"):  # no score depends on embed
+        edit(
+            b / f"metrics/receipts/{stage}.json",
+            lambda receipt: receipt.update(parameters={"train": {"epochs": 7}}, code={}),
+        )
+    with pytest.raises(SystemExit) as stop:
+        run(capsys, a, b)
+
+    printed = " ".join(capsys.readouterr().out.split())
+    assert stop.value.code == 3
+    assert "error: B does not record what made its outputs. train@1: " in printed
+    assert "train.epochs (7 and 2)" in printed and "embed" not in printed
+    assert "B - A" in printed
 
 
 def test_json_has_the_figures_and_the_verdict(a, tmp_path, capsys):

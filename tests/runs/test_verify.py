@@ -14,6 +14,7 @@ from tests import project as projects
 from tests.project import Project
 from tests.runs.story import MACHINE, ROWS, Story, edit, write
 
+CONTRADICTS = "the receipt contradicts dvc.lock in"
 INTEL = MACHINE | {"processor": "Intel"}
 
 
@@ -103,12 +104,13 @@ def test_output_changed_by_hand_and_committed_is_data_of_its_stage(tmp_path, cap
     found = compare(a, b)
 
     what = f"{ROWS} in B is not what the stage wrote: changed after the run, and committed"
-    assert found["parse@documents"].why == [f"data: {what}"]
+    assert found["parse@documents"].why == [f"data: {what}", f"{CONTRADICTS} B"]
     assert found["train@1"].why == ["follows from parse@documents"]
     assert found["train@1"].verdict == "DIFFERENT"
     # Seen as well where both runs have it.
     code, printed = run(capsys, b, b)
-    assert code == 0 and f"note: {ROWS} of A is not what parse@documents wrote" in printed
+    wrong = f"parse@documents: dvc.lock records other content than the stage wrote of {ROWS}."
+    assert code == 3 and printed.count(f"does not record what made its outputs. {wrong}") == 2
 
 
 def test_input_that_no_stage_explains_is_data(tmp_path):
@@ -137,7 +139,7 @@ BUILD = Story().installed
         ),
         (
             Story(installed=BUILD | {"Jinja2": "3.2"}),
-            "package: imported as well: jinja2 3.1.6 -> 3.2",
+            "imported package: jinja2 3.1.6 -> 3.2",
         ),
         (Story(machine=MACHINE | {"python": "3.11.9"}), "package: python 3.11.7 -> 3.11.9"),
         (
@@ -179,6 +181,72 @@ def test_all_causes_are_named_and_code_by_file_where_receipts_are_good(tmp_path)
     ]
     (b / "metrics/receipts/train@1.json").unlink()
     assert compare(a, b)["train@1"].why == [parameter, "code: stages/train.py, bertline/core"]
+
+
+KERNELS = MACHINE | {"libraries": ["openblas 0.3.30 Haswell"]}
+
+
+def test_kernels_are_blamed_and_no_package_that_identical_stages_lack_too(tmp_path, capsys):
+    changed = Story(machine=KERNELS, installed=BUILD | {"accelerate": "1.2"}, weights="other")
+    a, b = Story().write(tmp_path / "a"), changed.write(tmp_path / "b")
+
+    kernels = "machine: libraries -openblas 0.3.30 SkylakeX +openblas 0.3.30 Haswell"
+    assert compare(a, b)["train@1"].why == [kernels]
+    assert f"First with other bytes: train@1 ({kernels})." in run(capsys, a, b)[1]
+
+
+def test_what_identical_stages_share_is_named_last(tmp_path):
+    """embed computes floats with torch and is identical, train is not."""
+    packages = {"core": {"python": "3.11", "numpy": "2.4.6"}, "encoders": {"torch": "2.14.0"}}
+    changed = Story(packages=packages, installed=BUILD | {"torch": "2.14.0+cpu"}, weights="other")
+    a, b = Story().write(tmp_path / "a"), changed.write(tmp_path / "b")
+    edit(b / "metrics/receipts/train@1.json", lambda receipt: receipt.update(device="cuda"))
+    edit(a / "metrics/receipts/train@1.json", lambda receipt: receipt.update(device="cpu"))
+
+    assert compare(a, b)["train@1"].why == [
+        "machine: device cpu -> cuda",
+        "package: torch 2.13.0 -> 2.14.0",
+    ]
+
+
+def test_package_that_only_the_differing_stage_imports_is_named_behind_the_machine(tmp_path):
+    a, b = (
+        Story(machine=machine, weights=weights).write(tmp_path / weights)
+        for machine, weights in ((MACHINE, "weights"), (INTEL, "other"))
+    )
+    edit(
+        b / "metrics/receipts/train@1.json",
+        lambda receipt: receipt["packages"].update(accelerate="1.2"),
+    )
+
+    assert compare(a, b)["train@1"].why == [
+        "machine: processor AMD EPYC -> Intel",
+        "imported package: accelerate absent -> 1.2",
+    ]
+
+
+def test_changed_file_that_a_person_wrote_is_named_beside_other_causes(tmp_path):
+    """A table such as benchmarks/topic_baselines.csv: no stage writes it, and all of it is read."""
+    sides = []
+    for name, table in (("a", "1"), ("b", "2")):
+        folder = Story(train=Story().train | {"epochs": int(table)}, weights=name).write(
+            tmp_path / name
+        )
+        write(folder / "benchmarks/baselines.csv", table)
+        entry = {
+            "path": "benchmarks/baselines.csv",
+            "md5": hashes.md5(folder / "benchmarks/baselines.csv"),
+        }
+        edit(
+            folder / "dvc.lock",
+            lambda lock, entry=entry: lock["stages"]["train@1"]["deps"].append(entry),
+        )
+        sides.append(folder)
+
+    assert compare(*sides)["train@1"].why == [
+        "data: input benchmarks/baselines.csv has other content",
+        "parameter: train.epochs: 1 -> 2",
+    ]
 
 
 def test_changes_without_an_effect_are_named_and_no_difference(tmp_path):
@@ -233,11 +301,54 @@ def test_receipt_that_is_not_of_the_run_blames_nobody_and_is_reported(tmp_path, 
     receipt = b / "metrics/receipts/train@1.json"
     edit(receipt, lambda content: content["parameters"]["train"].update(epochs=7))
 
-    (reason,) = compare(a, b)["train@1"].why
+    reason, remark = compare(a, b)["train@1"].why
 
     assert reason.startswith("unknown: dvc.lock records the same for both; B has no receipt")
     assert "disagree on train.epochs" in reason and "machine" in reason
-    assert "note: no receipt of train@1 of A (it is of another run" in run(capsys, b, b)[1]
+    assert remark == f"{CONTRADICTS} B"
+    assert run(capsys, a, b)[0] == 3
+
+
+def test_outputs_filed_under_parameters_that_did_not_make_them_are_an_error(tmp_path, capsys):
+    """As after a change of params.yaml while the stage ran: DVC hashes when it has ended."""
+    a = Story().write(tmp_path / "a")
+    b = Story(train=Story().train | {"learning_rate": 5e-5}).write(tmp_path / "b")
+    shutil.copyfile(a / "metrics/receipts/train@1.json", b / "metrics/receipts/train@1.json")
+
+    code, printed = run(capsys, a, b, "--json", tmp_path / "found.json")
+
+    assert code == 3
+    assert (
+        "error: B does not record what made its outputs. train@1: the receipt and dvc.lock "
+        "disagree on train.learning_rate (0.0001 and 5e-05); its run wrote these very outputs."
+        in printed
+    )
+    assert f"type in {b} `dvc repro --force --single-item train@1` and then `dvc repro`" in printed
+    assert "of A" not in printed
+    assert printed.endswith("But receipt and dvc.lock of train@1 contradict each other.")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["same"] is False
+    assert [list(stage["contradictions"]) for stage in found["stages"]].count(["B"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("code", {"stages/train.py": "0" * 32}, "stages/train.py"),
+        ("inputs", {ROWS: "0" * 32}, ROWS),
+        ("outputs", {"metrics/train/1.json": "0" * 32}, "metrics/train/1.json"),
+        ("packages", {"torch": "2.12.0+cpu"}, "torch (2.12.0+cpu and 2.13.0)"),
+    ],
+)
+def test_every_contradiction_of_receipt_and_lock_is_an_error(tmp_path, capsys, key, value, named):
+    a, b = Story().write(tmp_path / "a"), Story().write(tmp_path / "b")
+    edit(a / "metrics/receipts/train@1.json", lambda receipt: receipt[key].update(value))
+
+    code, printed = run(capsys, a, b)
+
+    assert code == 3
+    assert "error: A does not record" in printed and named in printed
+    assert "error: B" not in printed
 
 
 def test_added_seed_is_a_stage_that_one_run_has(tmp_path):
@@ -272,6 +383,25 @@ def test_changes_since_the_run_are_noted(tmp_path, capsys):
     assert code == 0
     assert "of B ran with other code, parameters or inputs than B has now: bertline/core" in printed
     assert "train.epochs of params.yaml" in printed
+
+
+def test_changed_files_of_a_person_are_noted(tmp_path):
+    """own/ and tables such as benchmarks/topic_baselines.csv, which are deps and no code."""
+    folder = Story().write(tmp_path)
+    for path in ("own/a.csv", "benchmarks/baselines.csv"):
+        write(folder / path, "1")
+        entry = {"path": path, "md5": hashes.md5(folder / path)}
+        edit(
+            folder / "dvc.lock",
+            lambda lock, entry=entry: lock["stages"]["train@1"]["deps"].append(entry),
+        )
+    assert recorded.stale(recorded.open_run(str(folder))) == {}
+
+    write(folder / "own/a.csv", "2")
+    (folder / "benchmarks/baselines.csv").unlink()
+
+    stale = recorded.stale(recorded.open_run(str(folder)))
+    assert stale == {"train@1": ["own/a.csv", "benchmarks/baselines.csv"]}
 
 
 # --- the command ----------------------------------------------------------------------------------
