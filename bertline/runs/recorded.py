@@ -433,7 +433,13 @@ def find_commit(name: str) -> str:
     if not name.startswith("-") and (commit := _resolve(name)):
         return commit
     listed = _git("for-each-ref", "--format=%(refname) %(objectname)", EXPERIMENTS)
-    lines = os.fsdecode(listed or b"").split("\n")  # a name may hold U+2028, or bytes of no text
+    if listed.returncode:
+        raise BertlineError(
+            f"{name} is no folder with a {LOCK}, and git reads no repository in {Path.cwd()}:"
+            f"{_words(listed)}\nFollow its advice, run this command in a project, or name two "
+            f"projects' folders."
+        )
+    lines = os.fsdecode(listed.stdout).split("\n")  # a name may hold U+2028, or bytes of no text
     references = dict(line.split(" ") for line in lines if line)
     found = {ref: commit for ref, commit in references.items() if ref.endswith(f"/{name}")}
     if len(found) > 1 and (head := _resolve("HEAD")):
@@ -446,13 +452,15 @@ def find_commit(name: str) -> str:
         )
     if found:
         return next(iter(found.values()))
-    if listed is None:
+    heads = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").stdout
+    known = [WORKSPACE, *heads.decode(errors="replace").split()]
+    if _resolve("HEAD"):
+        known.append("HEAD")
+    elif name == "HEAD":
         raise BertlineError(
-            f"{name} is no folder with a {LOCK}, and this folder is no git repository. Name two "
-            f"projects' folders, or run this command in a project."
+            f"{Path.cwd()} is on a branch without a commit. Commit {LOCK} and metrics/ first, or "
+            f"name another revision{params.nearest(name, known)}."
         )
-    heads = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags") or b""
-    known = [WORKSPACE, "HEAD", *heads.decode(errors="replace").split()]
     known += [reference.rpartition("/")[2] for reference in references]
     raise BertlineError(
         f"{name} is no folder with a {LOCK}, no revision that git knows, and no DVC experiment"
@@ -462,27 +470,36 @@ def find_commit(name: str) -> str:
 
 def _resolve(name: str) -> str | None:
     found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    return found.decode().strip() if found else None
+    return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
 def _extract(commit: str) -> Path:
     """Return a temporary folder with the files of a commit below the current folder."""
     archive = _git("archive", "--format=tar", commit)
-    if archive is None:
+    if archive.returncode:
         raise BertlineError(
-            f"`git archive {commit[:7]}` fails in {Path.cwd()}: does the commit have this folder?"
+            f"`git archive {commit[:7]}` fails in {Path.cwd()}:{_words(archive)}\nDoes the commit "
+            f"have this folder?"
         )
     folder = Path(tempfile.mkdtemp(prefix="bertline-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as opened:
         opened.extractall(folder, filter="data")
     return folder
 
 
-def _git(*arguments: str) -> bytes | None:
-    """Return what git prints, or None if it fails."""
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Return what came of a git command; BertlineError if there is no git."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise BertlineError("git is not installed, and revisions are read with it.") from None
-    return done.stdout if done.returncode == 0 else None
+        return subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise BertlineError(
+            f"git, which reads revisions, cannot be run ({error.strerror}). Install it, or name "
+            f"two projects' folders."
+        ) from None
+
+
+def _words(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return what git says of a failure, with its advice, each line set in."""
+    lines = done.stderr.decode(errors="replace").splitlines()
+    return "".join(f"\n    {line.strip()}" for line in lines if line.strip())

@@ -1,6 +1,7 @@
 """Recorded runs: which run a name is, and which receipts count."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -182,10 +183,53 @@ def test_outside_of_a_repository_the_message_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
-    with pytest.raises(BertlineError, match="this folder is no git repository"):
+    with pytest.raises(BertlineError, match="(?s)git reads no repository.*not a git repository"):
         recorded.open_run("main")
     with pytest.raises(BertlineError, match=r"has no dvc\.lock: type `dvc repro` there first"):
         recorded.open_run("workspace")
+
+
+def test_repository_of_another_user_gets_gits_own_advice(repository, monkeypatch):
+    # git's own tests set this to have every repository belong to another user.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+
+    with pytest.raises(BertlineError, match="dubious ownership") as caught:
+        recorded.open_run("HEAD")
+
+    assert f"git config --global --add safe.directory {repository}" in str(caught.value)
+
+
+def test_branch_without_a_commit_is_named(repository):
+    git("checkout", "--quiet", "--orphan", "empty")
+
+    with pytest.raises(BertlineError, match="is on a branch without a commit"):
+        recorded.open_run("HEAD")
+    assert recorded.open_run("main").title.startswith("main (")
+
+
+def test_bare_repository_has_revisions_and_no_workspace(repository, tmp_path, monkeypatch):
+    git("clone", "--quiet", "--bare", str(repository), str(tmp_path / "bare.git"))
+    monkeypatch.chdir(tmp_path / "bare.git")
+
+    assert recorded.open_run("main").stages
+    with pytest.raises(BertlineError, match=r"bare\.git has no dvc\.lock"):
+        recorded.open_run("workspace")
+
+
+def test_commit_without_this_folder_is_answered_with_gits_words(repository, monkeypatch):
+    (repository / "other").mkdir()
+    monkeypatch.chdir(repository / "other")
+
+    with pytest.raises(BertlineError, match="(?s)`git archive .*fatal: .*Does the commit have"):
+        recorded.open_run("main")
+
+
+def test_machine_without_git_says_so(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(BertlineError, match="git, which reads revisions, cannot be run"):
+        recorded.open_run("main")
 
 
 @pytest.mark.parametrize(
