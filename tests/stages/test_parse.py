@@ -17,8 +17,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from bertline.core import files, params
 from bertline.core.errors import BertlineError
 from bertline.corpora import newsgroups
+from bertline.scoring import analysis
 from bertline.sources import catalogue
-from stages import analyze, parse
+from stages import parse
 from tests import tiny
 from tests.command import PROJECT, call, write_params
 
@@ -322,7 +323,7 @@ def test_annotations_of_cola_as_published_join_all_but_four_sentences():
     )
     table, _ = parse.parse_sentences(folder, "cola", recipes[1], options.sentences)
     tested = table[table["set"] != "in_domain_train"].reset_index(drop=True)
-    _, joined = analyze.annotate(tested, phenomena)
+    _, joined = analysis.annotate(tested, phenomena)
 
     assert (counted["rows"], counted["major"], counted["minor"]) == (1043, 15, 63)
     assert (joined["sentences_annotated"], joined["sentences_without"]) == (1039, 4)
