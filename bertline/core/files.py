@@ -7,6 +7,7 @@ can have a check called before any of its outputs is put in place (`checked`).
 
 import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -132,9 +133,11 @@ def write_json(target: Path, content: Mapping[str, Any]) -> None:
 def write_csv(target: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a small table as CSV with LF line ends on every platform."""
     with whole_file(target) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        for row in (header, *rows):
+            # Python quotes the characters of the line's end alone: with LF, it leaves a CR bare.
+            line = io.StringIO(newline="")
+            csv.writer(line, lineterminator="\r\n").writerow(row)
+            stream.write(line.getvalue().removesuffix("\r\n") + "\n")
 
 
 def write_table(target: Path, table: pd.DataFrame, schema: pa.Schema) -> None:

@@ -1,5 +1,6 @@
 """Outputs: whole or not at all, and the same bytes for the same content."""
 
+import csv
 import json
 
 import pandas as pd
@@ -106,6 +107,14 @@ def test_csv_has_line_feeds_only(tmp_path):
     files.write_csv(tmp_path / "a.csv", ["a", "b"], [[1, "x, y"]])
 
     assert (tmp_path / "a.csv").read_bytes() == b'a,b\n1,"x, y"\n'
+
+
+def test_csv_keeps_a_line_break_within_a_cell(tmp_path):
+    cells = ["x\ry", "x\ny", "x\r\ny\r\n"]
+    files.write_csv(tmp_path / "a.csv", ["a"], [[cell] for cell in cells])
+
+    with (tmp_path / "a.csv").open(newline="") as stream:
+        assert [row for (row,) in csv.reader(stream)] == ["a", *cells]
 
 
 def test_a_folder_that_holds_the_project_is_never_replaced(tmp_path, monkeypatch):
