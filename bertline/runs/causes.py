@@ -112,7 +112,7 @@ def changed_outputs(a: Run, b: Run, found: Pair) -> list[Cause]:
     """Return the outputs that were changed after the stage wrote them, those of A first."""
     causes = []
     for letter, run, receipt in zip("AB", (a, b), found.receipts, strict=True):
-        for path in found.a.outs:
+        for path in dict.fromkeys([*found.a.outs, *found.b.outs]):
             if a.hash_of(found.a.name, path) == b.hash_of(found.a.name, path):
                 continue
             if path in run.touched:

@@ -372,6 +372,9 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
         )
     if BOTH in names:
         notes.append(f"{BOTH} is {' and '.join(DEV_SETS)} together; for CoLA, the GLUE dev set.")
+    for letter, side, other in (("A", a, b), ("B", b, a)):
+        if alone := [name for name in side.sets if name not in other.sets]:
+            notes.append(f"{text.some(alone)} is a set of {letter} alone, and not compared.")
     if VALIDATION in names:
         notes.append(f"{VALIDATION} may have steered decisions of A or B: it is no test set.")
     if any(finding.difference.paired for finding in findings):
@@ -388,12 +391,27 @@ def list_notes(a: Side, b: Side, findings: Sequence[Finding], confidence: float)
         touched = [path for path in side.run.touched if path.startswith(PLOTS)]
         if touched:
             notes.append(f"{touched[0]} of {letter} is not the one that dvc.lock records.")
-        if "evaluate" in recorded.stale(side.run):
-            notes.append(
-                f"evaluate of {letter} ran with other code, parameters or inputs than {letter} has "
-                f"now; `dvc repro` runs what has changed."
-            )
+        notes += _list_unrun(letter, side.run)
     notes.append("`bertline verify A B` shows in what the two runs differ.")
+    return notes
+
+
+def _list_unrun(letter: str, run: Run) -> list[str]:
+    """Return what the scores of a run do not show: changes after it, and stages not yet run."""
+    stages = recorded.upstream(run, "evaluate")
+    stale = {stage: what for stage, what in recorded.stale(run).items() if stage in stages}
+    changed = list(dict.fromkeys(what for whats in stale.values() for what in whats))
+    kinds = {stage.partition("@")[0] for stage in stages}
+    waiting = [stage for stage in run.waiting if stage.partition("@")[0] in kinds]
+    notes = []
+    if stale:
+        notes.append(
+            f"{text.some(list(stale))} of {letter} ran with other code, parameters or inputs than "
+            f"{letter} has now: {text.some(changed)}. The scores are of what ran; `dvc repro "
+            f"evaluate` runs what has changed."
+        )
+    if waiting:
+        notes.append(f"{letter} has not run {text.some(waiting)}: `dvc repro evaluate` does.")
     return notes
 
 

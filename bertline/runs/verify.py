@@ -205,7 +205,8 @@ def _figures(a: Run, b: Run, stage: str) -> tuple[list[Difference], bool, list[s
     differing: list[Difference] = []
     measured = False
     unread = []
-    for out in (path for path in a.stages[stage].outs if path.startswith(METRICS)):
+    outs = dict.fromkeys([*a.stages[stage].outs, *b.stages[stage].outs])
+    for out in (path for path in outs if path.startswith(METRICS)):
         listed = {name for run in (a, b) for name in hashes.files_below(run.root / out)}
         for path in [f"{out}/{name}" for name in sorted(listed)] or [out]:
             in_a, in_b = a.read(path), b.read(path)

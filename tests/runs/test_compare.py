@@ -205,6 +205,33 @@ def test_scores_that_something_else_made_than_is_recorded_are_an_error(a, b, cap
     assert "B - A" in printed
 
 
+def test_changes_that_have_not_run_are_noted(a, b, capsys):
+    stories.Story().write(b)
+    evaluate = {"cmd": "evaluate", "deps": [{"path": "data/train", "md5": "0.dir"}]}
+    edit(b / "dvc.lock", lambda lock: lock["stages"].update(evaluate=evaluate))
+    train = {"foreach": "${seeds}", "do": {}}
+    pipeline = {"parse@documents": {}, "embed": {}, "train": train, "evaluate": {}}
+    write_json(b / "dvc.yaml", {"stages": pipeline | {"topic-fit": {}}})
+    edit(b / "params.yaml", lambda values: values.update(seeds=[1, 4]))
+    assert "B has not run train@4: `dvc repro evaluate` does." in run(capsys, a, b)
+
+    edit(b / "params.yaml", lambda values: values["train"].update(epochs=9))
+
+    printed = run(capsys, a, b)
+    assert "train@1 of B ran with other code, parameters or inputs than B has now: " in printed
+    assert "train.epochs of params.yaml. The scores are of what ran" in printed
+    assert "of A ran" not in printed and "topic-fit" not in printed
+
+
+def test_set_of_one_run_alone_is_noted(a, tmp_path, capsys):
+    b = Story(draw=1, sizes={"validation": 60, "in_domain_dev": 400}).write(tmp_path / "b")
+
+    printed = run(capsys, a, b)
+
+    assert "out_of_domain_dev is a set of A alone, and not compared." in printed
+    assert "both_dev" not in printed
+
+
 def test_json_has_the_figures_and_the_verdict(a, tmp_path, capsys):
     b = Story(0.95, draw=1).write(tmp_path / "b")
 

@@ -292,6 +292,24 @@ def test_outputs_without_figures_are_within_tolerance_on_another_machine_only(tm
     assert told(Story(), no_floats, tmp_path / "3")["parse@documents"][0] == "DIFFERENT"
 
 
+def test_figures_of_another_layout_are_not_within_tolerance(tmp_path):
+    """A file of figures that only B's stage writes was never compared."""
+    a = Story().write(tmp_path / "a")
+    b = Story(machine=INTEL, weights="other").write(tmp_path / "b")
+    write(b / "metrics/train/1.csv", "epoch,loss\n1,0.5\n")
+    added = {"path": "metrics/train/1.csv", "md5": hashes.md5(b / "metrics/train/1.csv")}
+    edit(b / "dvc.lock", lambda lock: lock["stages"]["train@1"]["outs"].append(added))
+    edit(
+        b / "metrics/receipts/train@1.json",
+        lambda receipt: receipt["outputs"].update({added["path"]: added["md5"]}),
+    )
+
+    finding = compare(a, b)["train@1"]
+
+    assert finding.verdict == "DIFFERENT"
+    assert finding.remark == "metrics/train/1.csv is missing in A"
+
+
 # --- stages and receipts that one run lacks -------------------------------------------------------
 
 
