@@ -32,8 +32,9 @@ DIGITS = 4
 PROTOCOL = {
     "vocabulary": (
         "The words of the section `vocabulary` in params.yaml: in min_df documents at least, "
-        "without stop words and without boilerplate, which is repeated word for word, as "
-        "signatures are. `words` is their number. Measures see no other word."
+        "without stop words and without boilerplate, which is repeated word for word in "
+        "documents that say more than that, as signatures are. `words` is their number. Measures "
+        "see no other word."
     ),
     "words": "The first top_words words of each topic. Outliers are not a topic and have no words.",
     "outlier_share": "The share of all documents that are in no topic.",

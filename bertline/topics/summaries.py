@@ -43,7 +43,21 @@ def describe_topics(fit: Fit) -> pd.DataFrame:
             }
         )
     rows.sort(key=lambda row: (row["topic"] != OUTLIERS, -row["count"], row["topic"]))
-    return pd.DataFrame(rows)
+    described = pd.DataFrame(rows)
+    warn_of_nameless(described)
+    return described
+
+
+def warn_of_nameless(described: pd.DataFrame) -> None:
+    """Log a warning if topics have no words to be named by."""
+    topics = described[described["topic"] != OUTLIERS]
+    nameless = topics.loc[topics["words"].str.len() == 0, "topic"]
+    if len(nameless):
+        console.log(
+            f"warning: no document of topic {', '.join(map(str, nameless))} has a word of the "
+            f"vocabulary, so its name is a number: all words are stop words, boilerplate, or in "
+            f"fewer than vocabulary.min_df documents"
+        )
 
 
 def measure_topics(

@@ -3,9 +3,13 @@
 All topic models of the same documents share it, so that their words and measures are comparable.
 """
 
+import functools
 import hashlib
+import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,18 +18,24 @@ from pydantic import Field, model_validator
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from bertline.core import console
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 
 BOILERPLATE = 4  # words in the same documents, at least; names and terms have fewer
+TEMPLATE = 0.75  # share of its documents' words from which boilerplate is what they say
+BARE = 4  # documents of boilerplate alone, from which a word is theirs; fewer are strays
 BLOCK = 1_000  # words compared with all others at once, to limit memory
+SHOWN = 10  # words in a message
+
+StopWord = Annotated[str, Field(pattern=r"^\S+$")]
 
 
 class Vocabulary(Section):
     """The section `vocabulary` of params.yaml."""
 
-    stop_words: Literal["english"] | list[str] | None
-    more_stop_words: list[Annotated[str, Field(min_length=1)]]
+    stop_words: Literal["english"] | list[StopWord] | None
+    more_stop_words: list[StopWord]
     min_df: Annotated[int, Field(ge=1)]
     boilerplate: Annotated[float, Field(gt=0, le=1)] | None
     ngram_range: Annotated[
@@ -45,27 +55,68 @@ class Corpus:
 
     texts: of the documents. words: the vocabulary in alphabetical order. tokens: each document's
     words in their order, as numbers in `words`; of n-grams, single words first, then pairs, etc.
+    boilerplate_words: those that no document keeps.
     """
 
     def __init__(self, texts: Sequence[str], options: Vocabulary) -> None:
-        """Cut the texts; BertlineError if no word is in `min_df` of them."""
+        """Cut the texts; BertlineError unless two words or more are left."""
         self.texts, self.options = texts, options
+        _tell_stop_words(options)
         analyze = _vectorizer(options).build_analyzer()
         cut = [analyze(text) for text in texts]
         frequency = Counter(word for document in cut for word in set(document))
         self.words = sorted(word for word, count in frequency.items() if count >= options.min_df)
-        if not self.words:
-            raise BertlineError(
-                f"no word is left to name topics: only stop words occur in {options.min_df} "
-                f"documents or more. Lower vocabulary.min_df, or change vocabulary.stop_words."
-            )
         self.tokens = self._number(cut)
         self.boilerplate_words: list[str] = []
-        if options.boilerplate is not None:
-            repeated = boilerplate_words(self.counts(), options.boilerplate)
-            self.boilerplate_words = [self.words[number] for number in np.flatnonzero(repeated)]
-            self.words = [self.words[number] for number in np.flatnonzero(~repeated)]
-            self.tokens = self._number(cut)
+        if options.boilerplate is not None and self.words:
+            self._leave_out_boilerplate(options.boilerplate)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Raise BertlineError unless there are two words: c-tf-idf and coherence need them."""
+        if len(self.words) > 1:
+            return
+        left = f"one word ({self.words[0]}) is" if self.words else "no word is"
+        others = f"stop words, or in fewer than {self.options.min_df} documents"
+        advice = "Lower vocabulary.min_df, or change vocabulary.stop_words"
+        if self.boilerplate_words:
+            others += ", or boilerplate"
+            advice += " or vocabulary.boilerplate"
+        raise BertlineError(
+            f"{left} left to name topics: two are needed, and all others are {others}. {advice}."
+        )
+
+    def _leave_out_boilerplate(self, alike: float) -> None:
+        """Remove boilerplate from the documents that have other words, and say what stays."""
+        counts = self.counts()
+        passage = find_passages(counts, self.words, alike)
+        content = find_templates(counts, passage)
+        if content.any():
+            console.log(
+                f"vocabulary.boilerplate: {_some(self.words, content)} are repeated word for word, "
+                f"and kept: most of the words of their documents are such, as in templates"
+            )
+        repeated = (passage >= 0) & ~content
+        bare = np.diff(counts[:, ~repeated].indptr) == 0
+        often = np.bincount(counts[bare].indices, minlength=len(repeated))
+        theirs = often >= max(self.options.min_df, BARE)  # kept where no other word is
+        number = int(np.sum(np.diff(counts[bare][:, theirs].indptr) > 0))
+        if number:
+            console.log(
+                f"vocabulary.boilerplate: {number:,} documents have no other words than "
+                f"{_some(self.words, theirs)}, and keep them"
+            )
+        used = ~repeated | theirs
+        tokens = self.tokens
+        self.boilerplate_words = [self.words[word] for word in np.flatnonzero(~used)]
+        self.words = [self.words[word] for word in np.flatnonzero(used)]
+        self.number = {word: number for number, word in enumerate(self.words)}
+        place = np.where(used, np.cumsum(used) - 1, -1)
+        alone, others = place.tolist(), np.where(repeated, -1, place).tolist()
+        self.tokens = [
+            [new for word in words if (new := (alone if only else others)[word]) >= 0]
+            for words, only in zip(tokens, bare, strict=True)
+        ]
 
     def _number(self, cut: list[list[str]]) -> list[list[int]]:
         self.number = {word: number for number, word in enumerate(self.words)}
@@ -100,12 +151,12 @@ class Corpus:
         return _vectorizer(self.options, vocabulary=self.words)
 
 
-def boilerplate_words(counts: sp.csr_matrix, alike: float) -> np.ndarray:
-    """Return which words belong to boilerplate repeated word for word, shape (words,).
+def find_passages(counts: sp.csr_matrix, words: Sequence[str], alike: float) -> np.ndarray:
+    """Return the number of the repeated passage that each word is of, -1 for none, shape (words,).
 
     Two words are linked if the Jaccard similarity of their documents is `alike` at least, and
-    `BOILERPLATE` linked words or more are boilerplate; none are, if all words are linked so.
-    counts: documents by words.
+    linked words are a passage if they are `BOILERPLATE` single words or more: an n-gram counts as
+    the words that it has. counts: documents by words.
     """
     has = (counts > 0).astype(np.float32).tocsc()
     documents = np.asarray(has.sum(axis=0)).ravel()
@@ -118,16 +169,88 @@ def boilerplate_words(counts: sp.csr_matrix, alike: float) -> np.ndarray:
         pairs.append(np.stack([one[linked], other[linked]]))
     one, other = np.concatenate(pairs, axis=1)
     links = sp.coo_matrix((np.ones(len(one)), (one, other)), shape=(has.shape[1],) * 2)
-    _, group = connected_components(links, directed=False)
-    repeated = np.bincount(group)[group] >= BOILERPLATE
-    return repeated & ~repeated.all()
+    number, group = connected_components(links, directed=False)
+    single: list[set[str]] = [set() for _ in range(number)]
+    for word, of in zip(words, group, strict=True):
+        single[of].update(word.split(" "))
+    long = np.array([len(parts) >= BOILERPLATE for parts in single])
+    return np.where(long[group], group, -1)
+
+
+def find_templates(counts: sp.csr_matrix, passage: np.ndarray) -> np.ndarray:
+    """Return which words are of passages that are what their documents say, (words,), bool.
+
+    A signature is a small part of most documents that have it. A passage is a template, if it is
+    `TEMPLATE` or more of the words of the documents that have half of it, in the mean.
+    counts: documents by words. passage: of each word, -1 for none, shape (words,).
+    """
+    words = np.flatnonzero(passage >= 0)
+    content = np.zeros(len(passage), bool)
+    if not len(words):
+        return content
+    _, column, sizes = np.unique(passage[words], return_inverse=True, return_counts=True)
+    belongs = sp.csr_matrix((np.ones(len(words)), (np.arange(len(words)), column)))
+    within = counts[:, words]
+    whole = (sp.csr_matrix(within.astype(bool) @ belongs)).tocoo()
+    most = whole.data >= sizes[whole.col] / 2
+    row, of = whole.row[most], whole.col[most]
+    lengths = np.asarray(counts.sum(axis=1)).ravel()
+    shares = np.asarray((within @ belongs)[row, of]).ravel() / lengths[row]
+    documents = np.bincount(of, minlength=len(sizes))
+    mean = np.bincount(of, shares, minlength=len(sizes)) / np.maximum(documents, 1)
+    content[words] = mean[column] >= TEMPLATE
+    return content
+
+
+@functools.cache
+def token_pattern() -> str:
+    """Return the pattern of a word: two letters, digits or marks or more, the first no mark.
+
+    scikit-learn's own cuts words at combining marks, which the vowels of most Indian scripts and of
+    Thai are, and those of Arabic and Hebrew where they are written. Joiners (U+200C, U+200D) within
+    a word are of it too, as in Unicode's rules for words (UAX 29). Python's `re` has no class of
+    marks.
+    """
+    marks = [
+        code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"
+    ]
+    runs = [
+        [code for _, code in run]
+        for _, run in groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
+    ]
+    letter = r"\w" + "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+    return rf"(?u)\w(?:[{letter}]|[\u200c\u200d](?=[{letter}]))+"
 
 
 def _vectorizer(options: Vocabulary, *, vocabulary: list[str] | None = None) -> CountVectorizer:
-    stop_words = ENGLISH_STOP_WORDS if options.stop_words == "english" else options.stop_words
+    stop_words = {word for words in _stop_words(options).values() for word in words}
     return CountVectorizer(
         vocabulary=vocabulary,
+        token_pattern=token_pattern(),
         # Removed before n-grams are made, so that none contains a stop word.
-        stop_words=sorted({*(stop_words or ()), *options.more_stop_words}) or None,
+        stop_words=sorted(stop_words) or None,
         ngram_range=tuple(options.ngram_range),
     )
+
+
+def _stop_words(options: Vocabulary) -> dict[str, list[str]]:
+    """Return each listed stop word cut as texts are: in lower case, and don't without its t."""
+    listed = ENGLISH_STOP_WORDS if options.stop_words == "english" else options.stop_words or []
+    cut = CountVectorizer(token_pattern=token_pattern()).build_analyzer()
+    return {word: cut(word) for word in [*listed, *options.more_stop_words]}
+
+
+def _tell_stop_words(options: Vocabulary) -> None:
+    """Log which stop words are another word, or several, where texts are cut into words."""
+    for listed, words in _stop_words(options).items():
+        if words and words != [listed.lower()]:
+            console.log(
+                f"vocabulary: the stop word {listed} is cut as texts are: {', '.join(words)}"
+            )
+
+
+def _some(words: Sequence[str], chosen: np.ndarray) -> str:
+    """Return the number of the chosen words and the first of them."""
+    numbers = np.flatnonzero(chosen)
+    shown = ", ".join(words[number] for number in numbers[:SHOWN])
+    return f"{len(numbers):,} words ({shown}{', ...' if len(numbers) > SHOWN else ''})"

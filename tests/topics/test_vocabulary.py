@@ -1,13 +1,16 @@
 """The vocabulary holds the words of enough documents, and documents are cut into just these."""
 
+import re
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
 from bertline.core import params
 from bertline.core.errors import BertlineError
-from bertline.topics.vocabulary import Corpus, Vocabulary
+from bertline.topics.vocabulary import Corpus, Vocabulary, token_pattern
 from tests.command import write_params
 
 
@@ -101,3 +104,160 @@ def test_documents_of_boilerplate_alone_keep_their_words(tmp_path):
     corpus = Corpus([SIGNATURE] * 5, load_options(tmp_path, min_df=1, boilerplate=0.6))
 
     assert corpus.words == sorted(SIGNATURE.split())
+
+
+FREE = ("orbit planet comet", "oven flour yeast", "wheel engine road", "goal match referee")
+RESET = ["account", "number", "password", "requested", "reset"]
+
+
+def test_words_of_templates_stay_as_their_documents_say_nothing_else(tmp_path, capsys):
+    resets = [f"Password reset requested for account number {number}" for number in range(40)]
+    invoices = [f"Invoice {7000 + number} total amount rendered services" for number in range(40)]
+    free = [" ".join([FREE[n % 4], FREE[n // 4 % 4]]) for n in range(60)]
+
+    corpus = Corpus([*resets, *invoices, *free], load_options(tmp_path, boilerplate=0.6))
+
+    assert [corpus.words[number] for number in sorted(corpus.tokens[0])] == RESET
+    assert {"invoice", "rendered", "services", "total"} <= set(corpus.words)
+    assert corpus.boilerplate_words == []
+    # "amount" is a stop word of scikit-learn's
+    assert re.search(
+        r"9 words \(account.*repeated word for word, and kept", capsys.readouterr().err
+    )
+
+
+def test_words_of_a_template_stay_beside_what_is_filled_in(tmp_path):
+    names = ("smith", "miller", "weber")
+    resets = [
+        f"Password reset requested for account number {number} by {names[number % 3]}"
+        for number in range(40)
+    ]
+    # 5 of 6 words are the template's; "account" in 8 further documents is no template there
+    others = [f"{FREE[n % 4]} {FREE[n // 4 % 4]}{' account' * (n < 8)}" for n in range(60)]
+
+    corpus = Corpus([*resets, *others], load_options(tmp_path, boilerplate=0.6))
+
+    assert {*RESET, *names} <= set(corpus.words)
+
+
+def test_documents_of_a_notice_alone_keep_it_and_the_others_do_not(tmp_path, capsys):
+    notice = "confidential disclaimer intended recipient"
+    signed = [f"{FREE[n % 4]} {FREE[n // 4 % 4]} {notice}" for n in range(60)]
+    options = load_options(tmp_path, boilerplate=0.6)
+
+    corpus = Corpus([*signed, *[notice] * 20, "confidential", ""], options)
+
+    assert [corpus.words[number] for number in corpus.tokens[60]] == notice.split()
+    assert not {corpus.words[number] for number in corpus.tokens[0]} & set(notice.split())
+    assert corpus.tokens[-1] == []
+    assert "21 documents have no other words than 4 words (conf" in capsys.readouterr().err
+
+    corpus = Corpus([*signed, *[notice] * 3], options)
+
+    assert corpus.boilerplate_words == notice.split()
+    assert corpus.tokens[60:] == [[]] * 3
+
+
+@pytest.mark.parametrize("ngram_range", [[1, 1], [1, 2], [1, 3], [2, 2], [2, 3]], ids=str)
+def test_a_term_of_three_words_is_no_boilerplate_and_a_signature_is(tmp_path, ngram_range):
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice("up down left right".split(), size=20)) for _ in range(120)]
+    texts = [f"{text} carpal tunnel syndrome" if n % 2 else text for n, text in enumerate(texts)]
+    texts = [f"{text} {SIGNATURE}" if n % 3 == 0 else text for n, text in enumerate(texts)]
+
+    options = load_options(tmp_path, stop_words=None, boilerplate=0.6, ngram_range=ngram_range)
+    corpus = Corpus(texts, options)
+
+    assert not [word for word in corpus.words if word in SIGNATURE]
+    terms = {1: "carpal", 2: "carpal tunnel", 3: "carpal tunnel syndrome"}
+    sizes = range(ngram_range[0], ngram_range[1] + 1)
+    assert {terms[size] for size in sizes} <= set(corpus.words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("आधुनिक मानक हिन्दी, की माँ", ["आधुनिक", "मानक", "हिन्दी", "की", "माँ"]),
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("తెలుగు భాష", ["తెలుగు", "భాష"]),
+        ("বাংলা ভাষা র\u200d্যাব", ["বাংলা", "ভাষা", "র\u200d্যাব"]),
+        ("ภาษาไทย ที่นี่", ["ภาษาไทย", "ที่นี่"]),
+        ("اللُّغَةُ العَرَبِيَّةُ", ["اللُّغَةُ", "العَرَبِيَّةُ"]),
+        ("שָׁלוֹם עוֹלָם", ["שָׁלוֹם", "עוֹלָם"]),
+        ("می\u200cخواهم\u200c رفت", ["می\u200cخواهم", "رفت"]),
+        ("İSTANBUL cafe\u0301", ["i\u0307stanbul", "cafe\u0301"]),
+        ("a b\u200d \u0301x it's ❤\ufe0f 語", ["it"]),
+    ],
+    ids=[
+        "Hindi",
+        "Tamil",
+        "Telugu",
+        "Bangla",
+        "Thai",
+        "Arabic",
+        "Hebrew",
+        "Persian",
+        "Latin",
+        "no",
+    ],
+)
+def test_words_keep_their_combining_marks(tmp_path, text, words):
+    options = load_options(tmp_path, min_df=1, stop_words=None)
+
+    corpus = Corpus([text, "zwei zwei Wörter"], options)
+
+    assert [corpus.words[number] for number in corpus.tokens[0]] == words
+    assert corpus.vectorizer().build_analyzer()(text) == words
+
+
+def test_texts_without_marks_are_cut_as_by_scikit_learn():
+    theirs = re.compile(CountVectorizer().token_pattern)
+    random = np.random.default_rng(0)
+    # Latin, Greek, Cyrillic, punctuation, spaces and some Chinese: 2,000 texts of 30 characters
+    codes = [*range(32, 127), *range(160, 0x300), *range(0x370, 0x483), *range(0x4E00, 0x4E20)]
+    texts = ["".join(map(chr, random.choice(codes, size=30))) for _ in range(2_000)]
+
+    ours = re.compile(token_pattern())
+
+    assert [ours.findall(text) for text in texts] == [theirs.findall(text) for text in texts]
+
+
+def test_stop_words_are_cut_as_texts_are(tmp_path, capsys):
+    options = load_options(
+        tmp_path, min_df=1, stop_words=["Hotel", "Don't", "x"], more_stop_words=["E-Mail", "AND"]
+    )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        corpus = Corpus(["Hotel and Wohnung don't e-mail x", "hotel garten AND mail"], options)
+        corpus.vectorizer().transform(["Hotel Wohnung"])
+
+    assert corpus.words == ["garten", "wohnung"]
+    told = capsys.readouterr().err
+    assert "the stop word Don't is cut as texts are: don\n" in told
+    assert "the stop word E-Mail is cut as texts are: mail\n" in told
+    assert "Hotel" not in told
+
+
+@pytest.mark.parametrize("key", ["stop_words", "more_stop_words"])
+def test_a_stop_word_is_one_word(tmp_path, key):
+    with pytest.raises(BertlineError, match=rf"vocabulary\.{key}.*New York"):
+        load_options(tmp_path, **{key: ["New York"]})
+
+
+@pytest.mark.parametrize(
+    ("texts", "changes", "message"),
+    [
+        (["invoice abba", "invoice acdc", "invoice"], {"min_df": 2}, "stop words, or"),
+        (["invoice"] * 9, {}, "stop words, or in fewer than 5 documents. Lower"),
+        (
+            [f"moon {SIGNATURE if n % 2 else 'and'} moon moon" for n in range(18)],
+            {"boilerplate": 0.6},
+            "or boilerplate. Lower .* or vocabulary.boilerplate",
+        ),
+    ],
+    ids=["rare-words", "one-word", "boilerplate"],
+)
+def test_a_single_word_is_a_sentence(tmp_path, texts, changes, message):
+    with pytest.raises(BertlineError, match=rf"one word \((invoice|moon)\) is left.*{message}"):
+        Corpus(texts, load_options(tmp_path, **changes))
