@@ -1,15 +1,21 @@
 """Time a training step with and without fixed padding and bf16, in turn in one run.
 
-    python -m benchmarks.train_step [--steps 40] [--rounds 3]
+    python -m benchmarks.train_step [--steps 40] [--rounds 3] [--threads 1 2 4] [--busy 2]
 
 Uses the outputs of `dvc repro split` and the machine as it is. The machine's noise falls on all
 variants alike, because they take turns: quote the ratios, not the seconds.
+
+--threads times the recipe of params.yaml with these numbers of threads instead; --busy lets so many
+other processes compute meanwhile, as on a machine that others use too.
 """
 
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +29,7 @@ from bertline.training.fine_tuning import FineTuning, Train
 
 BACKBONE = Path("data/download/backbone")
 TOKENS = Path("data/tokenize")
-VARIANTS = [
-    (padding, precision) for padding in ("longest", "max_length") for precision in ("bf16", "fp32")
-]
+PADDINGS, PRECISIONS = ("longest", "max_length"), ("bf16", "fp32")
 
 
 def load_rows(steps: int, options: Train) -> list[dict[str, Any]]:
@@ -57,27 +61,51 @@ def time_steps(rows: list[dict[str, Any]], options: Train, precision: str) -> fl
         return (time.perf_counter() - started) / plan.steps
 
 
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Let so many other processes compute during the block."""
+    command = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(command) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+
+
 def main() -> None:
-    """Time every variant in each round and print medians and their ratios to the fastest."""
+    """Time every variant in each round and print medians and their ratios to the first."""
     arguments = console.parser(__doc__)
     arguments.add_argument("--steps", type=int, default=40, help="steps per variant and round")
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--threads", type=int, nargs="+", default=[])
+    arguments.add_argument("--busy", type=int, default=0, help="other processes that compute")
     args = arguments.parse_args()
     options = params.load(Path("params.yaml"), "train", Train)
     loading.quiet()
     running.compute_repeatably()
-    torch.set_num_threads(options.threads)
     rows = load_rows(args.steps, options)
-    seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in VARIANTS}
-    for _ in range(args.rounds):
-        for padding, precision in VARIANTS:
-            padded = options.model_copy(update={"padding": padding})
-            seconds[padding, precision].append(time_steps(rows, padded, precision))
+    variants = [
+        (threads, padding, precision)
+        for threads in args.threads or [options.threads]
+        for padding in ([options.padding] if args.threads else PADDINGS)
+        for precision in (PRECISIONS[:1] if args.threads else PRECISIONS)
+    ]
+    seconds: dict[tuple[int, str, str], list[float]] = {variant: [] for variant in variants}
+    with busy(args.busy):
+        for _ in range(args.rounds):
+            for threads, padding, precision in variants:
+                torch.set_num_threads(threads)
+                padded = options.model_copy(update={"padding": padding})
+                seconds[threads, padding, precision].append(time_steps(rows, padded, precision))
     medians = {variant: statistics.median(found) for variant, found in seconds.items()}
-    least = medians["longest", "bf16"]
-    sys.stdout.write(f"{'padding':<12}{'precision':<11}{'s per step':>10}{'ratio':>8}\n")
-    for (padding, precision), median in medians.items():
-        sys.stdout.write(f"{padding:<12}{precision:<11}{median:>10.3f}{median / least:>8.1f}\n")
+    first = medians[variants[0]]
+    sys.stdout.write(
+        f"{'threads':<9}{'padding':<12}{'precision':<11}{'s per step':>10}{'ratio':>8}\n"
+    )
+    for (threads, padding, precision), median in medians.items():
+        row = f"{threads:<9}{padding:<12}{precision:<11}{median:>10.3f}{median / first:>8.1f}"
+        sys.stdout.write(f"{row}\n")
 
 
 if __name__ == "__main__":
