@@ -79,13 +79,16 @@ class Stage:
 class Receipt:
     """A receipt of the run that dvc.lock records; `problem` says why a receipt is not one.
 
-    altered: outputs for which dvc.lock records other content than the stage wrote. contradiction:
-    a sentence on how receipt and dvc.lock contradict each other, "" if they do not.
+    altered: outputs for which dvc.lock records other content than the stage wrote. of_another:
+    whether it is of a run with other outputs, as after DVC took outputs from its run cache.
+    contradiction: how receipt and dvc.lock contradict each other on what made the same outputs, or
+    on the outputs of the same making; "" if they do not.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     altered: list[str] = field(default_factory=list)
     problem: str | None = None
+    of_another: bool = False
     contradiction: str = ""
 
 
@@ -335,11 +338,12 @@ def judge_receipt(stage: Stage, content: bytes | None) -> Receipt:
     if not written.keys() & stage.outs.keys():
         found["its outputs"] = "its outputs"
     if found:
-        how = "it is of another run" if altered else "its run wrote these very outputs"
         named, shown = _first(list(found)), _first(list(found.values()))
+        how = f"its run wrote these very outputs, and it and {LOCK} disagree on {shown}"
         return Receipt(
             problem=f"it is of another run: it and {LOCK} disagree on {named}",
-            contradiction=f"the receipt and {LOCK} disagree on {shown}; {how}",
+            of_another=bool(altered),
+            contradiction="" if altered else how,
         )
     what = f"{LOCK} records other content than the stage wrote of {_first(altered)}"
     return Receipt(facts=facts, altered=altered, contradiction=what if altered else "")

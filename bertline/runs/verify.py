@@ -348,7 +348,11 @@ def _notes(letter: str, run: Run, findings: Sequence[Finding]) -> list[str]:
     problems: dict[str, list[str]] = {}
     for finding in (finding for finding in findings if finding.stage in run.stages):
         receipt = run.receipt(finding.stage)
-        if receipt.problem and finding.outputs and not receipt.contradiction:
+        if (
+            receipt.problem
+            and not receipt.contradiction
+            and (finding.outputs or receipt.of_another)
+        ):
             problems.setdefault(receipt.problem, []).append(finding.stage)
     notes += [
         f"no receipt of {text.some(stages)} of {letter} ({problem}): machine and full versions "

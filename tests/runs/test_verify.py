@@ -337,8 +337,8 @@ def test_outputs_filed_under_parameters_that_did_not_make_them_are_an_error(tmp_
 
     assert code == 3
     assert (
-        "error: B does not record what made its outputs. train@1: the receipt and dvc.lock "
-        "disagree on train.learning_rate (0.0001 and 5e-05); its run wrote these very outputs."
+        "error: B does not record what made its outputs. train@1: its run wrote these very "
+        "outputs, and it and dvc.lock disagree on train.learning_rate (0.0001 and 5e-05)."
         in printed
     )
     assert f"type in {b} `dvc repro --force --single-item train@1` and then `dvc repro`" in printed
@@ -347,6 +347,19 @@ def test_outputs_filed_under_parameters_that_did_not_make_them_are_an_error(tmp_
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["same"] is False
     assert [list(stage["contradictions"]) for stage in found["stages"]].count(["B"]) == 1
+
+
+def test_receipt_of_a_run_with_other_outputs_is_no_error(tmp_path, capsys):
+    """As after DVC took outputs from its run cache, where the receipt stays."""
+    a = Story().write(tmp_path / "a")
+    before = Story(train={"epochs": 7}, weights="other", mcc=0.9).write(tmp_path / "before")
+    b = Story().write(tmp_path / "b")
+    shutil.copyfile(before / "metrics/receipts/train@1.json", b / "metrics/receipts/train@1.json")
+
+    code, printed = run(capsys, a, b)
+
+    assert code == 0 and "error" not in printed
+    assert "note: no receipt of train@1 of B (it is of another run: it and dvc.lock" in printed
 
 
 @pytest.mark.parametrize(
