@@ -97,6 +97,16 @@ def check_identifiers(values: Iterable[str], path: Path, column: str) -> None:
             )
 
 
+def check_names(values: Iterable[str], path: Path, column: str) -> None:
+    """Raise BertlineError for a name of several lines: it would divide rows of tables."""
+    for number, value in enumerate(values, start=1):
+        if "\n" in value or "\r" in value:
+            raise BertlineError(
+                f"{path}, row {number}, column {column!r}: expected a name on one line, found "
+                f"{value[:100]!r}. Is it the right column, and are its quotation marks complete?"
+            )
+
+
 def as_text(value: Any, place: str) -> str:
     """Return a cell as text: "" for a missing value, bytes as UTF-8, 1 for 1.0, True for true.
 

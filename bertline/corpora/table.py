@@ -13,6 +13,8 @@ from bertline.corpora.rows import Rows
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}  # in lower case
 # Columns whose values tell rows apart: a number that lost its digits would merge them silently.
 IDENTIFIERS = ("id", "pair", "group")
+# Columns whose values are names in tables and figures.
+NAMES = ("source", "group")
 # Folds that `split` draws from the training set: a test set of that name would be trained on.
 FOLDS = ("train", "validation")
 
@@ -91,9 +93,11 @@ def _read(
         if not path.is_file():
             raise BertlineError(f"{path} does not exist; `fetch.files` should list it too.")
         found = cells.read(path, list(columns.values()), encoding=encoding)
-        for key in IDENTIFIERS:
-            if key in columns:
-                cells.check_identifiers(found[columns[key]], path, columns[key])
+        for key, column in columns.items():
+            if key in IDENTIFIERS:
+                cells.check_identifiers(found[column], path, column)
+            if key in NAMES:
+                cells.check_names(found[column], path, column)
         frame = pd.DataFrame({key: found[column] for key, column in columns.items()}, dtype="str")
         if "id" not in frame:
             frame["id"] = [f"{name}:{number}" for number in range(1, len(frame) + 1)]

@@ -212,6 +212,18 @@ def test_large_numbers_that_were_rounded_before_are_refused(read, ending, role):
         read(frame, ending, columns=SENTENCES | {role: "key"})
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("name", ["one\rname", "one\nname"], ids=["cr", "lf"])
+def test_name_of_several_lines_is_refused(read, ending, name):
+    frame = pd.DataFrame({"words": ["a", "b"], "good": [1, 0], "book": ["x", name]})
+    content = (
+        frame.to_csv(index=False, quoting=csv.QUOTE_ALL).encode() if ending == "csv" else frame
+    )
+
+    with pytest.raises(BertlineError, match="row 2, column 'book': expected a name on one line"):
+        read(content, ending, columns=SENTENCES | {"source": "book"})
+
+
 def test_large_integers_name_groups_beside_a_missing_one(tmp_path):
     groups = pd.array([*NEIGHBOURS, None], dtype="Int64")
     pd.DataFrame({"text": ["a", "b", "c"], "of": groups}).to_parquet(tmp_path / "a.parquet")
