@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from threadpoolctl import threadpool_limits
 
 from bertline.core.errors import BertlineError
-from bertline.topics.fitting import Precomputed
+from bertline.topics.naming import Precomputed
 from bertline.topics.tables import OUTLIERS
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Compare LDA, NMF, KeyNMF and default BERTopic on the documents of the last run.
 
-All get the same documents, vectors and vocabulary, and are measured as topic_fit is
+All get the same documents, vectors and vocabulary, and are measured as topic_words is
 (`bertline.topics.measures`). Settings are explained in `benchmarks.baseline_models`.
 
 Reads   data/parse/documents.parquet, data/embed/embeddings.npy, the encoder in

@@ -1,14 +1,14 @@
 """Draw the figures and write the report from the stored results of the other stages.
 
 Reads   the tables and measures in metrics/, the errors in data/analyze, the topics and the map in
-        data/topic_fit, the table of other topic models if there is one, and `visualize` of
+        data/topic_words, the table of other topic models if there is one, and `visualize` of
         params.yaml.
 Writes  data/visualize/index.html, a report that needs neither network nor scripts, and its
         figures, each as PNG and SVG: learning_curves, scores, reliability, topic_frequencies,
         topic_map, topic_tree, topic_coverage, topic_groups, topic_stability, topic_baselines,
         breakdown/<grouping>, and for each test set mcc_per_batch/<set> and confusion/<set>.
 
-    python -m stages.visualize metrics data/analyze data/topic_fit data/visualize \\
+    python -m stages.visualize metrics data/analyze data/topic_words data/visualize \\
         --baselines benchmarks/topic_baselines.csv
 """
 
@@ -62,10 +62,8 @@ READ = (
     "evaluate",
     "analyze.json",
     "analyze",
-    "topic_fit.json",
-    "topic_fit",
-    "topic_stability.json",
-    "topic_stability.csv",
+    "topic_words",
+    "topic_stability",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]
@@ -135,7 +133,7 @@ def main() -> None:
     arguments = console.parser(__doc__)
     arguments.add_argument("metrics", type=Path, help="folder with what the stages measured")
     arguments.add_argument("analysis", type=Path, help="folder that analyze wrote")
-    arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
+    arguments.add_argument("topics", type=Path, help="folder that topic_words wrote")
     arguments.add_argument("--baselines", type=Path, help="CSV file of other topic models")
     arguments.add_argument("out", type=Path, help="folder to write")
     console.add_receipt_arguments(arguments)

@@ -29,11 +29,7 @@ UNDECIDING = {
     # sentence-transformers imports them for images and evaluations
     "embed": {"pillow", "scikit-learn", "scipy"},
     # BERTopic imports it for images
-    "topic-fit": {"pillow"},
-    # BERTopic imports them for its own encoders; refits are given vectors
-    "topic-stability": {
-        *("torch", "transformers", "tokenizers", "sentence-transformers", "safetensors", "pillow"),
-    },
+    "topic-words": {"pillow"},
 }
 # torch imports it for compiled templates of kernels.
 EVERYWHERE = {"Jinja2"}
@@ -178,9 +174,13 @@ def test_a_changed_file_makes_the_stages_stale_whose_deps_cover_it(
     ("file", "key", "value", "expected"),
     [
         ("params.yaml", "train.learning_rate", 3e-4, {"train"}),
-        ("params.yaml", "vocabulary.min_df", 2, {"topic-fit", "topic-stability"}),
+        ("params.yaml", "vocabulary.min_df", 2, {"topic-words"}),
+        ("params.yaml", "topic_words.contrast", 0, {"topic-words"}),
+        ("params.yaml", "topic_words.outliers.strategy", "c-tf-idf", {"topic-words"}),
+        ("params.yaml", "topic_numbers", [2, 4], {"topic-words"}),
+        ("params.yaml", "topic_fit.seed", 7, {"topic-fit", "topic-stability"}),
         ("params.yaml", "seeds", [1], {"evaluate"}),
-        ("packages.yaml", "topics.bertopic", "99.0", {"topic-fit", "topic-stability"}),
+        ("packages.yaml", "topics.bertopic", "99.0", {"topic-words"}),
         ("packages.yaml", "figures.pillow", "99.0", {"visualize"}),
         ("sources.yaml", "tiny-bert.licence", "another", set()),
         ("sources.yaml", "tiny-documents.parse.columns.group", None, {"parse"}),

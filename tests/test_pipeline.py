@@ -27,13 +27,10 @@ NEEDLESS = {
         "bertline/training/fine_tuning.py": "the room is shared; few lines, adapt is mostly off",
     },
     "topic-fit": {
-        "bertline/topics/stability.py": "the room is shared; its modules would each be a line",
+        "bertline/core/checkpoint.py": "the room is shared by all stages; changes are rare",
     },
     "topic-stability": {
         "bertline/core/checkpoint.py": "the room is shared by all stages; changes are rare",
-        "bertline/topics/measures.py": "the room is shared; its modules would each be a line",
-        "bertline/topics/summaries.py": "the room is shared; its modules would each be a line",
-        "bertline/topics/tree.py": "the room is shared; its modules would each be a line",
     },
 }
 
@@ -171,7 +168,7 @@ def test_params_are_exactly_what_the_script_reads(stage: PipelineStage) -> None:
     ("override", "changes"),
     [
         ("train.epochs=3", ["-  epochs: 2", "+  epochs: 3"]),
-        ("topic_fit.words.contrast=0", ["-    contrast: 0.5", "+    contrast: 0"]),
+        ("topic_words.contrast=0", ["-  contrast: 0.5", "+  contrast: 0"]),
         ("seeds=[1,3,5]", ["-- 2", "-- 4"]),
         ("analyze.length_bounds=[4,6,8,11,14,20]", ["+  - 20"]),
     ],
@@ -211,7 +208,7 @@ def test_only_what_people_compare_and_what_long_stages_measure_is_a_metric() -> 
     metrics = {out.def_path for stage in STAGES for out in stage.outs if out.metric}
     over_seeds = {f"metrics/train/{seed}.json" for seed in params.load_seeds(ROOT / "params.yaml")}
     compared = {"metrics/evaluate.json", "metrics/analyze.json", "metrics/topic_fit.json"}
-    compared.add("metrics/topic_stability.json")
+    compared |= {"metrics/topic_words.json", "metrics/topic_stability.json"}
     assert metrics == compared | over_seeds | {"metrics/adapt.json", "metrics/embed.json"}
 
 
@@ -254,7 +251,7 @@ def test_repro_leaves_what_the_readme_promises(project: Project) -> None:
     predictions = pd.read_parquet(data / "evaluate" / "predictions.parquet")
     assert set(predictions["seed"]) == {1, 2}
     assert set(predictions["set"]) == {"validation", "in_domain_dev", "out_of_domain_dev"}
-    assignments = pd.read_parquet(data / "topic_fit" / "assignments.parquet")
+    assignments = pd.read_parquet(data / "topic_words" / "assignments.parquet")
     assert len(assignments) == 80
     report = (data / "visualize" / "index.html").read_text(encoding="utf-8")
     assert "synthetic" in report
@@ -281,6 +278,17 @@ def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Pro
     project.run("git", "restore", ".")
     project.run("dvc", "checkout")
     assert "Data and pipelines are up to date." in project.run("dvc", "status")
+
+
+@pytest.mark.slow
+def test_other_words_need_no_other_clusters_and_no_refits(project: Project) -> None:
+    data = project.folder / "data"
+    before = pd.read_parquet(data / "topic_words" / "topics.parquet")
+    project.set(topic_words__representation="mmr", vocabulary__top_words=3)
+    assert sorted(project.repro()) == ["topic-words", "visualize"]
+    after = pd.read_parquet(data / "topic_words" / "topics.parquet")
+    assert after["count"].tolist() == before["count"].tolist()
+    assert max(map(len, after["words"])) == 3
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_default_run_has_the_scores_of_its_metrics() -> None:
 
 
 def test_topics_have_the_measures_of_the_default_run() -> None:
-    measures = files.read_json(ROOT / "metrics" / "topic_fit.json")
+    measures = files.read_json(ROOT / "metrics" / "topic_words" / "measures.json")
     npmi, ami = number(measures["npmi"]), number(measures["ami"])
     found = score_of(f"BERTopic, {measures['topics']} topics", "18,821 documents")
     assert found == f"NPMI {npmi}, AMI with the 20 groups {ami}"

@@ -34,7 +34,7 @@ MODULES = sorted(
 MAKE_PICKLES = {
     "tests/training/test_loop.py": {"torch.save"},
     "tests/encoders/test_loading.py": {"torch.save"},
-    "tests/stages/test_topic_fit.py": {"BERTopic.load"},  # of a folder: safetensors, which it holds
+    "tests/stages/test_topic_words.py": {"BERTopic.load"},  # of safetensors
     "bertline/topics/model.py": {"BERTopic.load"},
     "bertline/runs/recorded.py": {"opened.extractall"},  # of an archive that git has just made
     "tests/test_trust.py": {"pickle"},

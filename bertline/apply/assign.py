@@ -1,11 +1,11 @@
-"""Assign topics to new documents with the model that topic_fit stored.
+"""Assign topics to new documents with the model that topic_words stored.
 
-Reads   a folder that topic_fit wrote, and documents: a table (CSV, TSV, JSON lines or Parquet) with
-        a column `text` and optionally `id`, a text file with a document on each line, or an npy
-        array of vectors as embed writes it. Texts are embedded with the encoder of the fit.
+Reads   a folder that topic_words wrote, and documents: a table (CSV, TSV, JSON lines or Parquet)
+        with a column `text` and optionally `id`, a text file with a document on each line, or an
+        npy array of vectors as embed writes it. Texts are embedded with the encoder of the fit.
 Writes  a CSV file, a row per document: id, topic (-1 for none), probability, name.
 
-    python -m bertline.apply.assign data/topic_fit letters.csv topics.csv
+    python -m bertline.apply.assign data/topic_words letters.csv topics.csv
 
 A document of the fit keeps its topic. New documents are assigned one by one, so results do not
 depend on the batch (`bertline.topics.model`).
@@ -70,7 +70,7 @@ def embed_texts(folder: Path, texts: Sequence[str], precision: str) -> np.ndarra
 def main() -> None:
     """Read the arguments, the model and the documents; assign these and write their topics."""
     arguments = console.parser(__doc__)
-    arguments.add_argument("topics", type=Path, help="folder that topic_fit wrote")
+    arguments.add_argument("topics", type=Path, help="folder that topic_words wrote")
     arguments.add_argument("documents", type=Path, help=f"{', '.join(FORMATS)}, or .npy of vectors")
     arguments.add_argument("out", type=Path, help="CSV file to write")
     arguments.add_argument(

@@ -1,6 +1,6 @@
 """Vectors of texts or single words by the encoder that embedded the documents.
 
-torch is imported at the first call: most runs of topic-fit need no vectors of words.
+torch is imported at the first call: most runs of topic-words need no vectors of words.
 """
 
 from collections.abc import Callable, Sequence

@@ -140,11 +140,11 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Topics:
-    """The topics of the documents, from `topic_fit`, `topic_stability` and the baselines."""
+    """The topics of the documents, from `topic_words`, `topic_stability` and the baselines."""
 
     title: str  # of the data set
     embedder: str
-    measures: dict[str, Any]  # topic_fit.json
+    measures: dict[str, Any]  # topic_words/measures.json
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
     places: np.ndarray  # of each document on the map, shape (n, 2)
@@ -156,7 +156,9 @@ class Topics:
     stability: pd.DataFrame = field(  # stability and verdict by `topic`
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
     )
-    refits: dict[str, Any] = field(default_factory=lambda: {"refits": 0})  # topic_stability.json
+    refits: dict[str, Any] = field(  # topic_stability/measures.json
+        default_factory=lambda: {"refits": 0}
+    )
     baselines: pd.DataFrame = field(  # columns of BASELINES and SPREAD, the model's own rows first
         default_factory=lambda: pd.DataFrame(columns=[*BASELINES, SPREAD])
     )
@@ -289,26 +291,26 @@ def load_analysis(metrics: Path, folder: Path) -> Analysis:
     )
 
 
-def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> Topics:
-    """Read what `download`, `parse` and the stages of topics measured, and the topics in `fitted`.
+def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> Topics:
+    """Read what `download`, `parse` and the stages of topics measured, and the topics in `folder`.
 
     baselines: the table of other topic models, where there is one.
     Raises BertlineError if a file is missing or is not what the stage writes.
     """
-    table = files.read_table(fitted / "topics.parquet", columns=TOPICS)
-    assignments = files.read_table(fitted / "assignments.parquet", columns=ASSIGNMENTS)
+    table = files.read_table(folder / "topics.parquet", columns=TOPICS)
+    assignments = files.read_table(folder / "assignments.parquet", columns=ASSIGNMENTS)
     unknown = sorted(set(assignments["topic"]) - set(table["topic"]) - {OUTLIERS})
     if unknown:
         raise BertlineError(
-            f"{fitted / 'assignments.parquet'} has documents in topic {unknown[0]}, which "
-            f"{fitted / 'topics.parquet'} does not list. They come from different runs: run "
-            f"`dvc repro topic-fit`."
+            f"{folder / 'assignments.parquet'} has documents in topic {unknown[0]}, which "
+            f"{folder / 'topics.parquet'} does not list. They come from different runs: run "
+            f"`dvc repro topic-words`."
         )
     named = table[table["topic"] != OUTLIERS]
-    protocol = files.read_json(fitted / "protocol.json", keys=["corpus"])
+    protocol = files.read_json(folder / "protocol.json", keys=["corpus"])
     coverage, by_number, merges, groups = (
         files.read_csv(
-            metrics / "topic_fit" / f"{name}.csv", columns, command="dvc repro topic-fit"
+            metrics / "topic_words" / f"{name}.csv", columns, command="dvc repro topic-words"
         )
         for name, columns in (
             ("coverage", COVERAGE),
@@ -318,13 +320,13 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
         )
     )
     stability = files.read_csv(
-        metrics / "topic_stability.csv", STABILITY, command="dvc repro topic-stability"
+        metrics / "topic_stability" / "topics.csv", STABILITY, command="dvc repro topic-stability"
     )
     words = [text.split(", ") for text in merges["words"].fillna("")]
     return Topics(
         title=_value(metrics / "parse" / "documents.json", "title"),
         embedder=_value(metrics / "download" / "embedder.json", "source"),
-        measures=files.read_json(metrics / "topic_fit.json"),
+        measures=files.read_json(metrics / "topic_words" / "measures.json"),
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),
         places=assignments[["x", "y"]].to_numpy(dtype=np.float64),
@@ -333,7 +335,7 @@ def load_topics(metrics: Path, fitted: Path, baselines: Path | None = None) -> T
         merges=merges.assign(words=pd.Series(words, index=merges.index, dtype=object)),
         groups=groups,
         stability=stability.set_index("topic"),
-        refits=files.read_json(metrics / "topic_stability.json", keys=["refits"]),
+        refits=files.read_json(metrics / "topic_stability" / "measures.json", keys=["refits"]),
         baselines=load_baselines(by_number, baselines, protocol["corpus"]),
     )
 
@@ -342,7 +344,7 @@ def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.Da
     """Return the model's own rows, then those of the baselines, if stored of the same corpus.
 
     They have to be of the same numbers of topics as well: means over other numbers are not
-    comparable. corpus: the fingerprint of documents and vocabulary, as topic_fit stored it.
+    comparable. corpus: the fingerprint of documents and vocabulary, as topic_words stored it.
     """
     if stored is None or not stored.exists():
         return own.assign(**{SPREAD: np.nan})

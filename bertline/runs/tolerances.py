@@ -124,10 +124,10 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/analyze/breakdown.csv", "*", ROWS),
     ("metrics/analyze/reliability.csv", "*", ROWS),
     ("metrics/analyze.json", "breakdown.* notes", ROWS),
-    ("metrics/topic_fit.csv", "*", ROWS),
-    ("metrics/topic_fit/groups.csv", "*", ROWS),
-    ("metrics/topic_fit/hierarchy.csv", "*", ROWS),
-    ("metrics/topic_stability.csv", "*", ROWS),
+    ("metrics/topic_words/topics.csv", "*", ROWS),
+    ("metrics/topic_words/groups.csv", "*", ROWS),
+    ("metrics/topic_words/hierarchy.csv", "*", ROWS),
+    ("metrics/topic_stability/topics.csv", "*", ROWS),
     # classification
     ("metrics/evaluate/scores.csv", "*TF-IDF*.loss", BASELINE_LOSS),
     ("metrics/evaluate/scores.csv", "*TF-IDF*", BASELINE_CORRELATION),
@@ -159,28 +159,30 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/analyze.json", "ece* brier overconfidence", MEAN_CALIBRATION),
     ("*", "ece* brier overconfidence", CALIBRATION),
     # topics
-    ("metrics/topic_stability.json", "stable_share documents_in_stable_topics", STABLE),
-    ("metrics/topic_stability.json", "*topics*", TOPICS_OF_REFITS),
-    ("metrics/topic_stability.json", "*", STABILITY),
-    ("metrics/topic_fit*", "topics", TOPICS),
-    ("metrics/topic_fit.json", "median_topic", MEDIAN_TOPIC),
-    ("metrics/topic_fit.json", "largest_topic", LARGEST_TOPIC),
-    ("metrics/topic_fit.json", "*_share coverage", DOCUMENTS),
-    ("metrics/topic_fit.json", "npmi c_v", COHERENCE),
-    ("metrics/topic_fit.json", "npmi_times_coverage", WEIGHTED_COHERENCE),
-    ("metrics/topic_fit/by_number.csv", "ari", PAIRS_BY_NUMBER),
-    ("metrics/topic_fit*", "ari*", PAIRS),
-    ("metrics/topic_fit/coverage.csv", "*", STRATEGY),
-    ("metrics/topic_fit/by_number.csv", "*", BY_NUMBER),
-    ("metrics/topic_fit.json", "homogeneity* completeness*", PARTS_OF_AGREEMENT),
-    ("metrics/topic_fit.json", "nmi* ami* v_measure* diversity", AGREEMENT),
+    ("metrics/topic_stability*", "stable_share documents_in_stable_topics", STABLE),
+    ("metrics/topic_stability/*", "*topics*", TOPICS_OF_REFITS),
+    ("metrics/topic_stability/*", "*", STABILITY),
+    ("metrics/topic_fit.json", "topics", TOPICS),
+    ("metrics/topic_words/*", "topics", TOPICS),
+    ("metrics/topic_fit.json", "core_share", DOCUMENTS),
+    ("metrics/topic_words/by_number.csv", "ari", PAIRS_BY_NUMBER),
+    ("metrics/topic_words/by_number.csv", "*", BY_NUMBER),
+    ("metrics/topic_words/*", "ari*", PAIRS),
+    ("metrics/topic_words/coverage.csv", "*", STRATEGY),
+    ("metrics/topic_words/measures.json", "median_topic", MEDIAN_TOPIC),
+    ("metrics/topic_words/measures.json", "largest_topic", LARGEST_TOPIC),
+    ("metrics/topic_words/measures.json", "*_share coverage", DOCUMENTS),
+    ("metrics/topic_words*.json", "npmi c_v", COHERENCE),
+    ("metrics/topic_words/measures.json", "npmi_times_coverage", WEIGHTED_COHERENCE),
+    ("metrics/topic_words/measures.json", "homogeneity* completeness*", PARTS_OF_AGREEMENT),
+    ("metrics/topic_words*.json", "nmi* ami* v_measure* diversity", AGREEMENT),
 )
 
 # Outputs that are computed in floats, or drawn from such: their bytes may differ if the figures
 # agree. The outputs of download, parse, tokenize and split are text, counts and draws of integers.
 FLOAT_OUTPUTS = (
     *("data/adapt", "data/train/*", "data/evaluate", "data/analyze", "data/embed"),
-    *("data/topic_fit", "data/topic_stability", "data/visualize"),
+    *("data/topic_fit", "data/topic_words", "data/topic_stability", "data/visualize"),
 )
 
 

@@ -49,8 +49,8 @@ class Hdbscan(Section):
     cluster_selection_method: Literal["eom", "leaf"]
 
 
-def load_vectors(path: Path) -> np.ndarray:
-    """Return the vectors that embed wrote, memory-mapped.
+def load_vectors(path: Path, *, stage: str = "embed") -> np.ndarray:
+    """Return the vectors that a stage wrote, memory-mapped.
 
     Raises BertlineError if the file cannot be read or does not hold floating-point numbers.
     """
@@ -59,13 +59,13 @@ def load_vectors(path: Path) -> np.ndarray:
         vectors = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise BertlineError(
-            f"{path} cannot be read as the array that embed writes ({error}). Delete it and run "
-            f"`dvc repro embed`."
+            f"{path} cannot be read as the array that {stage} writes ({error}). Delete it and run "
+            f"`dvc repro {stage}`."
         ) from error
     if vectors.dtype.kind != "f":
         raise BertlineError(
             f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
-            f"`dvc repro embed`."
+            f"`dvc repro {stage}`."
         )
     return vectors
 

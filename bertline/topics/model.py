@@ -1,10 +1,10 @@
 """A fitted topic model: saved whole, loaded, and used to assign topics to new documents.
 
-    model = TopicModel.load(Path("data/topic_fit"))
+    model = TopicModel.load(Path("data/topic_words"))
     topics, probabilities = model.assign(vectors, texts)
 
-A folder that topic_fit wrote contains BERTopic's own files in `model`, which have topics and words
-but neither UMAP nor HDBSCAN, and in `fit` what these two need:
+A folder that topic_words wrote contains BERTopic's own files in `model`, which have topics and
+words but neither UMAP nor HDBSCAN, and in `fit` what these two need:
 
     embeddings.npy       the documents' vectors, as embed wrote them: DVC's cache and file systems
                          with copy-on-write store them once
@@ -19,7 +19,6 @@ is applied as in the fit. HDBSCAN is fitted again to the stored vectors, which t
 deterministic; its labels must equal the stored ones.
 """
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,16 +26,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
-from bertline.topics.clustering import Hdbscan, Umap, cluster, load_vectors
+from bertline.topics.clustering import Hdbscan, Umap, load_vectors
+from bertline.topics.fitting import cluster_again, hash_text, hash_vector
 from bertline.topics.outliers import Outliers, by_topic, reduce_outliers
 from bertline.topics.tables import OUTLIERS
 
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from hdbscan import HDBSCAN
     from umap import UMAP
 
-HASH_BYTES = 16  # among a billion documents, two share a hash with a probability of 10^-21
 # Without them BERTopic would look for pickles.
 BERTOPIC = ("topic_embeddings.safetensors", "ctfidf.safetensors", "topics.json", "config.json")
 VECTORS, ARRAYS, SETTINGS = "embeddings.npy", "arrays.safetensors", "settings.json"
@@ -111,7 +108,7 @@ class TopicModel:
     topic_of: np.ndarray  # the topic of each cluster, (clusters,)
     topics: np.ndarray  # after outliers are reassigned, (n,)
     probabilities: np.ndarray  # HDBSCAN's, of the core topics, (n,)
-    text_hashes: np.ndarray  # (n, HASH_BYTES)
+    text_hashes: np.ndarray  # (n, bytes of a hash)
     clusters: "HDBSCAN"
     bertopic: "BERTopic"
 
@@ -141,7 +138,7 @@ class TopicModel:
             )
         if texts is None and self.settings.outliers.strategy in {"c-tf-idf", "distributions"}:
             raise BertlineError(
-                f"topic_fit.outliers.strategy was {self.settings.outliers.strategy}, which needs "
+                f"topic_words.outliers.strategy was {self.settings.outliers.strategy}, which needs "
                 f"the documents' texts, and only vectors are given. Give the texts too."
             )
         rows = [
@@ -207,7 +204,7 @@ class TopicModel:
 
     @classmethod
     def load(cls, folder: Path) -> "TopicModel":
-        """Return the model in a folder that topic_fit wrote.
+        """Return the model in a folder that topic_words wrote.
 
         Raises BertlineError if a file is missing or damaged, or if HDBSCAN finds other clusters
         than in the fit, as another version may.
@@ -222,12 +219,7 @@ class TopicModel:
             files.require(folder / "model" / name)
         vectors = load_vectors(kept / VECTORS)
         arrays = _arrays(kept / ARRAYS, len(vectors))
-        clusters = cluster(arrays["reduced"], settings.hdbscan)
-        if not np.array_equal(clusters.labels_, arrays["labels"]):
-            raise BertlineError(
-                f"HDBSCAN finds other clusters in {kept / ARRAYS} than the fit did: its version is "
-                f"another one. Run `dvc repro topic-fit`."
-            )
+        clusters = cluster_again(arrays["reduced"], arrays["labels"], settings.hdbscan)
         return cls(
             settings=settings,
             vectors=vectors,
@@ -248,37 +240,9 @@ def number_topics(labels: np.ndarray, topic_of: np.ndarray) -> np.ndarray:
     return np.append(topic_of, OUTLIERS)[labels]  # -1 is the last
 
 
-def hash_vector(vector: np.ndarray) -> bytes:
-    """Return the hash of a vector."""
-    return hashlib.blake2b(vector.astype("<f4").tobytes(), digest_size=HASH_BYTES).digest()
-
-
-def hash_text(text: str) -> bytes:
-    """Return the hash of a text."""
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=HASH_BYTES).digest()
-
-
 def hash_texts(texts: Sequence[str]) -> np.ndarray:
-    """Return the hashes of texts, shape (n, HASH_BYTES), uint8."""
+    """Return the hashes of texts, shape (n, bytes of a hash), uint8."""
     return np.array([list(hash_text(text)) for text in texts], np.uint8)
-
-
-def first_alike(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    """Return for each document the first one with the same vector or text, shape (n,).
-
-    HDBSCAN may put equal documents into different clusters; topics should depend on content only.
-    """
-    count = len(texts)
-    first: dict[bytes, int] = {}
-    pairs = []
-    for row in range(count):
-        for key in (b"v" + hash_vector(np.asarray(vectors[row])), b"t" + hash_text(texts[row])):
-            pairs.append((row, first.setdefault(key, row)))
-    one, other = np.asarray(pairs).T
-    links = sp.csr_matrix((np.ones(len(pairs)), (one, other)), shape=(count, count))
-    _, group = connected_components(links, directed=False)
-    _, firsts = np.unique(group, return_index=True)
-    return firsts[group]
 
 
 def _arrays(path: Path, count: int) -> dict[str, Any]:
@@ -287,8 +251,8 @@ def _arrays(path: Path, count: int) -> dict[str, Any]:
         arrays = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise BertlineError(
-            f"{path} cannot be read as the arrays that topic_fit writes ({error}). Delete its "
-            f"folder and run `dvc repro topic-fit`."
+            f"{path} cannot be read as the arrays that topic_words writes ({error}). Delete its "
+            f"folder and run `dvc repro topic-words`."
         ) from error
     rows = {"reduced", "labels", "topics", "probabilities", "text_hashes"}
     wrong = sorted({*rows, "topic_of"} - set(arrays))
@@ -296,7 +260,7 @@ def _arrays(path: Path, count: int) -> dict[str, Any]:
     if wrong:
         raise BertlineError(
             f"{path}: `{wrong[0]}` is missing, or does not match the {count:,} vectors of "
-            f"{VECTORS} beside it. They come from different runs: run `dvc repro topic-fit`."
+            f"{VECTORS} beside it. They come from different runs: run `dvc repro topic-words`."
         )
     return arrays
 

@@ -26,7 +26,7 @@ MAX_PROBABILITIES = 100_000_000
 
 
 class Outliers(Section):
-    """`topic_fit.outliers`."""
+    """`topic_words.outliers`."""
 
     strategy: Strategy
     threshold: Annotated[float, Field(ge=0, le=1)]

@@ -11,7 +11,7 @@ Large topics share documents by chance, so similarity is corrected for it: chanc
 shuffles of the refit's labels, and a similarity J becomes (J - C) / (1 - C), at least 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ from bertline.topics import clustering
 from bertline.topics.clustering import Hdbscan, Neighbours, Umap, cluster
 from bertline.topics.fitting import TopicFit
 from bertline.topics.tables import MATCHES, OUTLIERS, PARTLY, STABILITY, STABLE, UNSTABLE
-from bertline.topics.words import Describer
 
 # Neighbours searched for each one that UMAP needs. A draw keeps 63 of 100 documents; of 45
 # neighbours, fewer than 15 are left for one document in tens of thousands.
@@ -107,12 +106,6 @@ def above_chance(jaccard: np.ndarray, chance: np.ndarray) -> np.ndarray:
     return np.clip((jaccard - chance) / np.maximum(1 - chance, 1e-9), 0, 1)
 
 
-def word_overlap(one: Sequence[str], other: Sequence[str]) -> float:
-    """Return the Jaccard similarity of two topics' words."""
-    union = set(one) | set(other)
-    return len(set(one) & set(other)) / len(union) if union else 0.0
-
-
 def search_neighbours(vectors: np.ndarray, fit: TopicFit) -> Neighbours:
     """Return as many neighbours of each vector as the refits need; one search serves all."""
     count = NEIGHBOURS_SEARCHED * fit.umap.n_neighbors
@@ -180,14 +173,12 @@ def thinned(options: Hdbscan, share: float) -> Hdbscan:
 
 
 def compare_refits(
-    describer: Describer, core: np.ndarray, fit: TopicFit, options: TopicStability
+    vectors: np.ndarray, core: np.ndarray, fit: TopicFit, options: TopicStability
 ) -> tuple[list[Refit], pd.DataFrame]:
     """Return the refits, and the columns of `MATCHES` with a row per refit and topic.
 
-    core: the stored topic of each of the describer's documents, shape (n,).
+    vectors: of the documents, (n, d). core: the stored topic of each, (n,).
     """
-    vectors = describer.vectors
-    words = name_topics(describer, np.arange(len(core)), core)
     console.log("neighbours")
     again = refits(vectors, search_neighbours(vectors, fit), fit, options)
     random = np.random.default_rng([options.seed, 1])
@@ -195,56 +186,39 @@ def compare_refits(
     fits, matches = [], []
     for refit in console.progress(again, total=total, label="refit", unit="fits"):
         fits.append(refit)
-        their_words = name_topics(describer, refit.rows, refit.topics)
-        matches.append(compare(core, words, refit, their_words, random))
+        matches.append(compare(core, refit, random))
     return fits, pd.concat(matches, ignore_index=True)
 
 
-def name_topics(describer: Describer, rows: np.ndarray, topics: np.ndarray) -> list[list[str]]:
-    """Return the words of each topic of the documents `rows`, by their numbers."""
-    everywhere = np.full(describer.counts.shape[0], OUTLIERS)
-    everywhere[rows] = topics
-    described = describer.describe(everywhere)
-    return [[word for word, _ in described.get(number, [])] for number in range(_count(topics))]
-
-
-def compare(
-    core: np.ndarray,
-    words: list[list[str]],
-    refit: Refit,
-    their_words: list[list[str]],
-    random: np.random.Generator,
-) -> pd.DataFrame:
+def compare(core: np.ndarray, refit: Refit, random: np.random.Generator) -> pd.DataFrame:
     """Return the columns of `MATCHES`, a row per topic: its match in a refit.
 
-    core: the topic of each document, shape (n,). words, their_words: of the topics of both.
+    core: the topic of each document, shape (n,).
     """
     here = core[refit.rows]
-    counts = (len(words), len(their_words))
+    counts = (_count(core), _count(refit.topics))
     similarity = overlap(here, refit.topics, counts)
     matched = match(similarity)
-    chance = np.zeros(len(words))
+    chance = np.zeros(counts[0])
     for _ in range(SHUFFLES):
         shuffled = overlap(here, random.permutation(refit.topics), counts)
         chance += matched_values(shuffled, match(shuffled)) / SHUFFLES
     return pd.DataFrame(
         {
             "refit": refit.name,
-            "topic": np.arange(len(words)),
+            "topic": np.arange(counts[0]),
             "matched": matched,
             "jaccard": matched_values(similarity, matched),
             "chance": chance,
-            "words": [
-                word_overlap(words[topic], their_words[found]) if found >= 0 else 0.0
-                for topic, found in enumerate(matched)
-            ],
         },
         columns=MATCHES.names,
     )
 
 
-def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of `STABILITY`, a row per topic, in the order of `topics`.
+def summarise_topics(matches: pd.DataFrame, core: np.ndarray) -> pd.DataFrame:
+    """Return the columns of `STABILITY`, a row per topic.
+
+    core: the topic of each document, shape (n,).
 
     stability: the mean over seeds or the mean over resamples, whichever is lower. Refits with other
     seeds alone overestimate it, as they share the neighbours.
@@ -255,12 +229,12 @@ def summarise_topics(matches: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFram
     )
     kinds = scored.pivot_table(index="topic", columns="kind", values="stability", aggfunc="mean")
     kinds = kinds.reindex(columns=[SEED, RESAMPLE])
-    table = scored.groupby("topic")[["jaccard", "chance", "words"]].mean()
+    table = scored.groupby("topic")[["jaccard", "chance"]].mean()
     table["over_seeds"], table["over_resamples"] = kinds[SEED], kinds[RESAMPLE]
     table["stability"] = kinds.min(axis=1)
     table["verdict"] = [verdict(value) for value in table["stability"]]
-    table = table.round(DIGITS)
-    return topics.merge(table, left_on="topic", right_index=True, how="inner")[list(STABILITY)]
+    table["core"] = np.bincount(core[core != OUTLIERS], minlength=len(table))
+    return table.round(DIGITS).reset_index()[list(STABILITY)]
 
 
 def verdict(stability: float) -> str:
@@ -296,7 +270,6 @@ def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[
         ),
         "over_seeds": _mean(table["over_seeds"].to_numpy(dtype=float)),
         "over_resamples": _mean(table["over_resamples"].to_numpy(dtype=float)),
-        "words": _mean(table["words"].to_numpy(dtype=float)),
     }
     for name in (STABLE, PARTLY, UNSTABLE):
         key = f"{name.replace(' ', '_')}_topics"

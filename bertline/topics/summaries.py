@@ -8,8 +8,8 @@ import pandas as pd
 
 from bertline.core import console
 from bertline.topics import tree
-from bertline.topics.fitting import Fit
 from bertline.topics.measures import Reference, measure, measure_all
+from bertline.topics.naming import Fit
 from bertline.topics.outliers import Outliers, Strategy, reduce_outliers
 from bertline.topics.tables import MODEL, OUTLIERS
 from bertline.topics.words import Describer
@@ -83,7 +83,7 @@ def tabulate(
     groups: pd.Series,
     reference: Reference,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the tables coverage, by_number, hierarchy and groups.
+    """Return the rows of the tables topics, coverage, by_number, hierarchy and groups.
 
     described: by `describe_topics`. numbers: of topics, rising. groups: of each document.
     """
@@ -91,11 +91,19 @@ def tabulate(
     middles, sizes = tree.means(fit.model.vectors, fit.core, int(fit.core.max()) + 1)
     merges = tree.merge(middles, sizes)
     return {
+        "topics": count_documents(described, len(fit.core)),
         "coverage": coverage,
         "by_number": measure_by_number(numbers, merges, describer, fit, groups, reference),
         "hierarchy": build_hierarchy(merges, described),
         "groups": count_groups(fit.model.topics, groups),
     }
+
+
+def count_documents(described: pd.DataFrame, documents: int) -> list[dict[str, Any]]:
+    """Return the rows of topics.csv: how many of the documents each topic has, and its name."""
+    shares = (described["count"] / documents).round(4)
+    rows = described.assign(share=shares)[["topic", "count", "share", "name"]].to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def compare_outliers(

@@ -1,4 +1,4 @@
-"""The columns of the tables that `topic_fit`, `topic_stability` and the baselines write.
+"""The columns of the tables that the stages of topics and the baselines write.
 
 Each CSV table is a mapping of its columns, in their order, to the types that readers want of them.
 Imports pyarrow and nothing else.
@@ -22,6 +22,19 @@ _MEASURES = dict.fromkeys(MEASURES, "float64")
 
 # --- data/topic_fit -------------------------------------------------------------------------------
 
+CLUSTERS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("cluster", pa.int32()),
+        ("core_topic", pa.int32()),
+        ("probability", pa.float64()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+
+# --- data/topic_words -----------------------------------------------------------------------------
+
 TOPICS = pa.schema(
     [
         ("topic", pa.int32()),
@@ -44,8 +57,9 @@ ASSIGNMENTS = pa.schema(
     ]
 )
 
-# --- metrics/topic_fit ----------------------------------------------------------------------------
+# --- metrics/topic_words --------------------------------------------------------------------------
 
+FREQUENCIES = {"topic": "int64", "count": "int64", "share": "float64", "name": "str"}
 COVERAGE = {
     "strategy": "str",
     "threshold": "float64",
@@ -71,15 +85,12 @@ MATCHES = pa.schema(
         ("matched", pa.int32()),
         ("jaccard", pa.float64()),
         ("chance", pa.float64()),
-        ("words", pa.float64()),
     ]
 )
 STABILITY = {
-    "topic": "int64",
-    "name": "str",
-    **dict.fromkeys(("count", "core"), "int64"),
+    **dict.fromkeys(("topic", "core"), "int64"),
     **dict.fromkeys(("stability", "over_seeds", "over_resamples"), "float64"),
-    **dict.fromkeys(("jaccard", "chance", "words"), "float64"),
+    **dict.fromkeys(("jaccard", "chance"), "float64"),
     "verdict": "str",
 }
 STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # verdicts

@@ -30,14 +30,14 @@ Weighted = list[tuple[str, float]]
 
 
 class Ctfidf(Section):
-    """`topic_fit.words.ctfidf`."""
+    """`topic_words.ctfidf`."""
 
     bm25_weighting: bool
     reduce_frequent_words: bool
 
 
 class Words(Section):
-    """`topic_fit.words`."""
+    """Of `topic_words`, what decides the words."""
 
     representation: Literal["principal", "c-tf-idf", "keybert", "mmr"]
     contrast: Annotated[float, Field(ge=0, le=1)]

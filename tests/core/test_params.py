@@ -20,6 +20,7 @@ SECTIONS = {
     "analyze": "Analyze",
     "embed": "Embed",
     "topic_fit": "TopicFit",
+    "topic_words": "TopicWords",
     "visualize": "Visualize",
 }
 

@@ -233,13 +233,14 @@ def write_topics(
     files.write_json(metrics / "download" / "embedder.json", {"source": "minilm"})
     files.write_json(metrics / "parse" / "documents.json", {"source": "documents", "title": title})
     measures = {"diversity": 0.7, "npmi": 0.1, "nmi": 0.41, "nmi_without_outliers": 0.55}
-    files.write_json(metrics / "topic_fit.json", measures if groups else {"nmi": None})
+    measures = measures if groups else {"nmi": None}
+    files.write_json(metrics / "topic_words" / "measures.json", measures)
     write_topic_tables(metrics, topics, groups=groups)
 
 
 def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
     """Write the tables of outlier strategies, numbers of topics, merges, groups and stability."""
-    plots = metrics / "topic_fit"
+    plots = metrics / "topic_words"
     coverage = [["none", "core", 0, 0.0, 0.7, 0.15, 0.5 if groups else ""]]
     for strategy, step in (("embeddings", 0.02), ("c-tf-idf", 0.04)):
         for threshold in (0.0, 0.3, 0.5):
@@ -264,10 +265,11 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
     files.write_csv(plots / "hierarchy.csv", [*results.MERGES], merges)
     verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
     stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(topics)]
-    files.write_csv(metrics / "topic_stability.csv", [*results.STABILITY], stability)
+    files.write_csv(metrics / "topic_stability" / "topics.csv", [*results.STABILITY], stability)
     refits = {"refits": 10, "min_topics": 55, "max_topics": 68, "documents_in_stable_topics": 0.4}
     counted = dict.fromkeys(("stable_topics", "partly_stable_topics", "unstable_topics"), 20)
-    files.write_json(metrics / "topic_stability.json", {"topics": topics, **refits, **counted})
+    measured = {"topics": topics, **refits, **counted}
+    files.write_json(metrics / "topic_stability" / "measures.json", measured)
 
 
 def write_baselines(path: Path) -> None:

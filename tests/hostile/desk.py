@@ -49,10 +49,11 @@ COMMANDS = {
     "analyze": "phenomena.parquet tokens predictions curves.csv out --params params.yaml "
     "--tables plots",
     "embed": "documents.parquet encoder out --params params.yaml",
-    "topic_fit": "documents.parquet vectors encoder out --params params.yaml --table table.csv",
-    "topic_stability": (
-        "documents.parquet vectors fitted out --params params.yaml --table table.csv"
+    "topic_fit": "documents.parquet vectors out --params params.yaml",
+    "topic_words": (
+        "documents.parquet vectors fitted encoder out --params params.yaml --tables plots"
     ),
+    "topic_stability": "vectors fitted out --params params.yaml --tables plots",
     "visualize": "figures analysis topics out --params params.yaml",
 }
 # Parameters that suit the few rows at the desk.
@@ -294,12 +295,11 @@ def lay_earlier_results(folder: Path, stage: str) -> None:
     """Put the results of an earlier run where the stage writes."""
     for name in ("metrics.json", "receipt.json"):
         (folder / name).write_bytes(EARLIER)
-    if stage in ("topic_fit", "topic_stability"):
-        (folder / "table.csv").write_bytes(EARLIER)
     if stage == "parse":
         (folder / "out").write_bytes(EARLIER)
         return
-    for name in ("out", "plots") if stage in ("evaluate", "analyze") else ("out",):
+    with_tables = stage in ("evaluate", "analyze", "topic_words", "topic_stability")
+    for name in ("out", "plots") if with_tables else ("out",):
         (folder / name).mkdir()
         (folder / name / "earlier.txt").write_bytes(EARLIER)
 
@@ -353,6 +353,7 @@ def build(folder: Path) -> Path:
 
 def _build_documents(folder: Path) -> None:
     """Write what the stages of topics read."""
+    from bertline.topics.fitting import Clusters, TopicFit
     from stages import parse
 
     documents = tiny.documents(DOCUMENTS)
@@ -368,11 +369,11 @@ def _build_documents(folder: Path) -> None:
 
     # As topic_fit would write them: each group is a topic.
     topic = np.arange(DOCUMENTS) % 4
-    assigned = pd.DataFrame({"id": documents["id"], "topic": topic, "core_topic": topic})
+    table = pd.DataFrame({"id": documents["id"], "cluster": topic, "core_topic": topic})
+    table = table.assign(probability=1.0, x=0.0, y=0.0)
+    options = params.load(folder / "params.yaml", "topic_fit", TopicFit)
     (folder / "fitted").mkdir()
-    assigned.to_parquet(folder / "fitted" / "assignments.parquet")
-    named = pd.DataFrame({"topic": range(4), "name": list("abcd"), "count": 15, "core": 15})
-    named.to_parquet(folder / "fitted" / "topics.parquet")
+    Clusters(options, vectors[:, :5].astype(np.float32), table).save(folder / "fitted")
 
 
 def zipped(entries: Sequence[tuple[str | zipfile.ZipInfo, bytes]]) -> bytes:

@@ -61,7 +61,6 @@ def all_alike(desk: Desk) -> None:
 
 def without_words(desk: Desk) -> None:
     """Let no document have a word."""
-    without_umap(desk)
     desk.change_table("documents.parquet", texts("", "?"))
 
 
@@ -76,7 +75,7 @@ def pickled(desk: Desk) -> None:
 def have_no_topic(desk: Desk) -> None:
     """Hold the measures to no topic, and the table to all documents."""
     assert desk.read_json()["topics"] == 0
-    assert len(desk.read_table("out/assignments.parquet")) == DOCUMENTS
+    assert len(desk.read_table("out/clusters.parquet")) == DOCUMENTS
 
 
 def have_vectors(desk: Desk) -> None:
@@ -115,7 +114,7 @@ CASES = [
         all_alike,
         holds=have_no_topic,
     ),
-    Case("no-words", "topic_fit", "no word is left to name topics: .*min_df", without_words),
+    Case("no-words", "topic_words", "no word is left to name topics: .*min_df", without_words),
     Case(
         "not-a-number",
         "topic_fit",
@@ -155,12 +154,18 @@ CASES = [
         lambda desk: desk.remove(VECTORS),
     ),
     Case(
-        "topics-of-another-run",
-        "topic_stability",
-        "list different documents: they come from different runs. Run `dvc repro topic-fit`",
+        "clusters-of-another-run",
+        "topic_words",
+        "are of other documents .*: they come from different runs. Run `dvc repro topic-fit`",
         lambda desk: desk.change_table(
-            "fitted/assignments.parquet", lambda rows: rows.assign(id=rows["id"] + "x")
+            "fitted/clusters.parquet", lambda rows: rows.assign(id=rows["id"] + "x")
         ),
+    ),
+    Case(
+        "clusters-of-more-vectors",
+        "topic_stability",
+        r"shape \(59, 16\) and there are 60 documents",
+        saved(lambda vectors: vectors[1:]),
     ),
     Case(
         "documents-are-a-page",

@@ -1,182 +1,83 @@
-"""Planted topics are found, outliers and odd documents are counted, and bytes repeat.
+"""Clusters are found and numbered by size, bytes repeat, and odd inputs are refused.
 
-UMAP compiles for half a minute in each process, so only the tests marked slow run it; the others
-cluster the vectors as they are.
+What topic_words makes of the clusters is in test_topic_words.py.
 """
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from bertopic import BERTopic
-from sklearn.metrics import normalized_mutual_info_score
 
-from bertline.core import files, params
+from bertline.core import params
 from bertline.core.errors import BertlineError
-from bertline.topics import clustering
-from bertline.topics.fitting import TopicFit
-from tests import tiny
+from bertline.topics import clustering, fitting
+from bertline.topics.fitting import Clusters, TopicFit
 from tests.command import write_params
-from tests.topics.planted import DIMENSION, fit, planted, skip_umap
+from tests.topics import planted
 
 
 @pytest.fixture
-def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_umap(monkeypatch)
+def fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with clusters of scattered documents, without UMAP."""
+    planted.skip_umap(monkeypatch)
+    table, vectors = planted.scattered(100)
+    path = write_params(tmp_path / "params.yaml", planted.SMALL)
+    options = params.load(path, "topic_fit", TopicFit)
+    clusters = fitting.fit_clusters(table["id"], table["text"].tolist(), vectors, options)
+    clusters.save(tmp_path)
+    return tmp_path
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def test_clusters_are_loaded_as_they_were_found(fitted):
+    table, vectors = planted.scattered(100)
+
+    loaded = Clusters.load(fitted)
+
+    assert loaded.table["id"].tolist() == table["id"].tolist()
+    assert (loaded.reduced == vectors[:, :5]).all()
+    assert set(loaded.core.tolist()) == {-1, 0, 1, 2, 3}
+    sizes = [int((loaded.core == topic).sum()) for topic in range(4)]
+    assert sizes == sorted(sizes, reverse=True)
+    fitting.cluster_again(loaded.reduced, loaded.labels, loaded.settings.hdbscan)
 
 
-def check_planted(folder: Path, table: pd.DataFrame) -> None:
-    """Hold the output to four topics that are the four groups, each with its own words."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assignments = files.read_table(folder / "out" / "assignments.parquet")
-    topics = files.read_table(folder / "out" / "topics.parquet")
-    assert metrics["topics"] == 4, metrics
-    assert assignments["id"].tolist() == table["id"].tolist()
-    assert assignments.notna().all(axis=None)
-    assert assignments["probability"].between(0, 1).all()
-    agreement = normalized_mutual_info_score(table["group"], assignments["topic"])
-    assert agreement > 0.95, f"NMI {agreement}"
-    assert metrics["nmi"] == pytest.approx(agreement, abs=1e-4)
-    sizes = assignments["topic"].value_counts()
-    assert topics.set_index("topic")["count"].to_dict() == sizes.to_dict()
-    # All words are in min_df documents, though each is in one topic only.
-    of_group = [sorted(words.split()) for words in tiny.GROUPS.values()]
-    found = {row.topic: sorted(row.words) for row in topics.itertuples() if row.topic >= 0}
-    assert sorted(found.values()) == sorted(of_group)
-    texts = table["text"].groupby(assignments["topic"].to_numpy()).agg(set)
-    for row in topics.itertuples():
-        assert set(row.representative_documents) <= texts[row.topic]
-        weights = list(row.weights)
-        assert weights == sorted(weights, reverse=True)
+def test_topics_are_numbered_by_size():
+    labels = np.array([2, 0, 2, -1, 1, 2, 1, -1, -1, -1])
+
+    numbered = fitting.number_by_size(labels)
+
+    assert numbered.tolist() == [0, 2, 0, -1, 1, 0, 1, -1, -1, -1]
+    assert fitting.number_clusters(labels, numbered, 4).tolist() == [2, 1, 0, -1]
 
 
-@pytest.mark.slow
-def test_planted_topics_are_found_with_the_same_bytes_twice(tmp_path, without_umap):
-    table, vectors = planted(80)
+@pytest.mark.parametrize(
+    ("corrupt", "message"),
+    [
+        (lambda fit: (fit / "settings.json").unlink(), "settings.json does not exist"),
+        (lambda fit: (fit / "settings.json").write_text("{}"), "seed is missing"),
+        (lambda fit: (fit / "reduced.npy").write_bytes(b"x"), "as the array that topic-fit writes"),
+        (lambda fit: np.save(fit / "reduced.npy", np.zeros((3, 5))), "has 3 rows.*has 100"),
+        (
+            lambda fit: pd.DataFrame({"id": ["a"]}).to_parquet(fit / "clusters.parquet"),
+            "has no column cluster",
+        ),
+    ],
+    ids=["no-settings", "empty", "no-array", "other-vectors", "other-table"],
+)
+def test_damaged_clusters_are_refused_in_a_sentence(fitted, corrupt, message):
+    corrupt(fitted)
 
-    first, again = fit(tmp_path / "a", table, vectors), fit(tmp_path / "b", table, vectors)
-
-    check_planted(first, table)
-    assert contents(again) == contents(first)
-    listed = pd.read_csv(first / "table.csv")
-    assert listed.columns.tolist() == ["topic", "count", "share", "name"]
-    assert listed["share"].tolist() == [0.25] * 4
-    by_number = pd.read_csv(first / "plots" / "by_number.csv")
-    assert by_number["topics"].tolist() == by_number["requested_topics"].tolist() == [2, 3]
-    assert len(pd.read_csv(first / "plots" / "hierarchy.csv")) == 3
-    assert list(contents(first / "out")) == [
-        "assignments.parquet",
-        "fit/arrays.safetensors",
-        "fit/embeddings.npy",
-        "fit/settings.json",
-        "model/config.json",
-        "model/ctfidf.safetensors",
-        "model/ctfidf_config.json",
-        "model/topic_embeddings.safetensors",
-        "model/topics.json",
-        "protocol.json",
-        "topics.parquet",
-    ]
+    with pytest.raises(BertlineError, match=message):
+        Clusters.load(fitted)
 
 
-@pytest.mark.slow
-def test_planted_topics_are_found_through_umap_and_a_seed_decides_the_map(tmp_path):
-    table, vectors = planted(120)
+def test_other_clusters_than_the_stored_ones_are_refused(fitted):
+    loaded = Clusters.load(fitted)
 
-    first, again = fit(tmp_path / "a", table, vectors), fit(tmp_path / "b", table, vectors)
-    other = fit(tmp_path / "c", table, vectors, topic_fit__seed=7)
-    same = fit(tmp_path / "d", table.assign(text="orbit planet"), np.ones_like(vectors))
-
-    assert contents(again) == contents(first)
-    maps = []
-    for folder in (first, other):
-        check_planted(folder, table)
-        maps.append(files.read_table(folder / "out" / "assignments.parquet")[["x", "y"]])
-    assert not np.allclose(*maps)
-    assert json.loads((same / "metrics.json").read_text())["documents"] == 120
-
-
-@pytest.mark.slow
-def test_outliers_are_counted_and_come_first(tmp_path, without_umap):
-    table, vectors = planted(100)
-    # 20 documents lie apart from all groups and from each other.
-    vectors[80:] = 100 * np.random.default_rng(1).normal(size=(20, DIMENSION))
-
-    folder = fit(tmp_path, table, vectors)
-
-    assignments = files.read_table(folder / "out" / "assignments.parquet")
-    assert (assignments["topic"][80:] == -1).all()
-    assert (assignments["topic"][:80] >= 0).all()
-    topics = files.read_table(folder / "out" / "topics.parquet")
-    assert topics["topic"].tolist() == [-1, 0, 1, 2, 3]
-    assert topics["count"].tolist() == [20] * 5
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert (metrics["topics"], metrics["outlier_share"]) == (4, 0.2)
-    assert metrics["nmi_without_outliers"] == 1.0
-    assert metrics["nmi"] < 1
-
-
-def test_identical_documents_have_no_topic(tmp_path, without_umap):
-    table, vectors = planted(40)
-
-    folder = fit(tmp_path, table.assign(text="orbit planet"), np.ones_like(vectors))
-
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert (metrics["topics"], metrics["outlier_share"]) == (0, 1.0)
-    assert (metrics["diversity"], metrics["npmi"], metrics["nmi_without_outliers"]) == (None,) * 3
-    assert len(files.read_table(folder / "out" / "assignments.parquet")) == 40
-
-
-def test_empty_documents_are_assigned_and_none_needs_a_group(tmp_path, without_umap):
-    table, vectors = planted(84)
-    table.loc[[0, 5], "text"] = ["", "  \n"]
-
-    folder = fit(tmp_path, table.assign(group=None), vectors)
-
-    assignments = files.read_table(folder / "out" / "assignments.parquet")
-    assert (len(assignments), assignments["topic"].nunique()) == (84, 4)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert {metrics[name] for name in ("nmi", "ami", "ari", "nmi_without_outliers")} == {None}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
-def test_bertopic_loads_the_model_and_assigns_by_the_nearest_topic(
-    tmp_path, without_umap, weighting
-):
-    folder = fit(tmp_path, *planted(80), topic_fit__words__ctfidf__bm25_weighting=weighting)
-
-    model = BERTopic.load(folder / "out" / "model")
-
-    topics = files.read_table(folder / "out" / "topics.parquet")
-    for row in topics.itertuples():
-        assert [word for word, _ in model.get_topic(row.topic)] == list(row.words)
-    fresh, others = planted(40, noise=0.2)
-    assigned, _ = model.transform(fresh["text"].tolist(), others)
-    assert normalized_mutual_info_score(fresh["group"], assigned) == pytest.approx(1)
-
-
-@pytest.mark.slow
-def test_failed_run_leaves_the_earlier_output(tmp_path, without_umap, monkeypatch):
-    folder = fit(tmp_path, *planted(80))
-    before = contents(folder)
-    monkeypatch.setattr(BERTopic, "save", lambda *_, **__: (_ for _ in ()).throw(OSError("full")))
-
-    with pytest.raises(OSError, match="full"):
-        fit(tmp_path, *planted(80))
-
-    assert contents(folder) == before
+    with pytest.raises(BertlineError, match="its version is another one.*dvc repro topic-fit"):
+        fitting.cluster_again(loaded.reduced, loaded.labels * 0, loaded.settings.hdbscan)
 
 
 def test_vectors_in_a_later_chunk_are_checked(monkeypatch):

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bertline.core import files
+from bertline.core import params
 from bertline.core.errors import BertlineError
 from bertline.topics import stability
-from bertline.topics.tables import ASSIGNMENTS, OUTLIERS, STABILITY, TOPICS
-from stages import parse, topic_stability
-from tests import tiny
+from bertline.topics.fitting import Clusters, TopicFit
+from bertline.topics.tables import OUTLIERS, STABILITY
+from stages import topic_stability
 from tests.command import call, write_params
 
 SMALL = {
@@ -25,8 +25,6 @@ SMALL = {
     "topic_fit.umap.n_neighbors": 5,
     "topic_stability.seeds": 3,
     "topic_stability.resamples": 3,
-    "vocabulary.min_df": 1,
-    "vocabulary.boilerplate": None,
 }
 GROUPS = 4
 
@@ -52,45 +50,27 @@ def run(tmp_path: Path, without_umap: None) -> Callable[..., Path]:
     def run(name: str, vectors: np.ndarray, core: np.ndarray, **changes: object) -> Path:
         folder = tmp_path / name
         folder.mkdir()
-        count = len(vectors)
-        table = tiny.documents(count)
-        table.insert(0, "id", [f"d{number}" for number in range(count)])
-        table.insert(1, "part", "all")
-        files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
         np.save(folder / "embeddings.npy", vectors.astype(np.float32))
-        write_fitted(folder / "fitted", table, core)
         named = {f"topic_stability.{key}": value for key, value in changes.items()}
-        write_params(folder / "params.yaml", SMALL | named)
+        path = write_params(folder / "params.yaml", SMALL | named)
+        write_fitted(folder / "fitted", vectors, core, params.load(path, "topic_fit", TopicFit))
         call(
             topic_stability,
-            *(folder / "documents.parquet", folder, folder / "fitted", folder / "out"),
-            *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
-            *("--table", folder / "table.csv"),
+            *(folder, folder / "fitted", folder / "out", "--params", path),
+            *("--metrics", folder / "metrics.json", "--tables", folder / "tables"),
         )
         return folder
 
     return run
 
 
-def write_fitted(folder: Path, table: pd.DataFrame, core: np.ndarray) -> None:
-    """Write what the stage reads of topic_fit's folder."""
+def write_fitted(folder: Path, vectors: np.ndarray, core: np.ndarray, options: TopicFit) -> None:
+    """Write clusters as topic_fit does."""
     folder.mkdir()
-    rows = [
-        {
-            "topic": topic,
-            "count": int(np.sum(core == topic)),
-            "core": int(np.sum(core == topic)),
-            "name": f"{topic}_name",
-            "words": [],
-            "weights": [],
-            "representative_documents": [],
-        }
-        for topic in sorted(set(core.tolist()))
-    ]
-    files.write_table(folder / "topics.parquet", pd.DataFrame(rows), TOPICS)
-    assigned = pd.DataFrame({"id": table["id"], "topic": core, "core_topic": core})
-    assigned = assigned.assign(probability=1.0, x=0.0, y=0.0)
-    files.write_table(folder / "assignments.parquet", assigned, ASSIGNMENTS)
+    ids = [f"d{number}" for number in range(len(core))]
+    table = pd.DataFrame({"id": ids, "cluster": core, "core_topic": core})
+    table = table.assign(probability=1.0, x=0.0, y=0.0)
+    Clusters(options, vectors, table).save(folder)
 
 
 def planted(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,21 +89,23 @@ def structureless(count: int) -> tuple[np.ndarray, np.ndarray]:
 def test_planted_topics_are_stable(run):
     folder = run("planted", *planted(240))
 
-    figures = json.loads((folder / "metrics.json").read_text())
-    table = pd.read_csv(folder / "table.csv")
+    figures = json.loads((folder / "tables" / "measures.json").read_text())
+    table = pd.read_csv(folder / "tables" / "topics.csv")
     assert figures["mean_stability"] > 0.95, figures
     assert (figures["topics"], figures["stable_topics"], figures["refits"]) == (4, 4, 6)
     assert figures["topics_in_refits"] == [4] * 6
     assert figures["ari"] > 0.95
     assert table["verdict"].tolist() == ["stable"] * 4
-    assert (table["words"] == 1).all()
+    assert table["core"].tolist() == [60] * 4
+    kept = json.loads((folder / "metrics.json").read_text())
+    assert kept == {"stable_share": figures["stable_share"]} == {"stable_share": 1.0}
     assert list(table.columns) == list(STABILITY)
 
 
 def test_topics_of_structureless_vectors_are_near_zero(run):
     folder = run("noise", *structureless(240))
 
-    figures = json.loads((folder / "metrics.json").read_text())
+    figures = json.loads((folder / "tables" / "measures.json").read_text())
     assert figures["mean_stability"] < 0.05, figures
     assert figures["stability_of_all_documents"] < 0.05
     assert figures["unstable_topics"] == GROUPS
@@ -133,7 +115,12 @@ def test_topics_of_structureless_vectors_are_near_zero(run):
 def test_same_inputs_give_the_same_bytes(run):
     one, other = run("one", *planted(80)), run("other", *planted(80))
 
-    for name in ("metrics.json", "table.csv", "out/matches.parquet"):
+    for name in (
+        "metrics.json",
+        "tables/measures.json",
+        "tables/topics.csv",
+        "out/matches.parquet",
+    ):
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
@@ -142,7 +129,7 @@ def test_no_topic_has_no_stability(run):
 
     folder = run("none", vectors, np.full_like(groups, OUTLIERS))
 
-    figures = json.loads((folder / "metrics.json").read_text())
+    figures = json.loads((folder / "tables" / "measures.json").read_text())
     assert figures["topics"] == 0
     assert figures["mean_stability"] is figures["stable_share"] is None
 
@@ -150,7 +137,7 @@ def test_no_topic_has_no_stability(run):
 def test_seeds_alone_have_no_column_of_resamples(run):
     folder = run("seeds", *planted(80), resamples=0)
 
-    table = pd.read_csv(folder / "table.csv")
+    table = pd.read_csv(folder / "tables" / "topics.csv")
     assert table["over_resamples"].isna().all()
     assert (table["stability"] == table["over_seeds"]).all()
 
@@ -191,8 +178,7 @@ def test_one_topic_of_all_documents_is_chance():
     core, again = np.zeros(50, int), np.zeros(50, int)
 
     compared = stability.compare(
-        *(core, [["a"]], stability.Refit("seed 1", np.arange(50), again), [["a"]]),
-        np.random.default_rng(0),
+        core, stability.Refit("seed 1", np.arange(50), again), np.random.default_rng(0)
     )
 
     assert compared["jaccard"].tolist() == [1.0]
@@ -207,11 +193,6 @@ def test_one_topic_of_all_documents_is_chance():
 )
 def test_verdicts_follow_the_thresholds(value, said):
     assert stability.verdict(value) == said
-
-
-def test_words_overlap():
-    assert stability.word_overlap(["a", "b"], ["b", "c"]) == pytest.approx(1 / 3)
-    assert stability.word_overlap([], []) == 0
 
 
 def test_neighbours_within_a_draw_are_renumbered_and_padded():

@@ -1,6 +1,7 @@
 """Documents of four groups, with vectors around one axis for each, and stages run on them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from bertline.core import files
 from bertline.topics import fitting
-from stages import parse, topic_fit
+from stages import parse, topic_fit, topic_words
 from tests import tiny
 from tests.command import call, write_params
 
@@ -16,7 +17,7 @@ DIMENSION = 16
 SMALL = {
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
-    "topic_fit.outliers.strategy": "none",
+    "topic_words.outliers.strategy": "none",
     "topic_numbers": [2, 3],
     "vocabulary.boilerplate": None,
 }
@@ -48,15 +49,30 @@ def skip_umap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fit(folder: Path, table: pd.DataFrame, vectors: np.ndarray, **changes: object) -> Path:
-    """Run topic_fit with `changes` of parameters, such as `topic_fit__seed`; return the folder."""
+    """Run topic_fit and topic_words with `changes` of parameters, such as `topic_fit__seed`.
+
+    Return the folder: topic_fit writes to `fitted` and topic_words to `out` below it.
+    """
     named = {key.replace("__", "."): value for key, value in changes.items()}
     write_params(folder / "params.yaml", SMALL | named)
     files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
     np.save(folder / "embeddings.npy", vectors)
-    call(
-        topic_fit,
-        *(folder / "documents.parquet", folder, folder, folder / "out"),
-        *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
-        *("--table", folder / "table.csv", "--plots", folder / "plots"),
-    )
+    documents, chosen = folder / "documents.parquet", ("--params", folder / "params.yaml")
+    call(topic_fit, documents, folder, folder / "fitted", *chosen, "--metrics", folder / "fit.json")
+    name(folder)
     return folder
+
+
+def measures(folder: Path) -> dict[str, Any]:
+    """Return the measures that topic_words wrote."""
+    return files.read_json(folder / "tables" / "measures.json")
+
+
+def name(folder: Path) -> None:
+    """Run topic_words on what topic_fit wrote, with the parameters in the folder."""
+    call(
+        topic_words,
+        *(folder / "documents.parquet", folder, folder / "fitted", folder, folder / "out"),
+        *("--params", folder / "params.yaml", "--metrics", folder / "metrics.json"),
+        *("--tables", folder / "tables"),
+    )

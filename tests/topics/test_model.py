@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from bertline.apply import assign
 from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.topics import clustering, model
+from bertline.topics import clustering, fitting, model
 from bertline.topics.model import TopicModel
 from tests.command import call
 from tests.topics import planted
@@ -36,7 +36,7 @@ def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fit(folder: Path, documents: tuple[pd.DataFrame, np.ndarray], **changes: object) -> TopicModel:
-    """Run the stage; return the model that it saved, from memory."""
+    """Run the stages; return the model that they saved, from memory."""
     folder.mkdir(exist_ok=True)
     kept: list[TopicModel] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -86,7 +86,7 @@ def check_reload(
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, strategy):
     documents = scattered(100)
-    in_memory = fit(tmp_path, documents, topic_fit__outliers__strategy=strategy)
+    in_memory = fit(tmp_path, documents, topic_words__outliers__strategy=strategy)
 
     check_reload(tmp_path, in_memory, *documents)
 
@@ -103,7 +103,7 @@ def test_loaded_model_assigns_as_the_fit_did_through_umap(tmp_path, monkeypatch,
     in_memory = fit(
         tmp_path,
         documents,
-        topic_fit__outliers__strategy="embeddings",
+        topic_words__outliers__strategy="embeddings",
         topic_fit__umap__metric=metric,
     )
 
@@ -139,7 +139,7 @@ def test_documents_with_the_same_text_or_vector_are_one():
     vectors = np.array([[1, 0], [2, 0], [1, 0], [3, 0], [4, 0]], np.float32)
     texts = ["a", "b", "c", "c", "e"]  # 0 and 2 share a vector, 2 and 3 a text
 
-    assert model.first_alike(vectors, texts).tolist() == [0, 1, 0, 0, 4]
+    assert fitting.first_alike(vectors, texts).tolist() == [0, 1, 0, 0, 4]
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     with pytest.MonkeyPatch.context() as patch:
         planted.skip_umap(patch)
-        fit(folder, scattered(100), topic_fit__outliers__strategy="embeddings")
+        fit(folder, scattered(100), topic_words__outliers__strategy="embeddings")
     return folder
 
 
