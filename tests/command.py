@@ -17,6 +17,7 @@ def call(stage: ModuleType, *arguments: object) -> None:
     """Call the stage's `main` with these words on its command line."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [stage.__name__, *map(str, arguments)])
+        patch.setattr(params, "_READ", {})  # as in a new process
         stage.main()
 
 

@@ -258,6 +258,7 @@ class Desk:
             words += [] if "--metrics" in words else ["--metrics", "metrics.json"]
         words += [] if "--receipt" in words else ["--receipt", "receipt.json"]
         self.monkeypatch.setattr("sys.argv", [stage.__name__, *words])
+        self.monkeypatch.setattr(params, "_READ", {})  # as in a new process
         handler = signal.getsignal(signal.SIGTERM)
         try:
             if self.user is not None:
