@@ -22,6 +22,11 @@ export REQUESTS_CA_BUNDLE := $(SSL_CERT_FILE)
 endif
 endif
 
+# DVC asks for the user's name, which a container with `--user` lacks.
+ifeq ($(LOGNAME)$(USER),)
+export USER := $(firstword $(shell id -un 2> /dev/null || id -u))
+endif
+
 INSTALLED := $(VENV)/.installed
 
 # The article's run. Each can be set on the command line: make article BACKBONE=minilm

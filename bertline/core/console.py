@@ -22,7 +22,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from bertline.core import caches
 from bertline.core.errors import BertlineError
+
+caches.settle()  # before libraries are imported, which is when they look
 
 Item = TypeVar("Item")
 
