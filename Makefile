@@ -65,7 +65,8 @@ repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at
 	bertline packages
 	dvc repro
 	@echo "report:  data/visualize/index.html"
-	@echo "metrics: metrics/ (dvc metrics show)"
+	@echo "metrics: dvc metrics show; more in metrics/"
+	@echo "commit:  git add -A && git commit -m 'My run'; without it there is no way back from an experiment"
 
 article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroups (BACKBONE=minilm, RECIPE=adapted)
 	@[ -n "$(RECIPE_$(RECIPE))" ] || { echo "RECIPE is $(RECIPE): give published or adapted." >&2; exit 2; }
@@ -77,7 +78,8 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	  -S train.max_grad_norm=1.0 -S train.keep=last \
 	  -S train.padding=$(PADDING) -S train.precision=$(PRECISION)
 	@echo "report:  data/visualize/index.html"
-	@echo "compare: dvc exp show --only-changed; back: git restore . && dvc checkout"
+	@echo "compare: dvc exp show --only-changed"
+	@echo "back:    git restore . && dvc checkout, if your own run was committed before"
 
 # Other topic models on the documents of the last run; they need a GPL-2 package of their own.
 baselines: $(INSTALLED)  ## compare topic models on the documents of the last run

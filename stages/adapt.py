@@ -2,8 +2,9 @@
 
 Reads   data/parse/documents.parquet, data/parse/sentences.parquet, the encoder in
         data/download/backbone, and `adapt` of params.yaml.
-Writes  data/adapt, the encoder that `train` starts from: safetensors and tokenizer. And a JSON file
-        of the epochs' figures. With `adapt.epochs: 0` it is the backbone, file by file.
+Writes  data/adapt, the encoder that `train` starts from: safetensors and tokenizer. And a CSV file
+        with a row of figures per epoch. With `adapt.epochs: 0` the encoder is the backbone, file
+        by file, and the table has no row.
 
     python -m stages.adapt data/parse/documents.parquet data/parse/sentences.parquet \\
         data/download/backbone data/adapt
@@ -22,6 +23,7 @@ from bertline.core import console, files, params
 from bertline.core.checkpoint import Checkpoint
 from bertline.core.receipt import receipt
 from bertline.encoders import loading, running
+from bertline.scoring.names import ADAPT_EPOCH
 from bertline.training import intermediate, loop
 from bertline.training.intermediate import Adapt, Detector
 
@@ -47,7 +49,7 @@ def main() -> None:
     )
     arguments.add_argument("backbone", type=Path, help="folder of the encoder")
     arguments.add_argument("out", type=Path, help="folder to write")
-    arguments.add_argument("--metrics", type=Path, help="write the epochs' figures to this file")
+    arguments.add_argument("--table", type=Path, help="write the epochs' figures to this CSV file")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "adapt", Adapt)
@@ -58,14 +60,14 @@ def main() -> None:
         "adapt",
         parameters={"adapt": options},
         inputs=[args.documents, args.sentences, args.backbone],
-        outputs=[args.out, args.metrics],
+        outputs=[args.out, args.table],
     )
     with work as run:
         if options.epochs == 0:
             with files.whole_folder(args.out) as out:
                 copy(args.backbone, out)
-                if args.metrics:
-                    files.write_json(args.metrics, intermediate.figures(None, []))
+                if args.table:
+                    files.write_csv(args.table, ADAPT_EPOCH, [])
             Checkpoint(args.out, "").clear()  # of a run with epochs that was killed
             console.log("adapt.epochs is 0: the backbone stays as it is")
             return
@@ -87,8 +89,10 @@ def main() -> None:
             history = loop.fit(model, plan, checkpoint)
             run.costs |= loop.costs(plan, history)
             loop.save(model.classifier, tokenizer, out)
-            if args.metrics:
-                files.write_json(args.metrics, intermediate.figures(chosen, history.rows))
+            if args.table:
+                counted = [{"sentences": len(chosen.training)} | row for row in history.rows]
+                rows = [[row.get(name, "") for name in ADAPT_EPOCH] for row in counted]
+                files.write_csv(args.table, ADAPT_EPOCH, rows)
         checkpoint.clear()
 
 

@@ -2,9 +2,9 @@
 
 Reads   data/parse/phenomena.parquet, the texts in data/tokenize, the predictions in data/evaluate,
         metrics/evaluate/learning_curves.csv, and `analyze` of params.yaml.
-Writes  data/analyze/errors.json: the most confident errors, with their sentences. A JSON file of
-        metrics and notes, and a folder of small tables, none of which holds a sentence of the
-        corpus:
+Writes  data/analyze/errors.json: the most confident errors, with their sentences. And a
+        folder of small files, none of which holds a sentence of the corpus:
+        summary.json       counts, calibration, and the notes on overfitting
         breakdown.csv      errors and MCC by source, length and phenomenon, each against the rest
         calibration.csv    calibration error, Brier score and loss, with and without temperature
         reliability.csv    predicted and observed shares in bins: the points of the diagram
@@ -59,8 +59,7 @@ def main() -> None:
     arguments.add_argument("predictions", type=Path, help="folder that evaluate wrote")
     arguments.add_argument("curves", type=Path, help="CSV file of all seeds' epochs")
     arguments.add_argument("out", type=Path, help="folder to write the errors to")
-    arguments.add_argument("--metrics", type=Path, help="write the metrics to this JSON file")
-    arguments.add_argument("--tables", type=Path, help="write the small tables to this folder")
+    arguments.add_argument("--tables", type=Path, help="write summary and tables to this folder")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "analyze", Analyze)
@@ -79,7 +78,7 @@ def main() -> None:
         "analyze",
         parameters={"analyze": options},
         inputs=[args.phenomena, args.tokens, args.predictions, args.curves],
-        outputs=[args.out, args.metrics, args.tables],
+        outputs=[args.out, args.tables],
     ):
         summary, found, errors = analysis.analyze(
             phenomena, sentences, predictions, curves, options
@@ -87,11 +86,8 @@ def main() -> None:
         tell(summary, found["breakdown"])
         with files.whole_folder(args.out) as out:
             files.write_json(out / "errors.json", {"errors": errors})
-            # Within, so that a failure leaves the earlier results.
-            if args.metrics:
-                files.write_json(args.metrics, summary)
-            if args.tables:
-                analysis.write_tables(args.tables, found, options)
+            if args.tables:  # within, so that a failure leaves the earlier results
+                analysis.write_tables(args.tables, summary, found, options)
 
 
 if __name__ == "__main__":

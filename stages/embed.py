@@ -4,8 +4,8 @@ Reads   data/parse/documents.parquet, the encoder in data/download/embedder, and
         params.yaml. Pooling, normalisation and the longest input are read from the encoder's own
         files; a plain BERT without such files gets the mean of its word pieces.
 Writes  data/embed/embeddings.npy: float32, shape (documents, dimension), rows in the order of the
-        table; `numpy.load(..., mmap_mode="r")` reads it without filling memory. And a JSON file:
-        documents, dimension, word pieces, the share of documents that were cut.
+        table; `numpy.load(..., mmap_mode="r")` reads it without filling memory. The
+        receipt has the number of documents, word pieces, and the share that was cut.
 
     python -m stages.embed data/parse/documents.parquet data/download/embedder data/embed
 
@@ -35,12 +35,11 @@ class Embed(Section):
 
 
 def main() -> None:
-    """Read the arguments and the parameters, embed, and write the vectors and the measures."""
+    """Read the arguments and the parameters, embed, and write the vectors."""
     arguments = console.parser(__doc__)
     arguments.add_argument("documents", type=Path, help="Parquet table of documents")
     arguments.add_argument("embedder", type=Path, help="folder of the encoder")
     arguments.add_argument("out", type=Path, help="folder to write")
-    arguments.add_argument("--metrics", type=Path, help="write the measures to this JSON file")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "embed", Embed)
@@ -52,7 +51,7 @@ def main() -> None:
         "embed",
         parameters={"embed": options},
         inputs=[args.documents, args.embedder],
-        outputs=[args.out, args.metrics],
+        outputs=[args.out],
     )
     with work as run:
         with files.whole_folder(args.out) as out:
@@ -71,9 +70,8 @@ def main() -> None:
             )
             embedding.put_in_place(vectors, out / embedding.VECTORS)
             console.log(f"embed: {measures}")
+            run["measures"] = measures
             run.costs["embedding_seconds"] = round(time.monotonic() - started, 1)
-            if args.metrics:
-                files.write_json(args.metrics, measures)
         checkpoint.clear()
 
 

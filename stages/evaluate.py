@@ -4,8 +4,9 @@ Reads   data/tokenize, data/split, the models in data/train/<seed> for the seeds
         and `seeds` and `evaluate` of params.yaml.
 Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (of acceptable less
         that of unacceptable), probability (of being acceptable, at the seed's temperature) and
-        predicted, for every sentence and seed. A JSON file of metrics, and a folder of small
-        tables behind the figures:
+        predicted, for every sentence and seed. A JSON file with the MCC that runs are compared by,
+        and a folder of small files:
+        summary.json             MCC of every set: mean and spread over seeds, interval, baseline
         scores.csv               every model and baseline on every set, with intervals
         decisions.csv            threshold and temperature of every model
         mcc_per_batch.csv        MCC of each batch of a test set, in the set's own order
@@ -20,6 +21,7 @@ Where a source has both of CoLA's dev sets, `both_dev` is the two together, whic
 the GLUE dev set. `bertline.scoring.evaluation` says what the scores are.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +69,21 @@ def predict(
     return logits
 
 
+def remove_others(models: Path, seeds: list[int]) -> None:
+    """Remove the models of seeds that are not in `seeds`; DVC's cache keeps them.
+
+    The folder of all models is a dependency, and its hash has to be that of the seeds in use:
+    `dvc checkout`, or a clone, has no others.
+    """
+    others = [path for path in models.iterdir() if path.name.isdecimal()]
+    others = sorted(path for path in others if int(path.name) not in seeds)
+    for path in others:
+        shutil.rmtree(path)
+    if others:
+        names = ", ".join(path.name for path in others)
+        console.log(f"removed the models of seeds that are no longer listed: {names}")
+
+
 def read_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     """Return the epochs of every seed's history.csv under one another, the seed in front."""
     columns = {name: CURVES[name] for name in EPOCH}
@@ -87,19 +104,24 @@ def main() -> None:
     arguments.add_argument("models", type=Path, help="folder with a model per seed")
     arguments.add_argument("out", type=Path, help="folder to write the predictions to")
     arguments.add_argument("--metrics", type=Path, help="write the metrics to this JSON file")
-    arguments.add_argument("--plots", type=Path, help="write the tables behind figures here")
+    arguments.add_argument("--tables", type=Path, help="write summary and tables to this folder")
+    arguments.add_argument(
+        "--remove-others", action="store_true", help="remove the models of other seeds"
+    )
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "evaluate", Evaluate)
     seeds = params.load_seeds(args.params)
     rows = read_sentences(args.tokens, args.folds)
+    if args.remove_others:
+        remove_others(args.models, seeds)
 
     with receipt(
         args.receipt,
         "evaluate",
         parameters={"evaluate": options, "seeds": seeds},
         inputs=[args.tokens, args.folds, args.models],
-        outputs=[args.out, args.plots, args.metrics],
+        outputs=[args.out, args.tables, args.metrics],
     ) as facts:
         device, precision = running.set_up("fp32", key="")
         facts |= running.facts(device, precision)
@@ -125,11 +147,11 @@ def main() -> None:
             predictions = evaluated.predictions
             files.write_table(out / "predictions.parquet", predictions, evaluation.PREDICTIONS)
             # Within, so that a failure leaves the earlier predictions.
+            summary = evaluation.summarize(evaluated.scores, evaluated.intervals)
             if args.metrics:
-                summary = evaluation.summarize(evaluated.scores, evaluated.intervals)
-                files.write_json(args.metrics, summary)
-            if args.plots:
-                evaluation.write_plots(args.plots, evaluated, curves, options)
+                files.write_json(args.metrics, evaluation.headline(summary))
+            if args.tables:
+                evaluation.write_tables(args.tables, summary, evaluated, curves, options)
 
 
 if __name__ == "__main__":

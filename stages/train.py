@@ -2,7 +2,7 @@
 
 Reads   data/tokenize, data/split, the encoder in data/adapt, and `train` of params.yaml.
 Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.pipeline` loads it)
-        and history.csv, a row per epoch. And a JSON file of the epochs' figures.
+        and history.csv, a row per epoch.
 
     python -m stages.train 1 data/tokenize data/split data/adapt data/train/1
 
@@ -51,7 +51,6 @@ def main() -> None:
     arguments.add_argument("folds", type=Path, help="folder that split wrote")
     arguments.add_argument("backbone", type=Path, help="folder of the encoder")
     arguments.add_argument("out", type=Path, help="folder to write")
-    arguments.add_argument("--metrics", type=Path, help="write the epochs' figures to this file")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
@@ -63,7 +62,7 @@ def main() -> None:
         f"train@{args.seed}",
         parameters={"train": options},
         inputs=[args.tokens, args.folds, args.backbone],
-        outputs=[args.out, args.metrics],
+        outputs=[args.out],
     )
     with work as run:
         with files.whole_folder(args.out) as out:
@@ -85,8 +84,6 @@ def main() -> None:
             loop.save(model, tokenizer, out)
             epochs = [[row.get(name, "") for name in EPOCH] for row in history.rows]
             files.write_csv(out / "history.csv", EPOCH, epochs)
-            if args.metrics:
-                files.write_json(args.metrics, fine_tuning.figures(plan, history))
         checkpoint.clear()
 
 

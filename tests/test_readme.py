@@ -41,7 +41,7 @@ def test_stage_table_has_the_descriptions_of_dvc_yaml() -> None:
 
 
 def test_default_run_has_the_scores_of_its_metrics() -> None:
-    scores = files.read_json(ROOT / "metrics" / "evaluate.json")["out_of_domain_dev"]
+    scores = files.read_json(ROOT / "metrics" / "evaluate" / "summary.json")["out_of_domain_dev"]
     mcc, low, high, sd = (number(scores[key]) for key in ("mcc", "mcc_low", "mcc_high", "mcc_sd"))
     seeds = len({stage.name for stage in STAGES if stage.name.startswith("train@")})
     found = score_of("`minilm`", "minimal-pairs (*synthetic*)")

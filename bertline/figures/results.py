@@ -53,18 +53,18 @@ class Acceptability:
     protocol: dict[str, Any]  # confidence, threshold and temperature
     folds: dict[str, dict[str, Any]]  # sentences and acceptable_share of each fold
     shared: dict[str, int]  # sentences that occur in two folds, by the folds' names
-    summary: dict[str, dict[str, Any]]  # evaluate.json
+    summary: dict[str, dict[str, Any]]  # evaluate/summary.json
     scores: pd.DataFrame
     curves: pd.DataFrame
     batches: pd.DataFrame
     decisions: pd.DataFrame
     confusion: dict[str, pd.DataFrame]
-    adapted: dict[str, Any]  # adapt.json
+    adapted: pd.DataFrame  # the epochs of adapt.csv; none if it was left out
 
     @property
     def encoder(self) -> str:
         """The backbone's name, and whether it had intermediate training."""
-        return f"{self.backbone}, adapted" if self.adapted["epochs"] else self.backbone
+        return f"{self.backbone}, adapted" if len(self.adapted) else self.backbone
 
     @property
     def sets(self) -> list[str]:
@@ -104,7 +104,7 @@ class Analysis:
     """Errors by group, calibration and overfitting, from `analyze`."""
 
     phenomena: str  # title of the source of annotations
-    summary: dict[str, Any]  # analyze.json
+    summary: dict[str, Any]  # analyze/summary.json
     protocol: dict[str, Any]
     breakdown: pd.DataFrame
     calibration: pd.DataFrame
@@ -218,13 +218,13 @@ def load_acceptability(metrics: Path) -> Acceptability:
     split = files.read_json(metrics / "split.json", keys=["folds"])
     keys = ["confidence", "threshold", "temperature"]
     protocol = files.read_json(plots / "protocol.json", keys=keys)
-    summary = files.read_json(metrics / "evaluate.json")
+    summary = files.read_json(plots / "summary.json")
     scores = files.read_csv(plots / "scores.csv", tables.SCORES, command="dvc repro evaluate")
     sets = list(dict.fromkeys(scores["set"]))
     if sets != list(summary):
         raise BertlineError(
             f"{plots / 'scores.csv'} has the sets {', '.join(sets)}, and "
-            f"{metrics / 'evaluate.json'} has {', '.join(summary)}. They come from different "
+            f"{plots / 'summary.json'} has {', '.join(summary)}. They come from different "
             f"runs: run `dvc repro evaluate`."
         )
     curves, batches, decisions = (
@@ -253,7 +253,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
             for name in sets
             if name != BOTH
         },
-        adapted=files.read_json(metrics / "adapt.json", keys=["sentences", "epochs"]),
+        adapted=files.read_csv(metrics / "adapt.csv", tables.ADAPTED, command="dvc repro adapt"),
     )
 
 
@@ -280,7 +280,7 @@ def load_analysis(metrics: Path, folder: Path) -> Analysis:
     keys = ["annotations", "breakdown", "overfitting", "notes"]
     return Analysis(
         phenomena=_value(metrics / "parse" / "phenomena.json", "title"),
-        summary=files.read_json(metrics / "analyze.json", keys=keys),
+        summary=files.read_json(folder_of_tables / "summary.json", keys=keys),
         protocol=files.read_json(folder_of_tables / "protocol.json", keys=tables.PROTOCOL),
         # Sentences of a source without a name are a group as well.
         breakdown=breakdown.assign(group=breakdown["group"].fillna("")),

@@ -86,7 +86,7 @@ def key_scores(results: Acceptability) -> Table:
     seeds = len(results.seeds)
     rows = []
     for name in results.sets:
-        # From scores.csv, as in the figures: the values in evaluate.json are rounded already.
+        # From scores.csv, as in the figures: the values in summary.json are rounded already.
         mean, tfidf, majority, ensemble = (
             _score(results, name, model) for model in (MEAN, TFIDF, MAJORITY, ENSEMBLE)
         )

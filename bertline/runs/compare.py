@@ -110,7 +110,7 @@ def read_side(run: Run) -> Side:
             raise BertlineError(f"{run.title} has no {CONFUSION}/{name}.csv. {AGAIN}")
         sets[name] = read_confusion(content, f"{CONFUSION}/{name}.csv of {run.title}", str(sha256))
     backbone = _named(run, "metrics/download/backbone.json", "source")
-    adapted = run.read("metrics/adapt.json") and _read_json(run, "metrics/adapt.json").get("epochs")
+    adapted = len((run.read("metrics/adapt.csv") or b"").splitlines()) > 1  # epochs below a header
     return Side(
         run,
         data=_named(run, "metrics/parse/sentences.json", "title"),

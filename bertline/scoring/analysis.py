@@ -351,9 +351,12 @@ def analyze(
     return summary, found, most_confident(tests[-1], options.confident_errors)
 
 
-def write_tables(folder: Path, found: dict[str, pd.DataFrame], options: Analyze) -> None:
-    """Write the small tables, with six digits, and the parameters that the report shows."""
+def write_tables(
+    folder: Path, summary: dict[str, Any], found: dict[str, pd.DataFrame], options: Analyze
+) -> None:
+    """Write the summary, the tables, with six digits, and the parameters that the report shows."""
     with files.whole_folder(folder) as out:
+        files.write_json(out / "summary.json", summary)
         for name, table in found.items():
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         files.write_json(out / "protocol.json", options.model_dump(include=set(tables.PROTOCOL)))

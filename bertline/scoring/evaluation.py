@@ -177,6 +177,18 @@ def summarize(
     return summary
 
 
+def headline(summary: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    """Return the few figures that runs are compared by in `dvc exp show`.
+
+    summary: of each set, by `summarize`. MCC and its SD over seeds are of CoLA's test set of unseen
+    sources, else of the last test set, else of the validation fold. One seed has no SD.
+    """
+    tests = [name for name in summary if name not in (VALIDATION, BOTH)] or list(summary)
+    main = DEV_SETS[1] if DEV_SETS[1] in summary else tests[-1]
+    figures = {key: summary[main][key] for key in ("mcc", "mcc_sd")}
+    return {key: value for key, value in figures.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """The results: a row per sentence and seed, a row per set and model, intervals, decisions."""
@@ -257,11 +269,16 @@ def first_of_pairs(rows: pd.DataFrame) -> pd.Series:
     return rows.groupby("pair", sort=False)["id"].transform("first")
 
 
-def write_plots(
-    folder: Path, evaluated: Evaluated, curves: pd.DataFrame, options: Evaluate
+def write_tables(
+    folder: Path,
+    summary: Mapping[str, Any],
+    evaluated: Evaluated,
+    curves: pd.DataFrame,
+    options: Evaluate,
 ) -> None:
-    """Write the tables behind the figures; none of them holds a sentence."""
+    """Write the summary and the tables behind the figures; none of them holds a sentence."""
     with files.whole_folder(folder) as out:
+        files.write_json(out / "summary.json", summary)
         # 6 digits: what a figure can show, and short enough to read in a diff.
         for name, table in (("scores", evaluated.scores), ("learning_curves", curves)):
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")

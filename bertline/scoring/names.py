@@ -19,7 +19,9 @@ ENSEMBLE = "ensemble of seeds"
 MAJORITY = "majority class"
 TFIDF = "TF-IDF + logistic regression"
 
+# The columns of the epochs of a training, and of `adapt` in metrics/adapt.csv.
 EPOCH = ("epoch", "training_loss", "validation_loss", "validation_accuracy", "validation_mcc")
+ADAPT_EPOCH = ("epoch", "sentences", "training_loss", "validation_loss", "validation_mcc")
 
 
 def of_seed(seed: int | str) -> str:

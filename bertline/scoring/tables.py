@@ -3,7 +3,7 @@
 Each table is a mapping of its columns, in their order, to the types that readers want of them.
 """
 
-from bertline.scoring.names import EPOCH
+from bertline.scoring.names import ADAPT_EPOCH, EPOCH
 
 # --- data/evaluate --------------------------------------------------------------------------------
 
@@ -14,6 +14,10 @@ PREDICTIONS = {
     **dict.fromkeys(("logit", "probability"), "float32"),
     "predicted": "int8",
 }
+
+# --- metrics/adapt.csv ----------------------------------------------------------------------------
+
+ADAPTED = {**dict.fromkeys(ADAPT_EPOCH, "float64"), **dict.fromkeys(ADAPT_EPOCH[:2], "int64")}
 
 # --- metrics/evaluate -----------------------------------------------------------------------------
 

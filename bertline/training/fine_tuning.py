@@ -138,15 +138,6 @@ def describe(plan: FineTuning, model: PreTrainedModel) -> str:
     )
 
 
-def figures(plan: FineTuning, history: History) -> dict[str, Any]:
-    """Return the epochs' figures, the best epoch by validation, and the one that is kept."""
-    return {
-        "epochs": history.rows,
-        "best_epoch": history.best_epoch,
-        "kept_epoch": history.best_epoch if plan.keeps_best else plan.options.epochs,
-    }
-
-
 def table_of(history: History) -> str:
     """Return the per-epoch table, times included, as lines of text."""
     columns = {

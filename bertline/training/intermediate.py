@@ -252,9 +252,3 @@ def plan_detection(
     return Detection(
         options, options.seed, device, precision, chosen.training, held_out, corruptor, tokenizer
     )
-
-
-def figures(chosen: Sample | None, epochs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the numbers of sentences and the epochs' figures; without a sample, of no training."""
-    counts = (len(chosen.training), chosen.in_corpus) if chosen else (0, 0)
-    return {"sentences": counts[0], "in_corpus": counts[1], "epochs": epochs}

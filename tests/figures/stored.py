@@ -9,7 +9,17 @@ import pandas as pd
 from bertline.core import files
 from bertline.figures import results
 from bertline.scoring import analysis, tables
-from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, LABELS, MAJORITY, MEAN, TFIDF, of_seed
+from bertline.scoring.names import (
+    ADAPT_EPOCH,
+    BOTH,
+    DEV_SETS,
+    ENSEMBLE,
+    LABELS,
+    MAJORITY,
+    MEAN,
+    TFIDF,
+    of_seed,
+)
 
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
@@ -56,8 +66,8 @@ def write_scores(
     protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
     files.write_json(plots / "protocol.json", protocol)
     write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
-    rows = [{"epoch": epoch, "validation_mcc": 0.61} for epoch in range(1, adapted + 1)]
-    files.write_json(folder / "adapt.json", {"sentences": 65_000 if rows else 0, "epochs": rows})
+    rows = [[epoch, 65_000, 1.9, 0.5, 0.61] for epoch in range(1, adapted + 1)]
+    files.write_csv(folder / "adapt.csv", ADAPT_EPOCH, rows)
 
 
 def write_sets(folder: Path, sets: Mapping[str, int], seeds: Sequence[int], batch: int) -> None:
@@ -99,7 +109,7 @@ def write_sets(folder: Path, sets: Mapping[str, int], seeds: Sequence[int], batc
         }
         if name != BOTH:
             files.write_csv(plots / "confusion" / f"{name}.csv", [*tables.CONFUSION], confusion)
-    files.write_json(folder / "evaluate.json", summary)
+    files.write_json(plots / "summary.json", summary)
     files.write_csv(plots / "scores.csv", [*tables.SCORES], scores)
     files.write_csv(plots / "mcc_per_batch.csv", [*tables.BATCHES], batches)
 
@@ -169,8 +179,7 @@ def write_analysis(
         options,
     )
     files.write_json(metrics / "parse" / "phenomena.json", {"title": "Phenomena of the tests"})
-    files.write_json(metrics / "analyze.json", summary)
-    analysis.write_tables(metrics / "analyze", found, options)
+    analysis.write_tables(metrics / "analyze", summary, found, options)
     files.write_json(folder / "errors.json", {"errors": errors})
 
 

@@ -66,7 +66,7 @@ def test_baselines_are_read_if_they_are_of_the_same_corpus_and_numbers(tmp_path,
         ("evaluate/learning_curves.csv", "", r"learning_curves\.csv .*`dvc repro evaluate`"),
         ("evaluate/learning_curves.csv", "seed,epoch\n1,x\n", r"`dvc repro evaluate`"),
         ("parse/sentences.json", json.dumps({"source": "cola"}), r"has no `title`; it has source"),
-        ("evaluate.json", json.dumps({"another_set": {}}), "different runs"),
+        ("evaluate/summary.json", json.dumps({"another_set": {}}), "different runs"),
     ],
 )
 def test_missing_and_damaged_files_are_refused(tmp_path, name, content, message):

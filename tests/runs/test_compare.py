@@ -12,7 +12,7 @@ from bertline.core.errors import BertlineError
 from bertline.runs import compare, recorded, text
 from tests.command import call
 from tests.runs import story as stories
-from tests.runs.story import edit, write_json
+from tests.runs.story import edit, write, write_json
 
 SIZES = {"validation": 60, "in_domain_dev": 400, "out_of_domain_dev": 300}
 CONFUSION = "metrics/evaluate/confusion"
@@ -167,7 +167,7 @@ def test_lone_validation_fold_is_compared(tmp_path):
 
 def test_what_limits_the_verdict_is_noted(a, tmp_path, capsys):
     b = Story(0.95, seeds=(1,), title="\x1b[2JCorpus", threshold="validation").write(tmp_path / "b")
-    write_json(b / "metrics/adapt.json", {"sentences": 900, "epochs": [{"epoch": 1}]})
+    write(b / "metrics/adapt.csv", "epoch,validation_mcc\n1,0.6\n")
 
     call(compare, a, b, "--sets", "validation")
 

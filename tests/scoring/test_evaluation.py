@@ -208,3 +208,19 @@ def test_interval_takes_the_two_of_a_pair_as_one():
     )
 
     assert paired.high - paired.low > 1.2 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize(
+    ("sets", "main"),
+    [
+        (["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"], "out_of_domain_dev"),
+        (["validation", "spring", "autumn"], "autumn"),
+        (["validation"], "validation"),
+    ],
+)
+def test_runs_are_compared_by_one_set(sets, main):
+    summary = {name: {"mcc": place / 10, "mcc_sd": 0.02} for place, name in enumerate(sets)}
+    expected = {"mcc": sets.index(main) / 10, "mcc_sd": 0.02}
+    assert evaluation.headline(summary) == expected
+    of_one_seed = {name: figures | {"mcc_sd": None} for name, figures in summary.items()}
+    assert list(evaluation.headline(of_one_seed)) == ["mcc"]

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, RobertaConfig
 
 from bertline.core import checkpoint, files
 from bertline.core.errors import BertlineError
+from bertline.scoring import tables
 from bertline.training import corruptions, intermediate, loop
 from bertline.training.corruptions import Corruptor
 from bertline.training.intermediate import IGNORED, Detection, load_word_tokenizer
@@ -60,7 +62,7 @@ def run(out: Path, inputs: Path, backbone: Path, changes: dict[str, object]) -> 
     call(
         adapt,
         *(*tables, backbone, out, "--params", settings),
-        *("--metrics", out.with_suffix(".json"), "--receipt", out.with_suffix(".receipt")),
+        *("--table", out.with_suffix(".csv"), "--receipt", out.with_suffix(".receipt")),
     )
     return out
 
@@ -100,8 +102,8 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.name: files.sha256(path) for path in folder.iterdir()}
 
 
-def figures_of(folder: Path) -> dict:
-    return json.loads(folder.with_suffix(".json").read_text())
+def figures_of(folder: Path) -> pd.DataFrame:
+    return files.read_csv(folder.with_suffix(".csv"), tables.ADAPTED, command="adapt")
 
 
 # --- off ----------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls,
 
     assert everything(out) == everything(tiny_bert_cls)
     assert "1_Pooling/config.json" in everything(out)
-    assert figures_of(out) == {"sentences": 0, "in_corpus": 0, "epochs": []}
+    assert figures_of(out).empty
     assert not left.parent.exists()
     assert "adapt.epochs is 0: the backbone stays as it is" in capfd.readouterr().err
 
@@ -144,13 +146,9 @@ def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
 def test_figures_have_a_row_per_epoch(adapted):
     figures = figures_of(adapted)
 
-    assert list(figures) == ["sentences", "in_corpus", "epochs"]
-    assert (figures["sentences"], figures["in_corpus"]) == (100, 0)
-    assert [row["epoch"] for row in figures["epochs"]] == [1, 2]
-    for row in figures["epochs"]:
-        names = ["epoch", "training_loss", "validation_loss", "validation_mcc"]
-        assert list(row) == names
-        assert all(math.isfinite(value) for value in row.values())
+    assert figures["epoch"].tolist() == [1, 2]
+    assert figures["sentences"].tolist() == [100, 100]
+    assert np.isfinite(figures.to_numpy()).all()
     receipt = json.loads(adapted.with_suffix(".receipt").read_text())
     assert receipt["precision"] == "fp32"
     costs = json.loads(adapted.with_suffix(".costs.json").read_text())
@@ -198,7 +196,7 @@ def test_same_seed_gives_the_same_bytes_also_when_killed(
 
     assert f"resuming after step {killed_at} of {STEPS}" in capfd.readouterr().err
     assert contents(again) == contents(adapted)
-    assert figures_of(again) == figures_of(adapted)
+    assert figures_of(again).equals(figures_of(adapted))
     assert not (again.parent / ".again.checkpoint").exists()
 
 

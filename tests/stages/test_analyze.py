@@ -120,11 +120,11 @@ def run(folder: Path, **changes: object) -> dict:
     """Run the stage's command line and return what people compare."""
     call(
         analyze, folder / "phenomena.parquet", folder / "tokenize", folder / "evaluate",
-        folder / "curves.csv", folder / "out", "--metrics", folder / "analyze.json",
+        folder / "curves.csv", folder / "out",
         "--tables", folder / "tables", "--receipt", folder / "receipt.json",
         "--params", write_params(folder / "params.yaml", SMALL | changes),
     )  # fmt: skip
-    return json.loads((folder / "analyze.json").read_text())
+    return json.loads((folder / "tables" / "summary.json").read_text())
 
 
 SETS = {"validation": 40, "in_domain_dev": 36, "out_of_domain_dev": 48}
@@ -162,7 +162,7 @@ def test_the_surest_errors_come_first_and_metrics_hold_no_sentence(tmp_path):
     assert sure == sorted(sure, reverse=True)
     assert all(error["label"] != (error["probability"] > 0.5) for error in errors)
     assert all((error["seeds_wrong"], error["seeds"]) == (2, 2) for error in errors)
-    for path in [tmp_path / "analyze.json", *(tmp_path / "tables").iterdir()]:
+    for path in (tmp_path / "tables").iterdir():
         assert "word word word" not in path.read_text()
 
 

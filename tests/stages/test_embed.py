@@ -1,7 +1,9 @@
 """Sentence vectors: those of sentence-transformers, in the table's order, whatever the batches."""
 
 import json
+import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +29,11 @@ def texts_of_all_lengths(count: int) -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that embeds texts; it returns the folder of the output."""
+def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Path]:
+    """Return a function that embeds texts; it returns the folder of the output.
+
+    The measures that the stage logs are beside that folder, as JSON.
+    """
 
     def run(texts: list[str], encoder: Path, name: str = "out", **changes: object) -> Path:
         options = {"precision": "fp32"} | changes
@@ -41,8 +46,12 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         call(
             embed,
             *(tmp_path / "documents.parquet", encoder, tmp_path / name),
-            *("--params", settings, "--metrics", tmp_path / f"{name}.json"),
+            *("--params", settings),
         )
+        printed = capfd.readouterr().err
+        sys.stderr.write(printed)
+        measures = re.search(r"embed: (\{.*\})", printed)[1].replace("'", '"')
+        (tmp_path / f"{name}.json").write_text(measures)
         return tmp_path / name
 
     return run

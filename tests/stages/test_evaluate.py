@@ -56,7 +56,7 @@ def run_in(folder: Path, trained: Path, folds: Path | None = None, **changes: ob
         evaluate,
         *(trained / "tokens", folds or trained / "folds", trained / "models"),
         *(folder / "predictions", "--params", folder / "params.yaml"),
-        *("--metrics", folder / "metrics.json", "--plots", folder / "plots"),
+        *("--metrics", folder / "metrics.json", "--tables", folder / "tables"),
     )
     return folder
 
@@ -106,7 +106,7 @@ def test_every_sentence_outside_training_is_predicted_once_by_each_seed_s_own_mo
 
 def test_tables_and_summary_agree_with_the_predictions(evaluated):
     table = read_predictions(evaluated)
-    scores = pd.read_csv(evaluated / "plots" / "scores.csv")
+    scores = pd.read_csv(evaluated / "tables" / "scores.csv")
 
     assert list(scores) == list(tables.SCORES)
     models = ["seed 3", "seed 5", MEAN, ENSEMBLE, MAJORITY, TFIDF]
@@ -119,28 +119,33 @@ def test_tables_and_summary_agree_with_the_predictions(evaluated):
             found = rows.set_index("model").loc[f"seed {seed}", "mcc"]
             assert found == pytest.approx(mcc, abs=1e-6)
             if name != BOTH:
-                confusion = pd.read_csv(evaluated / "plots" / "confusion" / f"{name}.csv")
+                confusion = pd.read_csv(evaluated / "tables" / "confusion" / f"{name}.csv")
                 words = confusion[confusion["seed"] == seed]
                 assert set(words["actual"]) == set(LABELS)
                 assert matthews_corrcoef(words["actual"], words["predicted"]) == pytest.approx(mcc)
-    summary = json.loads((evaluated / "metrics.json").read_text())
+    summary = json.loads((evaluated / "tables" / "summary.json").read_text())
     assert list(summary) == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
     for name, figures in summary.items():
         mean = scores[(scores["set"] == name) & (scores["model"] == MEAN)].iloc[0]
         assert figures["mcc"] == pytest.approx(mean["mcc"], abs=1e-4)
+    main = summary["out_of_domain_dev"]
+    assert json.loads((evaluated / "metrics.json").read_text()) == {
+        "mcc": main["mcc"],
+        "mcc_sd": main["mcc_sd"],
+    }
 
 
 def test_batches_and_curves_are_tables_of_every_seed_and_no_table_holds_a_sentence(
     evaluated, trained
 ):
-    batches = pd.read_csv(evaluated / "plots" / "mcc_per_batch.csv")
+    batches = pd.read_csv(evaluated / "tables" / "mcc_per_batch.csv")
     last = batches.groupby(["set", "seed"]).last().loc[("in_domain_dev", 3)]
     assert (last["batch"], last["sentences"]) == (3, 5)
-    curves = pd.read_csv(evaluated / "plots" / "learning_curves.csv")
+    curves = pd.read_csv(evaluated / "tables" / "learning_curves.csv")
     assert list(curves) == list(tables.CURVES)
     assert curves[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [5, 1], [5, 2]]
     texts = files.read_table(trained / "tokens" / "tokens.parquet")["text"]
-    for path in sorted((evaluated / "plots").rglob("*.csv")):
+    for path in sorted((evaluated / "tables").rglob("*.csv")):
         content = path.read_text()
         assert not any(text in content for text in texts), path.name
 
@@ -149,7 +154,9 @@ def test_same_inputs_give_the_same_bytes(run, evaluated):
     again = run()
 
     names = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
-    assert len(names) == 11  # params, metrics, predictions, protocol, 4 tables, 3 confusions
+    assert (
+        len(names) == 12
+    )  # params, metrics, predictions, summary, protocol, 4 tables, 3 confusions
     for name in names:
         assert (again / name).read_bytes() == (evaluated / name).read_bytes(), name
 
@@ -160,14 +167,21 @@ def test_only_the_seeds_of_the_parameters_count_and_what_validation_chose_is_use
 
     table = read_predictions(folder)
     assert set(table["seed"]) == {5}
-    summary = json.loads((folder / "metrics.json").read_text())
+    summary = json.loads((folder / "tables" / "summary.json").read_text())
     assert {figures["mcc_sd"] for figures in summary.values()} == {None}
-    made = pd.read_csv(folder / "plots" / "decisions.csv").set_index("model").loc["seed 5"]
+    made = pd.read_csv(folder / "tables" / "decisions.csv").set_index("model").loc["seed 5"]
     probability = 1 / (1 + np.exp(-table["logit"].astype(float) / made["temperature"]))
     assert table["probability"].to_numpy() == pytest.approx(probability, abs=1e-6)
     assert (table["predicted"] == (table["probability"] > made["threshold"])).all()
-    protocol = json.loads((folder / "plots" / "protocol.json").read_text())
+    protocol = json.loads((folder / "tables" / "protocol.json").read_text())
     assert (protocol["threshold"], protocol["temperature"]) == ("validation", "validation")
+
+
+def test_models_of_seeds_that_are_not_listed_are_removed_on_request_alone(tmp_path):
+    for name in ("1", "2", "30", "notes"):
+        (tmp_path / name).mkdir()
+    evaluate.remove_others(tmp_path, [1, 3])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "notes"]
 
 
 def test_models_that_are_missing_are_named(run, tmp_path):

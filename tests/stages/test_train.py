@@ -1,6 +1,5 @@
 """Fine-tuning: the same seed gives the same weights, also after a run that was killed."""
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -71,12 +70,11 @@ def fit(data: Path, tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 def run(out: Path, inputs: Path, backbone: Path, seed: int, changes: dict[str, object]) -> Path:
-    """Train into `out`, parameters and figures beside it, and return it."""
+    """Train into `out`, parameters beside it, and return it."""
     changed = {f"train.{key}": value for key, value in changes.items()}
     settings = write_params(out.with_suffix(".yaml"), QUICK | changed)
     places = (inputs / "tokens", inputs / "folds", backbone, out)
-    metrics = out.with_suffix(".json")
-    call(train, seed, *places, "--params", settings, "--metrics", metrics)
+    call(train, seed, *places, "--params", settings)
     return out
 
 
@@ -143,20 +141,16 @@ def test_output_is_a_model_that_transformers_loads_and_a_history(fitted, data):
     answers = classify(["The old dog sings today.", "The old dog sing today."])
     assert {answer["label"] for answer in answers} <= set(LABELS)
     history = pd.read_csv(fitted / "history.csv")
-    figures = json.loads(fitted.with_suffix(".json").read_text())
     assert tuple(history.columns) == EPOCH
     assert history["epoch"].tolist() == [1, 2, 3]
-    assert history.to_dict("records") == [pytest.approx(row) for row in figures["epochs"]]
     assert history["training_loss"].iloc[-1] < history["training_loss"].iloc[0]
     last = history["validation_loss"].iloc[-1]
     assert loss_of(fitted, validation_rows(data)) == pytest.approx(last, abs=1e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("keep", "best", "kept"), [("last", 2, 3), ("best_mcc", 2, 2), ("best_loss", 1, 1)]
-)
-def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, keep, best, kept):
+@pytest.mark.parametrize(("keep", "kept"), [("last", 3), ("best_mcc", 2), ("best_loss", 1)])
+def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, keep, kept):
     # on a tie the earlier epoch is the best
     scripted = zip([0.3, 0.5, 0.3], [0.1, 0.9, 0.9], strict=True)
     validate, losses = fine_tuning.FineTuning.validate, []
@@ -171,8 +165,6 @@ def test_weights_of_the_wanted_epoch_are_kept(fit, data, monkeypatch, tmp_path, 
 
     assert len(set(losses)) == 3
     assert loss_of(out, validation_rows(data)) == pytest.approx(losses[kept - 1], abs=1e-5)
-    figures = json.loads((tmp_path / "out.json").read_text())
-    assert (figures["best_epoch"], figures["kept_epoch"]) == (best, kept)
 
 
 @pytest.fixture
@@ -186,15 +178,12 @@ def whole(data: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_without_validation_its_columns_stay_empty(fit, whole, tmp_path):
+def test_without_validation_its_columns_stay_empty(fit, whole):
     history = pd.read_csv(fit("out", inputs=whole) / "history.csv")
 
     assert tuple(history.columns) == EPOCH
     assert history["training_loss"].notna().all()
     assert history.filter(like="validation").isna().all(axis=None)
-    figures = json.loads((tmp_path / "out.json").read_text())
-    assert figures["best_epoch"] is None
-    assert figures["kept_epoch"] == 2
 
 
 def test_without_validation_no_epoch_is_the_best(fit, whole):
@@ -300,8 +289,6 @@ def test_killed_training_resumes_to_the_same_bytes(
 
     assert f"resuming after step {killed_at} of 18" in capfd.readouterr().err
     assert hashes_of(again) == hashes_of(whole)
-    told, expected = (folder.with_suffix(".json").read_text() for folder in (again, whole))
-    assert told == expected
     assert not (again.parent / ".again.checkpoint").exists()
 
 
