@@ -5,6 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 PYTHON ?= python3
+# What requirements.lock is made for, and an input of every stage (packages.yaml).
+PYTHON_VERSION := 3.11
 VENV ?= .venv
 # dvc runs `python -m stages.<name>`: the environment's python has to be the first that it finds.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -54,6 +56,12 @@ DATABASE := import platformdirs; print(platformdirs.user_cache_path('bertline') 
 install: $(INSTALLED)  ## make .venv with the locked packages
 
 $(INSTALLED): requirements.lock pyproject.toml
+	@found=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2> /dev/null) || true; \
+	case "$$found" in $(PYTHON_VERSION).*) ;; *) \
+	  echo "error: requirements.lock is made for Python $(PYTHON_VERSION), and $(PYTHON) is" \
+	    "$${found:-no Python that runs here}. Install Python $(PYTHON_VERSION) and name it:" \
+	    "make install PYTHON=python$(PYTHON_VERSION)" >&2; exit 2;; \
+	esac
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
