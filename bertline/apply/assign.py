@@ -23,6 +23,7 @@ from bertline.corpora.rows import decode, split_lines
 from bertline.encoders import text_vectors
 from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.model import TopicModel
+from bertline.topics.tables import OUTLIERS
 
 FORMATS = (*columns.ENDINGS, ".txt")
 COLUMNS = ("id", "topic", "probability", "name")
@@ -108,7 +109,11 @@ def main() -> None:
         )
     ]
     files.write_csv(args.out, COLUMNS, rows)
-    console.log(f"{args.out}: {len(rows):,} documents in {len(set(topics.tolist())):,} topics")
+    placed = topics[topics != OUTLIERS]
+    console.log(
+        f"{args.out}: {len(placed):,} documents in {len(np.unique(placed)):,} topics, "
+        f"{len(rows) - len(placed):,} in none"
+    )
 
 
 if __name__ == "__main__":

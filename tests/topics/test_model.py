@@ -243,6 +243,16 @@ def run(fitted: Path, documents: Path) -> pd.DataFrame:
     return pd.read_csv(fitted / "topics.csv")
 
 
+def test_documents_without_a_topic_are_counted_apart(fitted, monkeypatch, capsys):
+    (fitted / "new.txt").write_text("\n \n")
+    monkeypatch.setattr(
+        assign, "embed_texts", lambda folder, texts, _: np.zeros((len(texts), 16), np.float32)
+    )
+
+    assert run(fitted, fitted / "new.txt")["topic"].tolist() == [-1, -1]
+    assert "topics.csv: 0 documents in 0 topics, 2 in none" in capsys.readouterr().err
+
+
 def test_vectors_are_assigned(fitted):
     found = run(fitted, fitted / "embeddings.npy")
 
