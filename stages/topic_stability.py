@@ -3,8 +3,9 @@
 Reads   data/embed/embeddings.npy, the topics in data/topic_fit, and `topic_stability` and
         `topic_fit` of params.yaml.
 Writes  data/topic_stability/matches.parquet, a row per refit and topic: the topic of the refit that
-        it is matched to, and their similarity; the share of stable topics as JSON; and a folder
-        with the stability of each topic (topics.csv) and the measures of all (measures.json).
+        it is matched to, and their similarity; a folder with the stability of each topic
+        (topics.csv); and as JSON the share of stable topics, and in a list, where DVC sees no
+        metrics, the measures of all topics.
 
     python -m stages.topic_stability data/embed data/topic_fit data/topic_stability
 
@@ -30,8 +31,8 @@ def main() -> None:
     arguments.add_argument("vectors", type=Path, help="folder that embed wrote")
     arguments.add_argument("clusters", type=Path, help="folder that topic_fit wrote")
     arguments.add_argument("out", type=Path, help="folder to write")
-    arguments.add_argument("--metrics", type=Path, help="write stable_share to this JSON file")
-    arguments.add_argument("--tables", type=Path, help="write topics and measures to this folder")
+    arguments.add_argument("--metrics", type=Path, help="write the measures to this JSON file")
+    arguments.add_argument("--tables", type=Path, help="write the topics to this folder")
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "topic_stability", TopicStability)
@@ -61,9 +62,9 @@ def main() -> None:
                 with files.whole_folder(args.tables) as tables:
                     cells = table.astype(object).where(table.notna(), "").to_numpy().tolist()
                     files.write_csv(tables / "topics.csv", [*STABILITY], cells)
-                    files.write_json(tables / "measures.json", measures)
             if args.metrics:
-                files.write_json(args.metrics, {name: measures[name] for name in COMPARED})
+                compared = {name: measures[name] for name in COMPARED}
+                files.write_json(args.metrics, compared | {"measures": [measures]})
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ READ = (
     "analyze",
     "topic_words",
     "topic_stability",
+    "topic_stability.json",
 )
 
 Inches = Annotated[float, Field(ge=4, le=40)]

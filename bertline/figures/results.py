@@ -156,7 +156,7 @@ class Topics:
     stability: pd.DataFrame = field(  # stability and verdict by `topic`
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
     )
-    refits: dict[str, Any] = field(  # topic_stability/measures.json
+    refits: dict[str, Any] = field(  # topic_stability.json
         default_factory=lambda: {"refits": 0}
     )
     baselines: pd.DataFrame = field(  # columns of BASELINES and SPREAD, the model's own rows first
@@ -335,7 +335,7 @@ def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> T
         merges=merges.assign(words=pd.Series(words, index=merges.index, dtype=object)),
         groups=groups,
         stability=stability.set_index("topic"),
-        refits=files.read_json(metrics / "topic_stability" / "measures.json", keys=["refits"]),
+        refits=files.read_json(metrics / "topic_stability.json", keys=["measures"])["measures"][0],
         baselines=load_baselines(by_number, baselines, protocol["corpus"]),
     )
 

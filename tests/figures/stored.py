@@ -278,7 +278,7 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
     refits = {"refits": 10, "min_topics": 55, "max_topics": 68, "documents_in_stable_topics": 0.4}
     counted = dict.fromkeys(("stable_topics", "partly_stable_topics", "unstable_topics"), 20)
     measured = {"topics": topics, **refits, **counted}
-    files.write_json(metrics / "topic_stability" / "measures.json", measured)
+    files.write_json(metrics / "topic_stability.json", {"measures": [measured]})
 
 
 def write_baselines(path: Path) -> None:

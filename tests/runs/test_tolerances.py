@@ -72,8 +72,8 @@ def test_every_tolerated_output_is_one_of_the_pipeline():
         ("metrics/topic_words/by_number.csv", "10.ari", tolerances.PAIRS_BY_NUMBER),
         ("metrics/topic_stability.json", "stable_share", tolerances.STABLE),
         (
-            "metrics/topic_stability/measures.json",
-            "topics_in_refits.3",
+            "metrics/topic_stability.json",
+            "measures.0.topics_in_refits.3",
             tolerances.TOPICS_OF_REFITS,
         ),
         ("metrics/analyze/summary.json", "breakdown.sets.both_dev.groups", ROWS),
