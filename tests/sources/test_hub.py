@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import constants
 
@@ -160,3 +161,22 @@ def test_offline_mode_is_honoured(hub):
     assert "HF_HUB_OFFLINE forbids the network" in result.stderr
     assert hub.server.requests == []
     assert sorted(path.name for path in hub.folder.iterdir()) == ["sources.yaml"]
+
+
+def test_proxy_on_the_way_is_named_and_one_that_no_proxy_excludes_is_not(hub, monkeypatch):
+    def fail(*arguments: object, **options: object) -> None:
+        raise httpx2.ConnectError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr("bertline.sources.hub.hf_hub_download", fail)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with pytest.raises(FetchError) as direct:
+        hub.download()
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(FetchError) as proxied:
+        download("owner/tiny", REVISION, hub.hashes, hub.folder / "out")
+
+    refused = "[Errno 111] Connection refused; HF_ENDPOINT may name a mirror of the Hub."
+    via = ", through the proxy that HTTPS_PROXY or HTTP_PROXY names"
+    host = hub.server.url.removeprefix("http://")
+    assert str(direct.value).endswith(f"{host}: {refused}")
+    assert str(proxied.value).endswith(f"{host}{via}: {refused}")

@@ -70,6 +70,16 @@ def test_a_wheel_that_pip_does_not_find_quotes_pip(index, tmp_path):
     assert not (tmp_path / "fetched").exists()
 
 
+def test_what_broke_pips_connection_is_quoted_though_pip_only_warns_of_it(monkeypatch, tmp_path):
+    warning = "WARNING: Retrying (Retry(total=0)) after connection broken by ProxyError"
+    printed = f"'{warning}' 'ERROR: No matching distribution found for tiny-data==1.0'"
+    (tmp_path / "python").write_text(f"#!/bin/sh\nprintf '%s\\n' {printed}\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(FetchError, match=r"(?s)says:\n    WARNING: .*ProxyError\n    ERROR: No"):
+        wheels.download("tiny-data==1.0", tmp_path / "fetched")
+
+
 def test_an_environment_without_pip_says_how_to_get_it(monkeypatch, tmp_path):
     (tmp_path / "python").write_text("#!/bin/sh\necho 'python: No module named pip'\nexit 1\n")
     (tmp_path / "python").chmod(0o755)
