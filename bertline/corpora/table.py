@@ -66,12 +66,15 @@ def read_documents(
 ) -> Rows:
     """Read one table per part of a document collection.
 
-    Returns rows with the columns id, part, group (None without such a column) and text.
+    Returns rows with the columns id, part, group (missing without such a column, and where it is
+    empty or blank) and text.
     """
     rows = _read(folder, files, columns, encoding, required=("text",), group="part")
     table = rows.table
     if "group" not in table:
         table["group"] = None
+    else:
+        table["group"] = table["group"].where(table["group"].str.strip() != "")
     return Rows(table[["id", "part", "group", "text"]], rows.rows_in, rows.dropped)
 
 

@@ -27,6 +27,9 @@ def draw(results: Topics) -> Figure:
     ]
     if left_out:
         subtitles.append(f"The {GROUPS} largest groups are shown.")
+    unknown = results.documents - int(results.groups["documents"].sum())
+    if unknown:
+        subtitles.append(f"{unknown:,} documents without a group are left out.")
     figure = style.new_figure(WIDTH, len(shares) * ROW_HEIGHT + FRAME_HEIGHT, title, subtitles)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -60,7 +60,8 @@ PROTOCOL = {
     "agreement": (
         "NMI, AMI, ARI, homogeneity, completeness and V-measure of topics with the documents' "
         "known groups (scikit-learn's): over all documents, with the outliers as one more topic, "
-        "and, ending in _without_outliers, over the documents in a topic. Empty without groups."
+        "and, ending in _without_outliers, over the documents in a topic. Documents without a "
+        "group are left out; empty without groups."
     ),
     "npmi_times_coverage": "NPMI times coverage: outliers cannot raise it.",
 }
@@ -240,18 +241,21 @@ def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:
 def agreements(topics: np.ndarray, groups: pd.Series | None) -> dict[str, float | None]:
     """Return the agreement over all documents, and over those in a topic (`_without_outliers`).
 
-    groups: of each document, or None. None where a document has no group, or all are outliers.
+    groups: of each document, or None. Documents without a group are left out; None where none is
+    left.
     """
     endings = ("", "_without_outliers")
     figures: dict[str, float | None] = {
         f"{name}{ending}": None for ending in endings for name in AGREEMENT
     }
-    if groups is None or groups.isna().any():
+    if groups is None or groups.isna().all():
         return figures
-    known, inside = groups.to_numpy(), topics != OUTLIERS
-    figures |= agreement(topics, known)
+    known = groups.notna().to_numpy()
+    topics, names = topics[known], groups.to_numpy()[known]
+    inside = topics != OUTLIERS
+    figures |= agreement(topics, names)
     if inside.any():
-        within = agreement(topics[inside], known[inside])
+        within = agreement(topics[inside], names[inside])
         figures |= {f"{name}_without_outliers": value for name, value in within.items()}
     return figures
 

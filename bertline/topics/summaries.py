@@ -65,6 +65,9 @@ def measure_topics(
 ) -> dict[str, Any]:
     """Return the number and the sizes of topics, and their measures."""
     named = described[described["topic"] != OUTLIERS]
+    unknown = int(groups.isna().sum())
+    if 0 < unknown < len(groups):
+        console.log(f"agreement with groups leaves out {unknown:,} documents without a group")
     return {
         "documents": len(fit.core),
         "core_share": round(float(np.mean(fit.core != OUTLIERS)), 4),

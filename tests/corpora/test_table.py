@@ -235,7 +235,22 @@ def test_large_integers_name_groups_beside_a_missing_one(tmp_path):
         encoding="utf-8",
     )
 
-    assert rows.table["group"].tolist() == [*map(str, NEIGHBOURS), ""]
+    assert rows.table["group"].tolist()[:2] == [*map(str, NEIGHBOURS)]
+    assert rows.table["group"].isna().tolist() == [False, False, True]
+
+
+def test_an_empty_or_blank_group_is_missing(tmp_path):
+    (tmp_path / "a.csv").write_text('text,of\na,x\nb,\nc,"  "\nd,x y\n', encoding="utf-8")
+
+    rows = table.read_documents(
+        tmp_path,
+        files={"all": "a.csv"},
+        columns={"text": "text", "group": "of"},
+        encoding="utf-8",
+    )
+
+    assert rows.table["group"].dropna().tolist() == ["x", "x y"]
+    assert rows.table["group"].isna().tolist() == [False, True, True, False]
 
 
 def test_bytes_are_decoded(read):

@@ -180,6 +180,19 @@ def test_shares_of_groups_add_up(topics):
     assert len(topic_groups.draw(loaded).axes) == 1
 
 
+def test_documents_without_a_group_are_counted_beside_the_chart(topics):
+    loaded = topics(**FEW)
+    told = "documents without a group are left out"
+    complete = loaded.documents - int(loaded.groups["documents"].sum())
+    fewer = loaded.groups.iloc[1:]
+
+    with style.applied(9):
+        figure = topic_groups.draw(replace(loaded, groups=fewer))
+
+    missing = complete + int(loaded.groups["documents"].iloc[0])
+    assert f"{missing:,} {told}" in " ".join(text.get_text() for text in figure.texts)
+
+
 def test_long_names_of_groups_and_topics_leave_the_chart_its_room(topics):
     words = {topic: ["ungewöhnlich" * 10] * 5 for topic in range(12)}
     loaded = topics(**FEW, words=words)

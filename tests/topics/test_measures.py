@@ -114,6 +114,20 @@ def test_agreement_is_scikit_learn_s_with_outliers_as_a_topic_and_without():
         assert function(groups[inside], topics[inside]) == pytest.approx(1)
 
 
+def test_documents_without_a_group_are_left_out_of_agreement():
+    topics = np.array([0, 0, 1, 1, -1, 2, 2, -1])
+    groups = pd.Series(["a", None, "b", "a", "b", None, "c", "c"])
+
+    known = groups.notna().to_numpy()
+    expected = measures.agreements(topics[known], groups[known])
+
+    assert measures.agreements(topics, groups) == expected
+    assert expected["ami"] == pytest.approx(
+        metrics.adjusted_mutual_info_score(list("ababcc"), [0, 1, 1, -1, 2, -1]), abs=1e-4
+    )
+    assert set(measures.agreements(topics, pd.Series([None] * 8)).values()) == {None}
+
+
 def test_coherence_by_hand_where_a_document_is_one_window():
     texts = ["orbit planet", "planet orbit", "orbit oven", "flour oven"]
     found = reference(texts)
