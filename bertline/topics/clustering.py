@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from umap import UMAP
 
 CHUNK = 65_536  # vectors checked at once
+NO_EIGENVECTORS = "Spectral initialisation failed"  # UMAP's warning
 
 
 class Umap(Section):
@@ -161,10 +162,10 @@ def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Um
     """
     from umap import UMAP
 
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as caught:
         # Without the index of the search, UMAP cannot transform new vectors; nobody asks it to.
         warnings.filterwarnings("ignore", message="precomputed_knn")
-        return UMAP(
+        fitted = UMAP(
             n_neighbors=options.n_neighbors,
             n_components=options.n_components,
             min_dist=options.min_dist,
@@ -173,6 +174,19 @@ def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Um
             precomputed_knn=tuple(neighbours),
             n_jobs=1,  # what a fixed random_state implies; without it UMAP warns
         ).fit(vectors)
+    for warning in caught:
+        if str(warning.message).startswith(NO_EIGENVECTORS):
+            console.log(
+                f"UMAP to {options.n_components} dimensions begins at random places and not at "
+                f"eigenvectors of the neighbours, which it did not find: many documents are equal "
+                f"or nearly so. The result repeats with its seed, but may have arbitrary topics. "
+                f"Remove repeated documents, or raise topic_fit.umap.n_neighbors."
+            )
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return fitted
 
 
 def reduce_vectors(
