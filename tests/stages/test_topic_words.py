@@ -157,6 +157,49 @@ def test_empty_documents_are_assigned_and_none_needs_a_group(tmp_path, without_u
     assert {metrics[name] for name in ("nmi", "ami", "ari", "nmi_without_outliers")} == {None}
 
 
+def test_documents_without_a_group_are_left_out_of_agreement_and_counted(
+    tmp_path, without_umap, capsys
+):
+    table, vectors = planted(80)
+    table.loc[::3, "group"] = None
+
+    folder = fit(tmp_path, table, vectors)
+
+    assert measures(folder)["ami"] == 1
+    assert pd.read_csv(folder / "tables" / "groups.csv")["documents"].sum() == 53
+    assert "agreement with groups leaves out 27 documents" in capsys.readouterr().err
+
+
+def test_topics_of_templates_are_named_by_their_words_and_nameless_ones_are_told(
+    tmp_path, without_umap, capsys
+):
+    table, vectors = planted(160)
+    kinds = (
+        "Password reset requested for account number {}{}",
+        "Invoice {}{} rendered services total amount due",
+        "{}{}",
+        "आधुनिक मानक हिन्दी भाषा {}{}",
+    )
+    texts = [kinds[n % 4].format("x" * (n % 7), 1000 + n) for n in range(160)]
+
+    folder = fit(tmp_path, table.assign(text=texts), vectors, vocabulary__boilerplate=0.6)
+
+    topics = files.read_table(folder / "out" / "topics.parquet")
+    words = sorted(sorted(found) for found in topics["words"])
+    assert words == [
+        [],
+        ["account", "number", "password", "requested", "reset"],
+        ["invoice", "rendered", "services", "total"],
+        ["आधुनिक", "भाषा", "मानक", "हिन्दी"],
+    ]
+    told = capsys.readouterr().err
+    assert "are repeated word for word, and kept" in told
+    nameless = topics.loc[topics["words"].str.len() == 0, "topic"].item()
+    assert f"warning: no document of topic {nameless} has a word" in told
+    loaded = BERTopic.load(folder / "out" / "model").vectorizer_model.build_analyzer()
+    assert loaded("मानक हिन्दी") == ["मानक", "हिन्दी"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("weighting", [False, True], ids=["tf-idf", "bm25"])
 def test_bertopic_loads_the_model_and_assigns_by_the_nearest_topic(
