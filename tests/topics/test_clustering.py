@@ -54,7 +54,7 @@ def test_other_warnings_of_umap_are_passed_on(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_equal_documents_are_reduced_without_a_raw_warning(capsys):
-    equal = np.ones((60, 8), np.float32)
+    equal = np.ones((100, 16), np.float32)
     neighbours = clustering.search(equal, 15, 42, OPTIONS)
 
     with warnings.catch_warnings():
@@ -62,5 +62,5 @@ def test_equal_documents_are_reduced_without_a_raw_warning(capsys):
         warnings.filterwarnings("default", message=clustering.NO_EIGENVECTORS)
         fitted = clustering.fit_umap(equal, neighbours, 42, OPTIONS)
 
-    assert fitted.embedding_.shape == (60, 5)
+    assert fitted.embedding_.shape == (100, 5)
     assert "begins at random places" in capsys.readouterr().err
