@@ -62,6 +62,7 @@ class Describer:
         self.present = TfidfTransformer().fit_transform(presence).tocsr()
         self._encode = encode
         self._word_vectors: dict[str, np.ndarray] = {}
+        self._principal_words: dict[bytes, Weighted] = {}
 
     def describe(self, topics: np.ndarray) -> dict[int, Weighted]:
         """Return the words of each topic, outliers too: `top_words` at most, weightiest first.
@@ -71,7 +72,7 @@ class Describer:
         kind, most = self.options.representation, self.corpus.options.top_words
         labels = sorted({int(topic) for topic in topics})
         if kind == "principal":
-            return {label: self._principal(topics == label) for label in labels}
+            return {label: self._remembered(topics == label) for label in labels}
         weights = self._ctfidf(topics, labels)
         if kind == "c-tf-idf":
             return {
@@ -87,11 +88,22 @@ class Describer:
 
     def list_words(self, topics: np.ndarray) -> list[list[str]]:
         """Return the words of each topic but the outliers, as `describe` gives them."""
-        return [
-            [word for word, _ in words]
-            for topic, words in self.describe(topics).items()
-            if topic != OUTLIERS
-        ]
+        if (
+            self.options.representation == "principal"
+        ):  # each topic's are its own, so leave some out
+            labels = sorted({int(topic) for topic in topics} - {OUTLIERS})
+            found = [self._remembered(topics == label) for label in labels]
+        else:
+            described = self.describe(topics)
+            found = [words for topic, words in described.items() if topic != OUTLIERS]
+        return [[word for word, _ in words] for words in found]
+
+    def _remembered(self, members: np.ndarray) -> Weighted:
+        """Return `_principal`: many divisions of the documents have some topics in common."""
+        key = np.packbits(members).tobytes()
+        if key not in self._principal_words:
+            self._principal_words[key] = self._principal(members)
+        return self._principal_words[key]
 
     def _principal(self, members: np.ndarray) -> Weighted:
         most, documents = self.corpus.options.top_words, self.present[members]

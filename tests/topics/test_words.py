@@ -46,6 +46,18 @@ def test_principal_words_are_the_leading_singular_vector():
     assert {word for word, _ in found[1]} == {"oven", "flour", "yeast"}
 
 
+@pytest.mark.parametrize("representation", ["principal", "c-tf-idf"])
+def test_lists_are_the_words_described_whatever_was_asked_before(representation):
+    asked = describer(representation, contrast=0.5, independence=0.5)
+    merged = np.where(TOPICS == 1, 0, TOPICS)
+
+    for topics in (TOPICS, merged, TOPICS):
+        fresh = describer(representation, contrast=0.5, independence=0.5).describe(topics)
+        assert asked.describe(topics) == fresh
+        expected = [[word for word, _ in fresh[topic]] for topic in fresh if topic >= 0]
+        assert asked.list_words(topics) == expected
+
+
 def test_contrast_weighs_words_by_their_mutual_information_with_the_topic():
     plain = dict(describer("principal", top_words=5).describe(TOPICS)[0])
     found = dict(describer("principal", top_words=4, contrast=0.5).describe(TOPICS)[0])
