@@ -338,6 +338,13 @@ def _notes(letter: str, run: Run, findings: Sequence[Finding]) -> list[str]:
     notes = []
     if run.waiting:
         notes.append(f"{letter} has not run {text.some(run.waiting)}: `dvc repro` does.")
+    outs = (path for stage in run.stages.values() for path in stage.outs)
+    missing = [path for path in outs if path.startswith(METRICS) and not (run.root / path).exists()]
+    if missing:  # data/ may not be checked out, but metrics/ is in git
+        notes.append(
+            f"{text.some(missing)} of {letter} is missing, and compared as dvc.lock has it: `git "
+            f"restore metrics` brings back what was committed, `dvc repro` runs the stage."
+        )
     if stale := recorded.stale(run):
         changed = list(dict.fromkeys(what for whats in stale.values() for what in whats))
         notes.append(

@@ -92,6 +92,18 @@ def test_outputs_that_are_not_checked_out_are_no_change(tmp_path):
     assert {finding.verdict for finding in compare(a, b).values()} == {"identical"}
 
 
+def test_figures_that_are_missing_are_noted(tmp_path, capsys):
+    """As after a stage that failed: DVC has deleted what it wrote before."""
+    a, b = Story().write(tmp_path / "a"), Story().write(tmp_path / "b")
+    (b / "metrics/train/1.json").unlink()
+
+    code, printed = run(capsys, a, b)
+
+    assert code == 0
+    assert "note: metrics/train/1.json of B is missing, and compared as dvc.lock" in printed
+    assert "of A is missing" not in printed
+
+
 def test_output_changed_by_hand_and_committed_is_data_of_its_stage(tmp_path, capsys):
     a = Story().write(tmp_path / "a")
     b = Story(rows="another row", weights="other", mcc=0.1).write(tmp_path / "b")
