@@ -14,9 +14,8 @@ Writes  data/visualize/index.html, a report that needs neither network nor scrip
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from matplotlib.figure import Figure
 from pydantic import Field
 
 from bertline.core import console, files, params
@@ -48,6 +47,9 @@ from bertline.figures.results import (
     plain,
 )
 from bertline.report import build
+
+if TYPE_CHECKING:  # else after bertline.core.console, which finds a place for its cache
+    from matplotlib.figure import Figure
 
 # What is read below the folder of metrics.
 READ = (
@@ -81,7 +83,7 @@ class Visualize(Section):
 
 def draw(
     sentences: Acceptability, analysis: Analysis, documents: Topics, options: Visualize
-) -> Iterator[tuple[str, Figure]]:
+) -> Iterator[tuple[str, "Figure"]]:
     """Yield the name of each figure, which is its file without the ending, and the figure."""
     yield "scores", scores.draw(sentences)
     yield "learning_curves", learning_curves.draw(sentences)

@@ -59,6 +59,23 @@ def test_user_without_a_home_has_all_caches_in_a_private_folder(no_home, tmp_pat
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("stage", ["download", "visualize"])
+def test_stage_names_the_place_before_it_imports_a_library_that_looks(no_home, tmp_path, stage):
+    done = subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}", "--help"],
+        cwd=PROJECT,
+        env={name: text for name, text in os.environ.items() if name not in VARIABLES}
+        | {"HOME": str(no_home), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [
+        f"bertline-{os.getuid()}"
+    ]
+
+
 def test_variable_of_one_library_is_left_as_it_is(no_home, tmp_path):
     found = places(no_home, tmp_path, NUMBA_CACHE_DIR="/of/mine")
     assert found[0] == "/of/mine"
