@@ -162,6 +162,8 @@ def reduce_rows(
     vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, options: Umap
 ) -> np.ndarray:
     """Return the vectors of the documents `rows` reduced by UMAP, shape (m, components)."""
+    # UMAP takes fewer as well, with a warning.
+    options = options.model_copy(update={"n_neighbors": min(options.n_neighbors, len(rows) - 1)})
     near = within(neighbours, rows, options.n_neighbors)
     return clustering.fit_umap(np.asarray(vectors[rows]), near, seed, options).embedding_
 

@@ -195,6 +195,30 @@ def test_verdicts_follow_the_thresholds(value, said):
     assert stability.verdict(value) == said
 
 
+@pytest.mark.parametrize(("drawn", "asked"), [(4, 3), (5, 4), (6, 5), (9, 5)], ids=str)
+def test_a_draw_of_few_documents_asks_for_no_more_neighbours_than_it_has(
+    tmp_path, monkeypatch, drawn, asked
+):
+    path = write_params(tmp_path / "params.yaml", SMALL)
+    options = params.load(path, "topic_fit", TopicFit).umap
+    seen = []
+
+    class Fitted:
+        embedding_ = np.zeros((drawn, 5))
+
+    def fit(vectors, near, seed, options):
+        seen.append((near.numbers.shape, options.n_neighbors))
+        return Fitted
+
+    monkeypatch.setattr(stability.clustering, "fit_umap", fit)
+    numbers = (np.arange(10)[:, None] + np.arange(8)) % 10
+    neighbours = stability.Neighbours(numbers, np.ones((10, 8)))
+
+    stability.reduce_rows(np.ones((10, 3)), neighbours, np.arange(drawn), 1, options)
+
+    assert seen == [((drawn, asked), asked)]
+
+
 def test_neighbours_within_a_draw_are_renumbered_and_padded():
     # Four documents on a line at 0, 1, 3 and 7; the second is not drawn.
     numbers = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]])
