@@ -2,8 +2,11 @@
 
 import ast
 import difflib
+import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -187,6 +190,24 @@ def test_parameter_that_dvc_sets_is_one_line_of_diff(
     assert [line for line in diff if not line.startswith("@@")] == changes
 
 
+def test_every_chart_of_dvc_is_of_columns_of_a_file_in_git() -> None:
+    """DVC draws a chart without an x against `step`, and one of a missing column as nothing."""
+    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    shown = json.loads(done.stdout)
+    assert shown.get("errors", []) == []
+    cached = tuple(f"{out.def_path}/" for stage in STAGES for out in stage.outs if out.use_cache)
+    assert shown["data"].pop("metrics/adapt.csv") == []  # it has no row: adapt is off
+    assert len(shown["data"]) == 6
+    for name, charts in shown["data"].items():
+        for chart in charts:
+            rows = chart["content"]["data"]["values"]
+            assert rows and "step" not in rows[0], name
+            assert "<DVC_METRIC" not in json.dumps(chart["content"]), name
+    with Repo(str(ROOT)) as repo:
+        assert not [path for path in repo.index._plot_sources if path.startswith(cached)]
+
+
 def test_packages_hold_only_a_docstring() -> None:
     """So deps may leave `__init__.py` out: it cannot change a result."""
     for path in [*ROOT.glob("stages/__init__.py"), *ROOT.glob("bertline/**/__init__.py")]:
@@ -258,6 +279,7 @@ def test_repro_leaves_what_the_readme_promises(project: Project) -> None:
     assert "synthetic" in report
     shown = project.run("dvc", "metrics", "show")
     assert "metrics/evaluate.json" in shown and "metrics/topic_fit.json" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     folds = files.read_json(project.folder / "metrics" / "split.json")["folds"]
     assert folds["train"]["sentences"] + folds["validation"]["sentences"] == 240
 
@@ -317,6 +339,8 @@ def test_adding_a_seed_trains_one_model_and_removing_it_leaves_no_trace(project:
     assert {"seed 1", "seed 2", "seed 3"} <= set(scores["model"])
     project.set(seeds=[1, 2])
     assert not [name for name in project.repro() if name.startswith("train")]
+    project.run("dvc", "checkout")
+    assert "Data and pipelines are up to date." in project.run("dvc", "status")
     assert (project.folder / "metrics" / "evaluate.json").read_bytes() == before
 
 
