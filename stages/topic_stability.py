@@ -4,8 +4,8 @@ Reads   data/embed/embeddings.npy, the topics in data/topic_fit, and `topic_stab
         `topic_fit` of params.yaml.
 Writes  data/topic_stability/matches.parquet, a row per refit and topic: the topic of the refit that
         it is matched to, and their similarity; a folder with the stability of each topic
-        (topics.csv); and as JSON the share of stable topics, and in a list, where DVC sees no
-        metrics, the measures of all topics.
+        (topics.csv); and as JSON the share of documents in stable topics, and in a list, where
+        DVC sees no metrics, the measures of all topics.
 
     python -m stages.topic_stability data/embed data/topic_fit data/topic_stability
 

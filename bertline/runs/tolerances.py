@@ -158,7 +158,7 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/analyze/summary.json", "ece* brier overconfidence", MEAN_CALIBRATION),
     ("*", "ece* brier overconfidence", CALIBRATION),
     # topics
-    ("metrics/topic_stability.json", "stable_share documents_in_stable_topics", STABLE),
+    ("metrics/topic_stability.json", "stable_share", STABLE),
     ("metrics/topic_stability.json", "*topics*", TOPICS_OF_REFITS),
     ("metrics/topic_stability.json", "*", STABILITY),
     ("metrics/topic_fit.json", "topics", TOPICS),

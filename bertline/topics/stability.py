@@ -249,8 +249,9 @@ def verdict(stability: float) -> str:
 def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[str, Any]:
     """Return the measures of all topics together; None where there is no topic.
 
-    stability_of_all_documents is the mean over documents; outliers count as 0. ARI is over the
-    documents that are in a topic in both fits.
+    stability_of_all_documents is the mean over documents; outliers count as 0. stable_share is the
+    share of all documents that are in the core of a stable topic. ARI is over the documents that
+    are in a topic in both fits.
     """
     agreements, counts = [], []
     for refit in fits:
@@ -267,9 +268,7 @@ def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[
         "mean_stability": _mean(scores),
         "mean_stability_by_documents": _mean(scores, weights),
         "stability_of_all_documents": round(float((weights * scores).sum() / len(core)), DIGITS),
-        "documents_in_stable_topics": round(
-            float(weights[table["verdict"] == STABLE].sum() / len(core)), DIGITS
-        ),
+        "stable_share": round(float(weights[table["verdict"] == STABLE].sum() / len(core)), DIGITS),
         "over_seeds": _mean(table["over_seeds"].to_numpy(dtype=float)),
         "over_resamples": _mean(table["over_resamples"].to_numpy(dtype=float)),
     }
@@ -277,7 +276,6 @@ def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[
         key = f"{name.replace(' ', '_')}_topics"
         measures[key] = int((table["verdict"] == name).sum())
     return measures | {
-        "stable_share": _mean((table["verdict"] == STABLE).to_numpy(dtype=float)),
         "ari": _mean(np.asarray(agreements)),
         "min_topics": min(counts),
         "max_topics": max(counts),

@@ -275,7 +275,7 @@ def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:
     verdicts = [(0.91, "stable"), (0.62, "partly stable"), (0.2, "unstable")]
     stability = [[topic, *verdicts[min(topic // 12, 2)]] for topic in range(topics)]
     files.write_csv(metrics / "topic_stability" / "topics.csv", [*results.STABILITY], stability)
-    refits = {"refits": 10, "min_topics": 55, "max_topics": 68, "documents_in_stable_topics": 0.4}
+    refits = {"refits": 10, "min_topics": 55, "max_topics": 68, "stable_share": 0.4}
     counted = dict.fromkeys(("stable_topics", "partly_stable_topics", "unstable_topics"), 20)
     measured = {"topics": topics, **refits, **counted}
     files.write_json(metrics / "topic_stability.json", {"measures": [measured]})
