@@ -43,9 +43,9 @@ COMMANDS = {
     "parse": "sentences mine raw out --params params.yaml",
     "tokenize": "sentences.parquet encoder out --params params.yaml",
     "split": "tokens out --params params.yaml",
-    "adapt": "prose.parquet sentences.parquet encoder out --params params.yaml",
+    "adapt": "prose.parquet sentences.parquet encoder out --params params.yaml --table table.csv",
     "train": "1 tokens folds encoder out --params params.yaml",
-    "evaluate": "tokens folds models out --params params.yaml --plots plots",
+    "evaluate": "tokens folds models out --params params.yaml --tables plots",
     "analyze": "phenomena.parquet tokens predictions curves.csv out --params params.yaml "
     "--tables plots",
     "embed": "documents.parquet encoder out --params params.yaml",
@@ -55,6 +55,11 @@ COMMANDS = {
     ),
     "topic_stability": "vectors fitted out --params params.yaml --tables plots",
     "visualize": "figures analysis topics out --params params.yaml",
+}
+# The others write a table, or are measured in their receipt.
+MEASURED = {
+    *("download", "parse", "tokenize", "split", "evaluate"),
+    *("topic_fit", "topic_words", "topic_stability"),
 }
 # Parameters that suit the few rows at the desk.
 SMALL = {
@@ -254,7 +259,7 @@ class Desk:
         """Run the case's command line and return its exit code."""
         stage = importlib.import_module(f"stages.{self.case.stage}")
         words = shlex.split(self.case.arguments or COMMANDS[self.case.stage])
-        if self.case.stage != "visualize":
+        if self.case.stage in MEASURED:
             words += [] if "--metrics" in words else ["--metrics", "metrics.json"]
         words += [] if "--receipt" in words else ["--receipt", "receipt.json"]
         self.monkeypatch.setattr("sys.argv", [stage.__name__, *words])
