@@ -255,7 +255,9 @@ def test_sentences_of_the_corpus_are_left_out_and_counted(known):
 
 
 @pytest.mark.slow
-def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(fit, data, monkeypatch, tmp_path):
+def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(
+    fit, data, monkeypatch, tmp_path, capfd
+):
     texts = pd.read_parquet(data / "documents.parquet")["text"]
     chosen, *_ = intermediate.collect(texts, known=set(), most=1000, max_words=18)
     corpus = tiny.sentence_sets({"in_domain_train": 30, "in_domain_dev": 30})
@@ -272,7 +274,8 @@ def test_no_sentence_of_the_corpus_is_trained_on_or_held_out(fit, data, monkeypa
     out = fit("out", inputs=tmp_path, epochs=1)
 
     assert set(corrupted) == set(chosen[60:210])
-    assert figures_of(out)["in_corpus"] == 60
+    assert figures_of(out)["sentences"].tolist() == [100]
+    assert "60 left out as they are in the sentences' corpus" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
