@@ -75,7 +75,8 @@ def remove_others(models: Path, seeds: list[int]) -> None:
     The folder of all models is a dependency, and its hash has to be that of the seeds in use:
     `dvc checkout`, or a clone, has no others.
     """
-    others = [path for path in models.iterdir() if path.name.isdecimal()]
+    files.require(models)
+    others = [path for path in models.iterdir() if path.name.isdecimal() and path.is_dir()]
     others = sorted(path for path in others if int(path.name) not in seeds)
     for path in others:
         shutil.rmtree(path)

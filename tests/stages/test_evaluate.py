@@ -177,11 +177,18 @@ def test_only_the_seeds_of_the_parameters_count_and_what_validation_chose_is_use
     assert (protocol["threshold"], protocol["temperature"]) == ("validation", "validation")
 
 
-def test_models_of_seeds_that_are_not_listed_are_removed_on_request_alone(tmp_path):
+def test_models_of_seeds_that_are_not_listed_are_removed(tmp_path, capsys):
     for name in ("1", "2", "30", "notes"):
         (tmp_path / name).mkdir()
+    (tmp_path / "4").write_text("no model")
     evaluate.remove_others(tmp_path, [1, 3])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "4", "notes"]
+    assert "no longer listed: 2, 30" in capsys.readouterr().err
+
+
+def test_nothing_is_removed_where_there_are_no_models(tmp_path):
+    with pytest.raises(BertlineError, match="models does not exist"):
+        evaluate.remove_others(tmp_path / "models", [1])
 
 
 def test_models_that_are_missing_are_named(run, tmp_path):
