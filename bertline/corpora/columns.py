@@ -32,8 +32,8 @@ from bertline.corpora.rows import decode, split_lines
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 # A surrogate without its partner: JSON can hold one, and no file can be written with it.
 HALF = re.compile("[\ud800-\udfff]")
-# A large number as pandas and spreadsheets write it: 1.517074359571075e+18, 1,51707E+18.
-ROUNDED = re.compile(r"[+-]?\d[.,]\d+[eE]\+\d\d+")
+# A large number as pandas and spreadsheets write it: 1.517074359571075e+18, 1,51707E+18, 2E+18.
+ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d\d+")
 ROUNDED_ADVICE = "Write the column as integers or as text, from where its digits are complete."
 PLAIN = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 

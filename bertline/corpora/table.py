@@ -54,9 +54,8 @@ def read_sentences(
         if name not in table:
             table[name] = ""
     pairs = table["pair"] if "pair" in table else pd.Series("", index=table.index)
-    table["pair"] = pairs.where(
-        pairs != "", table["id"]
-    )  # a sentence without a pair is a pair of its own
+    # A sentence without a pair, of which a blank is no name, is a pair of its own.
+    table["pair"] = pairs.where(pairs.str.strip() != "", table["id"])
     ordered = table[["id", "set", "source", "label", "mark", "text", "pair"]]
     return Rows(ordered, rows.rows_in, rows.dropped)
 

@@ -149,7 +149,7 @@ def test_line_ends_of_a_csv_file_may_be_mixed_and_those_in_a_text_are_kept(read)
     assert read(content, "csv") == ["a", "b\r\nc", "d\re\nf"]
 
 
-@pytest.mark.parametrize("value", ["1.517074359571075e+18", "1,51707E+18", "-1.5e+18"])
+@pytest.mark.parametrize("value", ["1.517074359571075e+18", "1,51707E+18", "-1.5e+18", "2E+18"])
 def test_identifier_that_was_rounded_is_named(tmp_path, value):
     with pytest.raises(BertlineError, match=r"a\.csv, row 2, column 'key': .* lost its last"):
         columns.check_identifiers(["1", value], tmp_path / "a.csv", "key")

@@ -162,22 +162,22 @@ def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
 def test_optional_columns_are_taken_and_a_sentence_without_a_pair_is_its_own(read):
     frame = pd.DataFrame(
         {
-            "words": ["a", "b", "c", "d"],
-            "good": [1, 0, 1, 0],
-            "key": ["k1", "k2", "k3", "k4"],
-            "book": ["x", "x", "y", None],
-            "star": [None, "*", None, "?"],
-            "couple": ["p", "p", "", None],
+            "words": ["a", "b", "c", "d", "e", "f"],
+            "good": [1, 0, 1, 0, 1, 0],
+            "key": ["k1", "k2", "k3", "k4", "k5", "k6"],
+            "book": ["x", "x", "y", None, "y", "y"],
+            "star": [None, "*", None, "?", None, None],
+            "couple": ["p", "p", "", None, " ", " "],
         }
     )
     names = {"id": "key", "source": "book", "mark": "star", "pair": "couple"}
 
     rows = read(frame, columns=SENTENCES | names)
 
-    assert rows.table["id"].tolist() == ["k1", "k2", "k3", "k4"]
-    assert rows.table["source"].tolist() == ["x", "x", "y", ""]
-    assert rows.table["mark"].tolist() == ["", "*", "", "?"]
-    assert rows.table["pair"].tolist() == ["p", "p", "k3", "k4"]
+    assert rows.table["id"].tolist() == ["k1", "k2", "k3", "k4", "k5", "k6"]
+    assert rows.table["source"].tolist() == ["x", "x", "y", "", "y", "y"]
+    assert rows.table["mark"].tolist() == ["", "*", "", "?", "", ""]
+    assert rows.table["pair"].tolist() == ["p", "p", "k3", "k4", "k5", "k6"]
 
 
 def test_number_that_identifies_keeps_no_decimals(read):
