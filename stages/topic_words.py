@@ -14,7 +14,7 @@ Writes  data/topic_words:
         and tables as CSV: the topics' frequencies (topics), strategies for outliers (coverage), the
         model at other numbers of topics (by_number), the hierarchy of topics, and topics by group.
 
-    python -m stages.topic_words data/parse/documents.parquet data/embed data/topic_fit
+    python -m stages.topic_words data/parse/documents.parquet data/embed data/topic_fit \\
         data/download/embedder data/topic_words
 """
 
