@@ -18,8 +18,11 @@ def settle() -> None:
 
     Variables that are set and name another place for one library are left as they are.
     """
-    if _is_writable(platformdirs.user_cache_path()):
-        return
+    try:
+        if _is_writable(platformdirs.user_cache_path()):
+            return
+    except RuntimeError:  # neither HOME nor the list of users says where the home is
+        pass
     folder = _private_folder()
     os.environ["XDG_CACHE_HOME"] = str(folder)  # huggingface_hub, fontconfig, numba, our own
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder / "numba"))  # where it ignores XDG: macOS

@@ -18,7 +18,6 @@ from bertline.core import console, hashes, params
 
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("stages", "bertline", "minimal_pairs", "benchmarks")
-SCRIPTS = ("stages", "benchmarks")  # where a script that writes a receipt may lie
 CODE = ("stages", "bertline")  # deps of dvc.yaml below these are code
 
 
@@ -36,8 +35,7 @@ def code_of(stage: str) -> tuple[Path, list[str]]:
     entry = stages(Path()).get(name.replace("_", "-"))
     if entry is not None:
         return Path(), code_deps(entry)
-    script = next(path for folder in SCRIPTS if (path := ROOT / folder / f"{name}.py").is_file())
-    return ROOT, sorted(closure(script))
+    return ROOT, sorted(closure(ROOT / "stages" / f"{name}.py"))
 
 
 def hashed(root: Path, code: Iterable[str]) -> dict[str, str]:

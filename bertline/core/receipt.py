@@ -45,8 +45,22 @@ INSTRUCTION_SETS = (
 # What two runs have in common if one repeats the other; the rest of a receipt names the machine.
 IDENTITY = ("parameters", "inputs", "outputs", "code", "packages", "python")
 
+
+def _process_start() -> float:
+    """Return when this process began, as times of files are given; now, where Linux is not asked.
+
+    A script is compiled then, and its imports take seconds until this module is imported.
+    """
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        began = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # since the machine was started
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + began
+    except OSError:
+        return time.time()
+
+
 # Code that was written since may be other code than this process has imported.
-IMPORTED = time.time()
+STARTED = _process_start()
 
 
 class Run(dict[str, Any]):
@@ -62,6 +76,7 @@ class Run(dict[str, Any]):
         self.parameters = {name: _plain(values) for name, values in parameters.items()}
         self._inputs = inputs
         self._documents = params.documents()
+        self._versions = _stated()
 
     @cached_property
     def inputs(self) -> dict[str, str | None]:
@@ -88,7 +103,9 @@ class Run(dict[str, Any]):
         """
         _ = self._states, self.inputs, self.code
         root, _ = self._code
-        late = [path for path in self.code if (root / path).stat().st_mtime > IMPORTED]
+        # A time in the future says nothing: a clock was set back, or is another machine's.
+        written = {path: (root / path).stat().st_mtime for path in self.code}
+        late = [path for path, at in written.items() if STARTED < at <= time.time()]
         if late:
             self._refuse([f"{path} was written while the stage was starting" for path in late])
 
@@ -98,6 +115,12 @@ class Run(dict[str, Any]):
         Inputs are hashed again if their size or time of modification is another one.
         """
         found = params.changes(self._documents, self.parameters)
+        versions = _stated()
+        found += [
+            f"{environment.PACKAGES}: {name} was {was} and is {versions.get(name, 'missing')}"
+            for name, was in self._versions.items()
+            if versions.get(name) != was
+        ]
         now = dependencies.hashed(*self._code)
         names = sorted(name for name in {*self.code, *now} if self.code.get(name) != now.get(name))
         for path, state in self._states.items():
@@ -198,6 +221,11 @@ def _repeats(target: Path, written: Mapping[str, Any]) -> bool:
         return all(earlier[key] == json.loads(json.dumps(written[key])) for key in IDENTITY)
     except (OSError, ValueError, KeyError, TypeError):  # there is none, or one of another format
         return False
+
+
+def _stated() -> dict[str, str]:
+    """Return the versions that packages.yaml states: an upgrade may have written them anew."""
+    return environment.stated(Path()) if Path(environment.PACKAGES).is_file() else {}
 
 
 def _check_packages(root: Path) -> None:

@@ -76,6 +76,21 @@ def test_stage_names_the_place_before_it_imports_a_library_that_looks(no_home, t
     ]
 
 
+def test_user_whose_home_nobody_knows_has_a_private_folder_too(monkeypatch, tmp_path):
+    def unknown() -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)  # so that what `settle` sets is taken back
+    monkeypatch.setattr(caches.platformdirs, "user_cache_path", unknown)
+    monkeypatch.setattr(caches.tempfile, "tempdir", str(tmp_path))
+
+    caches.settle()
+
+    assert os.environ["XDG_CACHE_HOME"] == str(tmp_path / f"bertline-{os.getuid()}")
+
+
 def test_variable_of_one_library_is_left_as_it_is(no_home, tmp_path):
     found = places(no_home, tmp_path, NUMBA_CACHE_DIR="/of/mine")
     assert found[0] == "/of/mine"

@@ -1,6 +1,7 @@
 """Receipts: what a run was made of and on, apart from results, and only of runs that succeeded."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def project(target, monkeypatch):
     Path("bertline/core/__pycache__").mkdir()
     Path("bertline/core/__pycache__/b.pyc").write_text("bytecode")
     Path("params.yaml").write_text("topic_fit: {seed: 1, umap: {dist: 0.1}}\nother: {a: 1}\n")
-    monkeypatch.setattr(receipts, "IMPORTED", time.time() + 60)
+    monkeypatch.setattr(receipts, "STARTED", time.time() + 60)
     return target
 
 
@@ -142,10 +143,39 @@ def test_what_is_edited_while_a_stage_runs_is_not_filed_as_what_made_it(project,
 
 
 def test_code_that_was_written_while_a_stage_was_starting_is_refused(project, monkeypatch):
-    monkeypatch.setattr(receipts, "IMPORTED", Path("stages/a.py").stat().st_mtime - 1)
+    monkeypatch.setattr(receipts, "STARTED", Path("stages/a.py").stat().st_mtime - 1)
 
     with pytest.raises(BertlineError, match="stages/a.py was written while the stage was starting"):
         run_while(lambda: pytest.fail("work was begun"), project)
+
+
+def test_code_of_a_time_in_the_future_is_no_code_that_was_written_just_now(project, monkeypatch):
+    monkeypatch.setattr(receipts, "STARTED", time.time() - 60)
+    for path in ("stages/a.py", "bertline/core/b.py", "bertline/core/c/d.txt"):
+        os.utime(path, (time.time() + 3600,) * 2)
+
+    run_while(lambda: None, project)
+
+    assert Path("data/out/result.json").is_file()
+
+
+def test_a_process_began_before_its_imports():
+    code = (
+        "import time; t = time.time(); time.sleep(0.3)\n"
+        "from bertline.core import receipt; print(receipt.STARTED - t)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert -2 < float(done.stdout) <= 0.01
+
+
+def test_a_package_that_is_upgraded_while_a_stage_runs_is_named(project, monkeypatch):
+    Path("packages.yaml").write_text('core:\n  numpy: "1"\n')
+    monkeypatch.setattr(packages, "installed", lambda _: packages.stated(Path())["numpy"])
+
+    with pytest.raises(BertlineError, match=r"packages\.yaml: numpy was 1 and is 2"):
+        run_while(lambda: Path("packages.yaml").write_text('core:\n  numpy: "2"\n'), project)
 
 
 def test_an_edit_that_a_stage_does_not_read_does_not_stop_it(project):
