@@ -131,8 +131,7 @@ class History:
     losses: list[torch.Tensor] = field(default_factory=list)  # of those batches
     rows: list[dict[str, Any]] = field(default_factory=list)  # the figures of the epochs done
     times: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int | None = None  # by the plan, the earlier on a tie
-    best: dict[str, torch.Tensor] | None = None  # its weights, if they are wanted
+    best: dict[str, torch.Tensor] | None = None  # weights of the best epoch, if they are wanted
     resumed_at: int = 0  # step that this process began at
     seconds: float = 0.0  # that this process took from there
 
@@ -269,11 +268,9 @@ def end_epoch(history: History, model: ModelType, plan: Plan[ModelType], seconds
         refuse_divergence(f"the validation loss of epoch {number}", found["loss"], plan.section)
         row |= {f"validation_{name}": value for name, value in found.items()}
         times["validation_seconds"] = round(time.monotonic() - started, 1)
-        if plan.is_best(found, history.rows):
-            history.best_epoch = number
-            if plan.keeps_best:
-                weights = model.state_dict()
-                history.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        if plan.keeps_best and plan.is_best(found, history.rows):
+            weights = model.state_dict()
+            history.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
         told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
         console.log(f"epoch {number}: training loss {loss:.3f}; held out: {told}")
     history.rows.append(row)
@@ -403,7 +400,7 @@ def suspend(
     if plan.device.type != "cpu":
         tensors["random.device"] = torch.get_device_module(plan.device).get_rng_state()
     tensors["losses"] = torch.stack(history.losses) if history.losses else torch.empty(0)
-    kept = {key: getattr(history, key) for key in ("epoch", "batch", "rows", "times", "best_epoch")}
+    kept = {key: getattr(history, key) for key in ("epoch", "batch", "rows", "times")}
     with files.whole_file(path) as partial:
         own: dict[str, torch.Tensor] = {}
         seen: set[int] = set()
