@@ -22,13 +22,15 @@ the GLUE dev set. `bertline.scoring.evaluation` says what the scores are.
 """
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from bertline.core import console, files, params
+from bertline.core import console, files, hashes, params
 from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
 from bertline.encoders import running
@@ -70,19 +72,37 @@ def predict(
 
 
 def remove_others(models: Path, seeds: list[int]) -> None:
-    """Remove the models of seeds that are not in `seeds`; DVC's cache keeps them.
+    """Remove the models of seeds that are not in `seeds`, which DVC's cache has.
 
     The folder of all models is a dependency, and its hash has to be that of the seeds in use:
-    `dvc checkout`, or a clone, has no others.
+    `dvc checkout`, or a clone, has no others. Raises BertlineError, and removes nothing, if the
+    cache lacks one of them, as it does after a training without DVC.
     """
     files.require(models)
     others = [path for path in models.iterdir() if path.name.isdecimal() and path.is_dir()]
     others = sorted(path for path in others if int(path.name) not in seeds)
+    if not others:
+        return
+    cache = find_cache()
+    for path in others:
+        digest = str(hashes.md5(path))
+        if not (cache / digest[:2] / digest[2:]).exists():
+            raise BertlineError(
+                f"{path} is of a seed that `seeds` in params.yaml does not list, so the run would "
+                f"remove it, and DVC's cache does not have it. Add the seed, or move the folder "
+                f"elsewhere."
+            )
     for path in others:
         shutil.rmtree(path)
-    if others:
-        names = ", ".join(path.name for path in others)
-        console.log(f"removed the models of seeds that are no longer listed: {names}")
+    names = ", ".join(path.name for path in others)
+    console.log(f"removed the models of seeds that are no longer listed: {names}")
+
+
+def find_cache() -> Path:
+    """Return the folder of DVC's cache in which files lie by their MD5."""
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip(), "files", "md5")
 
 
 def read_curves(models: Path, seeds: list[int]) -> pd.DataFrame:

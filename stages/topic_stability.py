@@ -1,7 +1,7 @@
 """Measure the stability of topics over other seeds and resampled documents.
 
-Reads   data/embed/embeddings.npy, the topics in data/topic_fit, and `topic_stability` and
-        `topic_fit` of params.yaml.
+Reads   data/embed/embeddings.npy, the topics in data/topic_fit with the parameters of their fit,
+        and `topic_stability` of params.yaml.
 Writes  data/topic_stability/matches.parquet, a row per refit and topic: the topic of the refit that
         it is matched to, and their similarity; a folder with the stability of each topic
         (topics.csv); and as JSON the share of documents in stable topics, and in a list, where
@@ -18,7 +18,7 @@ from bertline.core import console, files, params
 from bertline.core.receipt import receipt
 from bertline.topics import stability
 from bertline.topics.clustering import check_size, check_vectors, load_vectors
-from bertline.topics.fitting import Clusters, TopicFit
+from bertline.topics.fitting import Clusters
 from bertline.topics.stability import TopicStability
 from bertline.topics.tables import MATCHES, STABILITY
 
@@ -36,9 +36,9 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "topic_stability", TopicStability)
-    fit = params.load(args.params, "topic_fit", TopicFit)
     stability.check_refits(options)
-    core = Clusters.load(args.clusters).core
+    clusters = Clusters.load(args.clusters)
+    core, fit = clusters.core, clusters.settings
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(core))
     check_size(len(core), fit.umap, fit.hdbscan)
@@ -46,7 +46,7 @@ def main() -> None:
     with receipt(
         args.receipt,
         "topic_stability",
-        parameters={"topic_stability": options, "topic_fit": fit},
+        parameters={"topic_stability": options},
         inputs=[args.vectors, args.clusters],
         outputs=[args.out, args.metrics, args.tables],
     ):

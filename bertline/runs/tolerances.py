@@ -97,7 +97,9 @@ STRATEGY = Tolerance(0.05, "As the figures of the fit, for another strategy.")
 PAIRS_BY_NUMBER = Tolerance(0.1, "As of the fit, and another large topic may be cut out of fewer.")
 BY_NUMBER = Tolerance(0.06, "As of the fit; ten topics have a few words each that may change.")
 STABILITY = Tolerance(0.1, "Means over topics and refits; between single refits the SD is .04.")
-STABLE = Tolerance(0.2, "A topic of 66 is .015, and a dozen lie near the threshold of stability.")
+STABLE = Tolerance(
+    0.2, "A topic has .015 of the documents in the mean, and a dozen lie near the threshold."
+)
 
 ROWS = Tolerance(
     None,

@@ -80,8 +80,8 @@ def combine(sentences: Term, seeds: Sequence[BySeed]) -> tuple[float, float]:
     """Return the standard error and its degrees of freedom (Satterthwaite 1946).
 
     seeds: of each run. Where what seeds share with sentences is the larger, seeds add nothing. The
-    value is no less than that of the seeds that add: so their degrees of freedom bound those of
-    the whole from below.
+    value is no less than that of the seeds that add: so their degrees of freedom nearly bound those
+    of the whole from below.
     """
     adding = [part for part in seeds if part.alone]
     shared = sum(part.both.value for part in adding)

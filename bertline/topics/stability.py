@@ -162,8 +162,13 @@ def reduce_rows(
     vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, options: Umap
 ) -> np.ndarray:
     """Return the vectors of the documents `rows` reduced by UMAP, shape (m, components)."""
-    # UMAP takes fewer as well, with a warning.
-    options = options.model_copy(update={"n_neighbors": min(options.n_neighbors, len(rows) - 1)})
+    # A draw may be too small: UMAP warns of too many neighbours, and its start needs more documents
+    # than dimensions by two.
+    least = {
+        "n_neighbors": min(options.n_neighbors, len(rows) - 1),
+        "n_components": min(options.n_components, len(rows) - 2),
+    }
+    options = options.model_copy(update=least)
     near = within(neighbours, rows, options.n_neighbors)
     return clustering.fit_umap(np.asarray(vectors[rows]), near, seed, options).embedding_
 

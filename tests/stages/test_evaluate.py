@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import matthews_corrcoef
 from transformers import AutoModelForSequenceClassification
 
-from bertline.core import files
+from bertline.core import files, hashes
 from bertline.core.errors import BertlineError
 from bertline.encoders import running
 from bertline.scoring import tables
@@ -177,12 +177,25 @@ def test_only_the_seeds_of_the_parameters_count_and_what_validation_chose_is_use
     assert (protocol["threshold"], protocol["temperature"]) == ("validation", "validation")
 
 
-def test_models_of_seeds_that_are_not_listed_are_removed(tmp_path, capsys):
+def test_models_of_seeds_that_are_not_listed_are_removed(tmp_path, capsys, monkeypatch):
+    models, cache = tmp_path / "train", tmp_path / "cache"
+    monkeypatch.setattr(evaluate, "find_cache", lambda: cache)
     for name in ("1", "2", "30", "notes"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "4").write_text("no model")
-    evaluate.remove_others(tmp_path, [1, 3])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "4", "notes"]
+        (models / name).mkdir(parents=True)
+        (models / name / "model").write_text(name)
+    (models / "4").write_text("no model")
+    for name in ("2", "30"):
+        digest = str(hashes.md5(models / name))
+        if name == "30":  # DVC's cache has 2 alone
+            with pytest.raises(BertlineError, match=r"30 is of a seed .* cache does not have it"):
+                evaluate.remove_others(models, [1, 3])
+            assert (models / "2").exists()
+        (cache / digest[:2]).mkdir(parents=True)
+        (cache / digest[:2] / digest[2:]).touch()
+
+    evaluate.remove_others(models, [1, 3])
+
+    assert sorted(path.name for path in models.iterdir()) == ["1", "4", "notes"]
     assert "no longer listed: 2, 30" in capsys.readouterr().err
 
 

@@ -196,9 +196,11 @@ def test_verdicts_follow_the_thresholds(value, said):
     assert stability.verdict(value) == said
 
 
-@pytest.mark.parametrize(("drawn", "asked"), [(4, 3), (5, 4), (6, 5), (9, 5)], ids=str)
-def test_a_draw_of_few_documents_asks_for_no_more_neighbours_than_it_has(
-    tmp_path, monkeypatch, drawn, asked
+@pytest.mark.parametrize(
+    ("drawn", "asked", "components"), [(4, 3, 2), (5, 4, 3), (6, 5, 4), (9, 5, 5)], ids=str
+)
+def test_a_draw_of_few_documents_asks_for_no_more_neighbours_and_dimensions_than_it_has(
+    tmp_path, monkeypatch, drawn, asked, components
 ):
     path = write_params(tmp_path / "params.yaml", SMALL)
     options = params.load(path, "topic_fit", TopicFit).umap
@@ -208,7 +210,7 @@ def test_a_draw_of_few_documents_asks_for_no_more_neighbours_than_it_has(
         embedding_ = np.zeros((drawn, 5))
 
     def fit(vectors, near, seed, options):
-        seen.append((near.numbers.shape, options.n_neighbors))
+        seen.append((near.numbers.shape, options.n_neighbors, options.n_components))
         return Fitted
 
     monkeypatch.setattr(stability.clustering, "fit_umap", fit)
@@ -217,7 +219,7 @@ def test_a_draw_of_few_documents_asks_for_no_more_neighbours_than_it_has(
 
     stability.reduce_rows(np.ones((10, 3)), neighbours, np.arange(drawn), 1, options)
 
-    assert seen == [((drawn, asked), asked)]
+    assert seen == [((drawn, asked), asked, components)]
 
 
 def test_neighbours_within_a_draw_are_renumbered_and_padded():
