@@ -80,7 +80,7 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	@[ -n "$(RECIPE_$(RECIPE))" ] || { echo "RECIPE is $(RECIPE): give published or adapted." >&2; exit 2; }
 	dvc exp run --name $(NAME) $(RECIPE_$(RECIPE)) \
 	  -S inputs.sentences=cola -S inputs.phenomena=cola-phenomena \
-	  -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) \
+	  -S inputs.documents=newsgroups -S inputs.backbone=$(BACKBONE) -S topic_fit.method=hdbscan \
 	  -S 'seeds=$(SEEDS)' -S split.stratify=false \
 	  -S train.epochs=4 -S train.batch_size=32 -S train.adam_epsilon=1e-8 -S train.weight_decay=0.0 \
 	  -S train.max_grad_norm=1.0 -S train.keep=last \

@@ -2,9 +2,10 @@
 
 Reads   data/parse/documents.parquet, data/embed/embeddings.npy and `topic_fit` of params.yaml.
 Writes  data/topic_fit, which `bertline.topics.fitting` loads:
-        clusters.parquet      a row per document: id, HDBSCAN's cluster, core_topic (numbered by
-                              falling size, -1 for the outliers), probability, x, y
-        reduced.npy           the vectors reduced by UMAP, which were clustered
+        clusters.parquet      a row per document: id, cluster, core_topic (numbered by falling
+                              size, -1 for the outliers), probability, x, y
+        neighbours.npy        the nearest neighbours of each document; distances.npy: how far
+        reduced.npy           with topic_fit.method hdbscan: the reduced vectors, which it clustered
         settings.json         the parameters
         And the number of topics, and the share of the documents in their cores, as JSON.
 
@@ -37,7 +38,7 @@ def main() -> None:
     documents = files.read_table(args.documents, columns=["id", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
-    check_size(len(documents), options.umap, options.hdbscan)
+    check_size(len(documents), options.least_documents())
 
     with receipt(
         args.receipt,
@@ -47,7 +48,7 @@ def main() -> None:
         outputs=[args.out, args.metrics],
     ):
         clusters = fit_clusters(documents["id"], documents["text"].tolist(), vectors, options)
-        measured = measure_clusters(clusters.core)
+        measured = measure_clusters(clusters.core, options.method)
         console.log(f"topics: {measured}")
         with files.whole_folder(args.out) as out:
             clusters.save(out)
@@ -56,15 +57,19 @@ def main() -> None:
                 files.write_json(args.metrics, measured)
 
 
-def measure_clusters(core: np.ndarray) -> dict[str, float]:
+def measure_clusters(core: np.ndarray, method: str) -> dict[str, float]:
     """Return the number of topics, and the share of the documents in them; warn if there is none.
 
-    core: the topic of each document, shape (n,).
+    core: the topic of each document, shape (n,). method: `topic_fit.method`.
     """
+    lower = {
+        "graph": "topic_fit.graph.min_topic_size",
+        "hdbscan": "topic_fit.hdbscan.min_cluster_size or min_samples",
+    }
     if (core == OUTLIERS).all():
         console.log(
             f"warning: no topic was found: all {len(core):,} documents are outliers. Lower "
-            f"topic_fit.hdbscan.min_cluster_size or min_samples in params.yaml, or add documents; "
+            f"{lower[method]} in params.yaml, or add documents; "
             f"identical documents have no topics."
         )
     share = round(float(np.mean(core != OUTLIERS)), 4)

@@ -1,7 +1,7 @@
-"""Measure the stability of topics over other seeds and resampled documents.
+"""Measure the stability of topics over other seeds, draws of documents and rounded vectors.
 
-Reads   data/embed/embeddings.npy, the topics in data/topic_fit with the parameters of their fit,
-        and `topic_stability` of params.yaml.
+Reads   data/embed/embeddings.npy, the topics and neighbours in data/topic_fit with the parameters
+        of their fit, and `topic_stability` of params.yaml.
 Writes  data/topic_stability/matches.parquet, a row per refit and topic: the topic of the refit that
         it is matched to, and their similarity; a folder with the stability of each topic
         (topics.csv); and as JSON the share of documents in stable topics, and in a list, where
@@ -17,7 +17,7 @@ from pathlib import Path
 from bertline.core import console, files, params
 from bertline.core.receipt import receipt
 from bertline.topics import stability
-from bertline.topics.clustering import check_size, check_vectors, load_vectors
+from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.fitting import Clusters
 from bertline.topics.stability import TopicStability
 from bertline.topics.tables import MATCHES, STABILITY
@@ -41,7 +41,6 @@ def main() -> None:
     core, fit = clusters.core, clusters.settings
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(core))
-    check_size(len(core), fit.umap, fit.hdbscan)
 
     with receipt(
         args.receipt,
@@ -50,7 +49,7 @@ def main() -> None:
         inputs=[args.vectors, args.clusters],
         outputs=[args.out, args.metrics, args.tables],
     ):
-        fits, matches = stability.compare_refits(vectors, core, fit, options)
+        fits, matches = stability.compare_refits(vectors, clusters.neighbours, core, fit, options)
         table = stability.summarise_topics(matches, core)
         measures = stability.summarise(table, fits, core)
         console.log(table.head(20).to_string(index=False))

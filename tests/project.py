@@ -31,6 +31,8 @@ MINIATURE = {
     "train.epochs": 2,
     "analyze.min_group_size": 5,
     "analyze.simulations": 100,
+    "topic_fit.graph.n_neighbors": 5,
+    "topic_fit.graph.min_topic_size": 5,
     "topic_fit.umap.n_neighbors": 5,
     "topic_fit.hdbscan.min_cluster_size": 5,
     "topic_fit.hdbscan.min_samples": 3,
@@ -39,6 +41,7 @@ MINIATURE = {
     "topic_numbers": [2, 3],
     "topic_stability.seeds": 1,
     "topic_stability.resamples": 1,
+    "topic_stability.roundings": 1,
     "visualize.top_topics": 4,
 }
 

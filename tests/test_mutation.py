@@ -39,6 +39,9 @@ PACKAGES_NEEDLESS = {
     # A release of its own moves rarely without transformers, which both use.
     "adapt": {"sentence-transformers"},
     "train": {"sentence-transformers"},
+    # The method hdbscan imports them; the map needs the others.
+    "topic-fit": {"hdbscan"},
+    "topic-stability": {"hdbscan", "llvmlite", "numba", "pynndescent", "umap-learn"},
 }
 
 

@@ -20,7 +20,7 @@ NAMES = {
     "embeddings": "nearest topic vector",
     "c-tf-idf": "c-TF-IDF",
     "distributions": "token windows",
-    "probabilities": "HDBSCAN probabilities",
+    "probabilities": "probabilities",
 }
 MEASURES = {
     "npmi": "coherence (NPMI)",

@@ -257,7 +257,7 @@ def key_topics(results: Topics) -> Table:
         (
             "Core documents",
             share(measures.get("core_share")),
-            "assigned by HDBSCAN itself; topics take their words from them",
+            "assigned by the clustering itself; topics take their words from them",
         ),
         (
             "Outliers",

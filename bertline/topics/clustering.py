@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
+from bertline.topics.graph import EXACT_UP_TO, Neighbours, search_exactly
 
 if TYPE_CHECKING:
     from hdbscan import HDBSCAN
@@ -50,10 +51,11 @@ class Hdbscan(Section):
     cluster_selection_method: Literal["eom", "leaf"]
 
 
-def load_vectors(path: Path, *, stage: str = "embed") -> np.ndarray:
+def load_vectors(path: Path, *, stage: str = "embed", kind: Literal["f", "i"] = "f") -> np.ndarray:
     """Return the vectors that a stage wrote, memory-mapped.
 
-    Raises BertlineError if the file cannot be read or does not hold floating-point numbers.
+    Raises BertlineError if the file cannot be read or does not hold floating-point numbers, or
+    integers where `kind` is i.
     """
     files.require(path)
     try:
@@ -63,9 +65,10 @@ def load_vectors(path: Path, *, stage: str = "embed") -> np.ndarray:
             f"{path} cannot be read as the array that {stage} writes ({error}). Delete it and run "
             f"`dvc repro {stage}`."
         ) from error
-    if vectors.dtype.kind != "f":
+    if vectors.dtype.kind != kind:
+        numbers = "floating-point numbers" if kind == "f" else "integers"
         raise BertlineError(
-            f"{path} holds {vectors.dtype} and not floating-point numbers. Delete it and run "
+            f"{path} holds {vectors.dtype} and not {numbers}. Delete it and run "
             f"`dvc repro {stage}`."
         )
     return vectors
@@ -88,14 +91,11 @@ def check_vectors(vectors: np.ndarray, documents: int) -> None:
             )
 
 
-def check_size(documents: int, umap: Umap, hdbscan: Hdbscan) -> None:
-    """Raise BertlineError if there are too few documents for the parameters."""
-    least = {
-        "umap.n_neighbors": umap.n_neighbors + 1,
-        "umap.n_components": umap.n_components + 2,
-        "hdbscan.min_cluster_size": hdbscan.min_cluster_size,
-        "hdbscan.min_samples": hdbscan.min_samples + 1,
-    }
+def check_size(documents: int, least: dict[str, int]) -> None:
+    """Raise BertlineError if there are fewer documents than a parameter of topic_fit needs.
+
+    least: how many each needs.
+    """
     for key, needed in least.items():
         if documents < needed:
             raise BertlineError(
@@ -123,12 +123,15 @@ def allow_threads(count: int) -> None:
         )
 
 
-class Neighbours(NamedTuple):
-    """The nearest neighbours of each document, itself the first, and the index of the search."""
+def find_neighbours(vectors: np.ndarray, count: int, seed: int, options: Umap) -> Neighbours:
+    """Return the `count` nearest neighbours of each vector, or as many as there are.
 
-    numbers: np.ndarray  # (n, k)
-    distances: np.ndarray  # (n, k)
-    index: Any = None
+    Exact by cosine up to EXACT_UP_TO documents, else by `search`.
+    """
+    if options.metric == "cosine" and len(vectors) <= EXACT_UP_TO:
+        return search_exactly(vectors, count)
+    console.log(f"neighbours of {len(vectors):,} documents by an approximate search")
+    return search(vectors, count, seed, options)
 
 
 def search(vectors: np.ndarray, count: int, seed: int, options: Umap) -> Neighbours:
@@ -160,8 +163,10 @@ def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Um
     from linear algebra, whose last digits depend on its threads, and magnifies them: it gets one
     thread.
     """
+    allow_threads(options.threads)
     from umap import UMAP
 
+    wanted = options.n_neighbors
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as caught:
         # Without the index of the search, UMAP cannot transform new vectors; nobody asks it to.
         warnings.filterwarnings("ignore", message="precomputed_knn")
@@ -171,7 +176,10 @@ def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Um
             min_dist=options.min_dist,
             metric=options.metric,
             random_state=seed,
-            precomputed_knn=tuple(neighbours),
+            precomputed_knn=(
+                *(neighbours.numbers[:, :wanted], neighbours.distances[:, :wanted]),
+                neighbours.index,
+            ),
             n_jobs=1,  # what a fixed random_state implies; without it UMAP warns
         ).fit(vectors)
     for warning in caught:
@@ -190,18 +198,20 @@ def fit_umap(vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Um
 
 
 def reduce_vectors(
-    vectors: np.ndarray, seed: int, options: Umap, drawing: Map
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors reduced for clustering, (n, n_components), and for the map, (n, 2).
-
-    One search for neighbours serves both.
-    """
-    neighbours = search(vectors, options.n_neighbors, seed, options)
+    vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Umap
+) -> np.ndarray:
+    """Return the vectors reduced for clustering, (n, n_components)."""
     console.log(f"UMAP: {vectors.shape[1]} to {options.n_components} dimensions")
-    reduced = fit_umap(vectors, neighbours, seed, options).embedding_
+    return fit_umap(vectors, neighbours, seed, options).embedding_
+
+
+def draw_map(
+    vectors: np.ndarray, neighbours: Neighbours, seed: int, options: Umap, drawing: Map
+) -> np.ndarray:
+    """Return the documents' places on the map, (n, 2)."""
     console.log("UMAP: to the 2 dimensions of the map")
     flat = options.model_copy(update={"n_components": 2, "min_dist": drawing.min_dist})
-    return reduced, fit_umap(vectors, neighbours, seed, flat).embedding_
+    return fit_umap(vectors, neighbours, seed, flat).embedding_
 
 
 def cluster(reduced: np.ndarray, options: Hdbscan) -> "HDBSCAN":

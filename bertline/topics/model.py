@@ -4,26 +4,27 @@
     topics, probabilities = model.assign(vectors, texts)
 
 A folder that topic_words wrote contains BERTopic's own files in `model`, which have topics and
-words but neither UMAP nor HDBSCAN, and in `fit` what these two need:
+words but no clustering, and in `fit` what this needs:
 
     embeddings.npy       the documents' vectors, as embed wrote them: DVC's cache and file systems
                          with copy-on-write store them once
-    arrays.safetensors   reduced vectors, HDBSCAN's labels, topics, probabilities, and a hash of
-                         each document's text
+    arrays.safetensors   topics before and after outliers are reassigned, probabilities, and a hash
+                         of each document's text; with HDBSCAN its labels and the reduced vectors
     settings.json        the parameters of the fit
 
-A fitted document is recognised by its vector or its text, and keeps its topic. A new one is placed
-by UMAP's `transform` among its exact nearest neighbours, on its own, so that its topic does not
-depend on the batch; HDBSCAN's `approximate_predict` assigns a topic, and the strategy for outliers
-is applied as in the fit. HDBSCAN is fitted again to the stored vectors, which takes a second and is
-deterministic; its labels must equal the stored ones.
+A fitted document is recognised by its vector or its text, and keeps its topic. A new one is
+assigned on its own, so that its topic does not depend on the batch: by a vote of its exact nearest
+neighbours among the fitted; or, where HDBSCAN found the topics, UMAP's `transform` places it among
+them and `approximate_predict` assigns a topic. The strategy for outliers is applied as in the fit.
+HDBSCAN is fitted again to the stored vectors, which takes a second and is deterministic; its labels
+must equal the stored ones.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError
@@ -33,8 +34,10 @@ from threadpoolctl import threadpool_limits
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
+from bertline.topics import graph
 from bertline.topics.clustering import Hdbscan, Umap, load_vectors
 from bertline.topics.fitting import cluster_again, hash_text, hash_vector
+from bertline.topics.graph import Graph, of_length_one
 from bertline.topics.outliers import Outliers, by_topic, reduce_outliers
 from bertline.topics.tables import OUTLIERS
 
@@ -46,12 +49,21 @@ if TYPE_CHECKING:
 # Without them BERTopic would look for pickles.
 BERTOPIC = ("topic_embeddings.safetensors", "ctfidf.safetensors", "topics.json", "config.json")
 VECTORS, ARRAYS, SETTINGS = "embeddings.npy", "arrays.safetensors", "settings.json"
+ROWS = (
+    "labels",
+    "core",
+    "topics",
+    "probabilities",
+    "text_hashes",
+)  # arrays with a row per document
 
 
 class Settings(Section):
     """What settings.json holds."""
 
+    method: Literal["graph", "hdbscan"]
     seed: params.Seed
+    graph: Graph
     umap: Umap
     hdbscan: Hdbscan
     outliers: Outliers
@@ -69,14 +81,14 @@ class ExactNeighbours:
         self.metric = metric
         self.vectors = np.asarray(vectors, np.float32)
         if metric == "cosine":
-            self.vectors = _of_length_one(self.vectors)
+            self.vectors = of_length_one(self.vectors)
         self.squares = np.einsum("ij,ij->i", self.vectors, self.vectors)
 
     def query(
         self, vectors: np.ndarray, count: int, epsilon: float = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the `count` nearest and their distances, both (n, count)."""
-        rows = _of_length_one(vectors) if self.metric == "cosine" else vectors
+        rows = of_length_one(vectors) if self.metric == "cosine" else vectors
         found = [self._nearest(row, count) for row in rows]
         numbers, distances = zip(*found, strict=True)
         return np.asarray(numbers, np.int32), np.asarray(distances, np.float32)
@@ -92,29 +104,28 @@ class ExactNeighbours:
         return nearest, distances[nearest]
 
 
-def _of_length_one(vectors: np.ndarray) -> np.ndarray:
-    sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(sizes > 0, sizes, 1)
-
-
 @dataclass
 class TopicModel:
-    """A fitted model: the documents that it was fitted to, UMAP, HDBSCAN and BERTopic."""
+    """A fitted model: the documents that it was fitted to, their clusters, and BERTopic."""
 
     settings: Settings
     vectors: np.ndarray  # of the fitted documents, (n, d)
-    reduced: np.ndarray  # by UMAP, (n, components)
-    labels: np.ndarray  # HDBSCAN's, (n,)
+    reduced: np.ndarray | None  # with HDBSCAN: by UMAP, (n, components)
+    labels: np.ndarray  # of clusters, (n,)
     topic_of: np.ndarray  # the topic of each cluster, (clusters,)
+    core: np.ndarray  # topics before outliers are reassigned, (n,)
     topics: np.ndarray  # after outliers are reassigned, (n,)
-    probabilities: np.ndarray  # HDBSCAN's, of the core topics, (n,)
+    probabilities: np.ndarray  # of the core topics, (n,)
     text_hashes: np.ndarray  # (n, bytes of a hash)
-    clusters: "HDBSCAN"
+    clusters: "HDBSCAN | None"
     bertopic: "BERTopic"
 
     def __post_init__(self) -> None:
-        """Prepare UMAP, and look-ups of fitted documents by their hashes."""
-        self._umap = _umap(self.settings, self.vectors, self.reduced)
+        """Prepare the search for neighbours, and look-ups of fitted documents by their hashes."""
+        if self.reduced is not None:
+            self._umap = _umap(self.settings, self.vectors, self.reduced)
+        else:
+            self._neighbours = ExactNeighbours(self.vectors, self.settings.umap.metric)
         hashes = (hash_vector(vector) for vector in self.vectors)
         self._of_vector = {key: row for row, key in enumerate(hashes)}
         self._of_text = {bytes(key): row for row, key in enumerate(self.text_hashes)}
@@ -122,7 +133,7 @@ class TopicModel:
     def assign(
         self, vectors: np.ndarray, texts: Sequence[str] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the topic of each document, -1 for none, and HDBSCAN's probability, both (n,).
+        """Return the topic of each document, -1 for none, and its probability, both (n,).
 
         vectors: as `embed` computes them, (n, d). texts: of the documents; without them a fitted
         document is recognised by its vector alone. A new document without text has no topic.
@@ -165,25 +176,45 @@ class TopicModel:
         return row
 
     def _predict(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        from hdbscan import approximate_predict
-
         with threadpool_limits(1, user_api="blas"):
             steps = console.progress(vectors, total=len(vectors), label="assign", unit="documents")
-            reduced = np.vstack([self._umap.transform(vector[None]) for vector in steps])
-            labels, probabilities = approximate_predict(self.clusters, reduced)
-            strategy = self.settings.outliers
-            membership = None
-            if strategy.strategy == "probabilities" and len(self.topic_of):
-                membership = self._membership(reduced)
-        topics = number_topics(labels, self.topic_of)
+            found = self._cluster(steps) if self.clusters is not None else self._vote(steps)
+        topics, probabilities, membership = found
+        strategy = self.settings.outliers
         topics = reduce_outliers(self.bertopic, texts, vectors, topics, strategy, membership)
         return topics, probabilities
 
-    def _membership(self, reduced: np.ndarray) -> np.ndarray:
-        from hdbscan import membership_vector
+    def _vote(
+        self, vectors: Iterable[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return topics, probabilities and memberships of new documents by their neighbours.
 
-        found = membership_vector(self.clusters, reduced.astype(np.float64))
-        return by_topic(found, self.topic_of)
+        As in the fit, a document is in a core where half of its votes are at least.
+        """
+        count = min(self.settings.graph.n_neighbors, len(self.vectors))
+        numbers = np.vstack([self._neighbours.query(vector[None], count)[0] for vector in vectors])
+        if not len(self.topic_of):
+            return np.full(len(numbers), OUTLIERS, np.int64), np.zeros(len(numbers)), None
+        number = int(self.topic_of.max()) + 1
+        core = graph.count_votes(numbers, self.core, number)
+        topics = np.where(core.max(axis=1) >= graph.CORE, core.argmax(axis=1), OUTLIERS)
+        membership = graph.count_votes(numbers, self.topics, number)
+        membership[~membership.any(axis=1)] = -1
+        return topics, core.max(axis=1), membership
+
+    def _cluster(
+        self, vectors: Iterable[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return topics, probabilities and memberships of new documents by UMAP and HDBSCAN."""
+        from hdbscan import approximate_predict, membership_vector
+
+        reduced = np.vstack([self._umap.transform(vector[None]) for vector in vectors])
+        labels, probabilities = approximate_predict(self.clusters, reduced)
+        membership = None
+        if self.settings.outliers.strategy == "probabilities" and len(self.topic_of):
+            found = membership_vector(self.clusters, reduced.astype(np.float64))
+            membership = by_topic(found, self.topic_of)
+        return number_topics(labels, self.topic_of), probabilities, membership
 
     def save(self, folder: Path, embeddings: Path) -> None:
         """Write `model` and `fit` into a folder; embeddings: the file that embed wrote."""
@@ -192,13 +223,15 @@ class TopicModel:
         kept.mkdir()
         shutil.copyfile(embeddings, kept / VECTORS)
         arrays: dict[str, np.ndarray] = {
-            "reduced": np.ascontiguousarray(self.reduced, np.float32),
             "labels": self.labels.astype(np.int32),
             "topic_of": self.topic_of.astype(np.int32),
+            "core": self.core.astype(np.int32),
             "topics": self.topics.astype(np.int32),
             "probabilities": np.asarray(self.probabilities, np.float64),
             "text_hashes": self.text_hashes,
         }
+        if self.reduced is not None:
+            arrays["reduced"] = np.ascontiguousarray(self.reduced, np.float32)
         save_file(arrays, kept / ARRAYS)
         files.write_json(kept / SETTINGS, self.settings.model_dump())
 
@@ -218,14 +251,18 @@ class TopicModel:
         for name in BERTOPIC:
             files.require(folder / "model" / name)
         vectors = load_vectors(kept / VECTORS)
-        arrays = _arrays(kept / ARRAYS, len(vectors))
-        clusters = cluster_again(arrays["reduced"], arrays["labels"], settings.hdbscan)
+        own = {"reduced"} if settings.method == "hdbscan" else set()
+        arrays = _arrays(kept / ARRAYS, len(vectors), {*ROWS, *own})
+        clusters = None
+        if settings.method == "hdbscan":
+            clusters = cluster_again(arrays["reduced"], arrays["labels"], settings.hdbscan)
         return cls(
             settings=settings,
             vectors=vectors,
-            reduced=arrays["reduced"],
+            reduced=arrays.get("reduced"),
             labels=arrays["labels"].astype(np.int64),
             topic_of=arrays["topic_of"].astype(np.int64),
+            core=arrays["core"].astype(np.int64),
             topics=arrays["topics"].astype(np.int64),
             probabilities=arrays["probabilities"],
             text_hashes=arrays["text_hashes"],
@@ -245,7 +282,7 @@ def hash_texts(texts: Sequence[str]) -> np.ndarray:
     return np.array([list(hash_text(text)) for text in texts], np.uint8)
 
 
-def _arrays(path: Path, count: int) -> dict[str, Any]:
+def _arrays(path: Path, count: int, rows: set[str]) -> dict[str, Any]:
     files.require(path)
     try:
         arrays = load_file(path)
@@ -254,7 +291,6 @@ def _arrays(path: Path, count: int) -> dict[str, Any]:
             f"{path} cannot be read as the arrays that topic_words writes ({error}). Delete its "
             f"folder and run `dvc repro topic-words`."
         ) from error
-    rows = {"reduced", "labels", "topics", "probabilities", "text_hashes"}
     wrong = sorted({*rows, "topic_of"} - set(arrays))
     wrong = wrong or [name for name in sorted(rows) if len(arrays[name]) != count]
     if wrong:

@@ -7,9 +7,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bertline.core import console
+from bertline.topics import graph
 from bertline.topics.fitting import Clusters, cluster_again, first_alike, number_clusters
 from bertline.topics.model import Settings, TopicModel, hash_texts
-from bertline.topics.outliers import Outliers, find_membership, reduce_outliers
+from bertline.topics.outliers import Outliers, find_membership, fits_memory, reduce_outliers
 from bertline.topics.words import Describer, Words
 
 # BERTopic is imported where it is called: it imports numba (see `clustering`).
@@ -27,7 +28,7 @@ class Fit(NamedTuple):
     """A topic model, and what it was made from."""
 
     model: TopicModel
-    core: np.ndarray  # HDBSCAN's topic of each document, before outliers are reassigned, (n,)
+    core: np.ndarray  # the topic of each document before outliers are reassigned, (n,)
     membership: np.ndarray | None  # of each document in each topic, (n, topics)
 
 
@@ -50,21 +51,31 @@ class Precomputed:
 def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -> Fit:
     """Return the model of clusters of the describer's documents and vectors.
 
-    Words are those of the core: the documents that HDBSCAN itself assigned.
+    Words are those of the core: the documents that the clustering itself assigned.
     """
     texts, vectors = list(describer.corpus.texts), describer.vectors
     labels, core, settings = clusters.labels, clusters.core, clusters.settings
-    hdbscan = cluster_again(clusters.reduced, labels, settings.hdbscan)
+    hdbscan = None
+    if clusters.reduced is not None:
+        hdbscan = cluster_again(clusters.reduced, labels, settings.hdbscan)
     console.log("words of topics")
-    bertopic = fit_bertopic(describer, clusters.reduced, core)
+    bertopic = fit_bertopic(describer, core)
     alike = first_alike(vectors, texts)
     topic_of = number_clusters(labels[alike], core, int(labels.max()) + 1)
-    membership = find_membership(hdbscan, topic_of, options.outliers)
+    membership = None
+    if fits_memory(len(core), len(topic_of), options.outliers):
+        if hdbscan is not None:
+            membership = find_membership(hdbscan, topic_of)
+        else:
+            near = clusters.neighbours.numbers[:, : settings.graph.n_neighbors + 1]
+            membership = graph.vote(near, core, int(core.max()) + 1)
     topics = reduce_outliers(bertopic, texts, vectors, core, options.outliers, membership)[alike]
     set_topics(bertopic, topics)
     model = TopicModel(
         settings=Settings(
+            method=settings.method,
             seed=settings.seed,
+            graph=settings.graph,
             umap=settings.umap,
             hdbscan=settings.hdbscan,
             outliers=options.outliers,
@@ -73,6 +84,7 @@ def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -
         reduced=clusters.reduced,
         labels=labels,
         topic_of=topic_of,
+        core=core,
         topics=topics,
         probabilities=clusters.table["probability"].to_numpy(),
         text_hashes=hash_texts(texts),
@@ -82,7 +94,7 @@ def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -
     return Fit(model, core, membership)
 
 
-def fit_bertopic(describer: Describer, reduced: np.ndarray, topics: np.ndarray) -> "BERTopic":
+def fit_bertopic(describer: Describer, topics: np.ndarray) -> "BERTopic":
     """Return BERTopic with these topics of the describer's documents, and its words for them.
 
     topics: numbered by falling size, shape (n,).
@@ -106,7 +118,7 @@ def fit_bertopic(describer: Describer, reduced: np.ndarray, topics: np.ndarray) 
         # Otherwise BERTopic removes all letters but English ones from words.
         language="multilingual",
         embedding_model=None,
-        umap_model=Precomputed(reduced),
+        umap_model=Precomputed(np.asarray(describer.vectors)),
         hdbscan_model=Precomputed(topics),
         vectorizer_model=describer.corpus.vectorizer(),
         ctfidf_model=ClassTfidfTransformer(**describer.options.ctfidf.model_dump()),

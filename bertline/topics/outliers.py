@@ -1,7 +1,8 @@
 """Reassign outliers to topics by BERTopic's strategies.
 
-HDBSCAN leaves documents in sparse regions out of all topics. A strategy assigns such a document to
-the nearest topic, unless its similarity is below a threshold.
+Clustering leaves documents between topics or in sparse regions out of all topics. A strategy
+assigns such a document to the nearest topic, unless its similarity is below a threshold. Its
+probabilities are the topics' shares of its nearest neighbours, or with HDBSCAN its memberships.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def reduce_outliers(
 ) -> np.ndarray:
     """Return the topics of documents, shape (n,), outliers reassigned by the strategy.
 
-    membership: HDBSCAN's, (n, topics), which the strategy `probabilities` needs.
+    membership: in topics, (n, topics), -1 where it is not known; `probabilities` needs it.
     """
     outside = topics == OUTLIERS
     found = len([topic for topic in model.topic_sizes_ if topic != OUTLIERS])
@@ -69,25 +70,28 @@ def reduce_outliers(
     return result
 
 
-def find_membership(
-    clusters: "HDBSCAN", topic_of: np.ndarray, options: Outliers
-) -> np.ndarray | None:
+def fits_memory(documents: int, topics: int, options: Outliers) -> bool:
+    """Return whether to compute the membership of documents in topics, and say why not.
+
+    The strategy `probabilities` needs it in any case.
+    """
+    needed = documents * topics
+    if needed > MAX_PROBABILITIES and options.strategy != "probabilities":
+        console.log(
+            f"the probabilities of {documents:,} documents in {topics:,} topics "
+            f"would take {8 * needed / 1e9:.0f} GB: the table of coverage omits that strategy"
+        )
+        return False
+    return needed > 0
+
+
+def find_membership(clusters: "HDBSCAN", topic_of: np.ndarray) -> np.ndarray:
     """Return HDBSCAN's membership of each document in each topic, (n, topics).
 
-    None without topics, or where it would take too much memory and the strategy does not need it.
     topic_of: the topic of each cluster.
     """
     from hdbscan import all_points_membership_vectors
 
-    needed = len(clusters.labels_) * len(topic_of)
-    if not needed:
-        return None
-    if needed > MAX_PROBABILITIES and options.strategy != "probabilities":
-        console.log(
-            f"the probabilities of {len(clusters.labels_):,} documents in {len(topic_of):,} topics "
-            f"would take {8 * needed / 1e9:.0f} GB: the table of coverage omits that strategy"
-        )
-        return None
     return by_topic(all_points_membership_vectors(clusters), topic_of)
 
 

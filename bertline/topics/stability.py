@@ -1,11 +1,13 @@
-"""Stability of topics over refits: other seeds of UMAP, and bootstrap draws of the documents.
+"""Stability of topics over refits: other seeds, draws of the documents, and rounded vectors.
 
-A refit clusters again with another seed, on all documents or on a bootstrap draw, of which each
-document is kept once (Hennig 2007, Cluster-wise assessment of cluster stability; R's clusterboot).
-Its topics are matched one to one to the stored ones, with the greatest sum of similarities (Greene,
-O'Callaghan and Cunningham 2014, How many topics? Stability analysis for topic models). Similarity
-is the Jaccard index of two topics' documents, over the documents that are in both fits. Topics are
-compared before outliers are reassigned.
+A refit clusters again: with another seed; on a draw without replacement (a share of 0.632 is what
+a bootstrap draw keeps: Hennig 2007, Cluster-wise assessment of cluster stability); or with vectors
+turned at random to a cosine of `ROUNDED` with themselves, which is what computing them in 16 bits
+does, and far more than another processor does. Its topics are matched one to one to the stored
+ones, with the greatest sum of similarities (Greene, O'Callaghan and Cunningham 2014, How many
+topics? Stability analysis for topic models). Similarity is the Jaccard index of two topics'
+documents, over the documents that are in both fits. Topics are compared before outliers are
+reassigned.
 
 Large topics share documents by chance, so similarity is corrected for it: chance C is the mean over
 shuffles of the refit's labels, and a similarity J becomes (J - C) / (1 - C), at least 0.
@@ -24,18 +26,17 @@ from bertline.core import console, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.topics import clustering
-from bertline.topics.clustering import Hdbscan, Neighbours, Umap, cluster
-from bertline.topics.fitting import TopicFit
+from bertline.topics.clustering import Hdbscan, Umap, cluster
+from bertline.topics.fitting import TopicFit, cluster_graph
+from bertline.topics.graph import Neighbours, compare_again, of_length_one, within
 from bertline.topics.tables import MATCHES, OUTLIERS, PARTLY, STABILITY, STABLE, UNSTABLE
 
-# Neighbours searched for each one that UMAP needs. A draw keeps 63 of 100 documents; of 45
-# neighbours, fewer than 15 are left for one document in tens of thousands.
-NEIGHBOURS_SEARCHED = 3
+ROUNDED = 0.99999
 SHUFFLES = 3  # of each refit; their mean, over topics and refits, hardly changes with more
 # Hennig's thresholds (2007, section 5): below the first a cluster is dissolved.
 DISSOLVED_BELOW, STABLE_FROM = 0.5, 0.75
 DIGITS = 4
-SEED, RESAMPLE = "seed", "resample"
+SEED, RESAMPLE, ROUNDING = "seed", "resample", "rounding"
 
 
 class TopicStability(Section):
@@ -43,6 +44,8 @@ class TopicStability(Section):
 
     seeds: Annotated[int, Field(ge=0, le=1_000)]
     resamples: Annotated[int, Field(ge=0, le=1_000)]
+    roundings: Annotated[int, Field(ge=0, le=1_000)]
+    share: Annotated[float, Field(gt=0, lt=1)]
     seed: params.Seed
 
 
@@ -56,10 +59,10 @@ class Refit(NamedTuple):
 
 def check_refits(options: TopicStability) -> None:
     """Raise BertlineError if there is nothing to compare with."""
-    if options.seeds + options.resamples < 1:
+    if options.seeds + options.resamples + options.roundings < 1:
         raise BertlineError(
-            "params.yaml: topic_stability.seeds and topic_stability.resamples are both 0, so there "
-            "is no fit to compare with. Set one of them to 1 at least."
+            "params.yaml: seeds, resamples and roundings of topic_stability are all 0, so there is "
+            "no fit to compare with. Set one of them to 1 at least."
         )
 
 
@@ -106,56 +109,51 @@ def above_chance(jaccard: np.ndarray, chance: np.ndarray) -> np.ndarray:
     return np.clip((jaccard - chance) / np.maximum(1 - chance, 1e-9), 0, 1)
 
 
-def search_neighbours(vectors: np.ndarray, fit: TopicFit) -> Neighbours:
-    """Return as many neighbours of each vector as the refits need; one search serves all."""
-    count = NEIGHBOURS_SEARCHED * fit.umap.n_neighbors
-    return clustering.search(vectors, count, fit.seed, fit.umap)
-
-
-def within(neighbours: Neighbours, rows: np.ndarray, count: int) -> Neighbours:
-    """Return the `count` nearest neighbours within some of the documents, numbered among these.
-
-    rows: the numbers of the documents, rising, shape (m,). A document with fewer neighbours there
-    gets -1 for the others, which UMAP ignores, at the distance of its last one.
-    """
-    place = np.full(len(neighbours.numbers), -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    numbers = place[neighbours.numbers[rows]]
-    distances = neighbours.distances[rows]
-    order = np.argsort(numbers < 0, axis=1, kind="stable")[:, :count]  # those inside come first
-    numbers = np.take_along_axis(numbers, order, axis=1)
-    distances = np.take_along_axis(distances, order, axis=1)
-    found = (numbers >= 0).sum(axis=1)
-    last = distances[np.arange(len(rows)), np.maximum(found - 1, 0)]
-    distances = np.where(numbers >= 0, distances, last[:, None])
-    return Neighbours(numbers.astype(np.int32), distances.astype(np.float32))
+def turn(vectors: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the vectors, (n, d), each turned in a random direction to a cosine of `ROUNDED`."""
+    own = of_length_one(np.asarray(vectors, np.float64))
+    away = random.normal(size=own.shape)
+    away = of_length_one(away - (away * own).sum(axis=1, keepdims=True) * own)
+    return ROUNDED * own + np.sqrt(1 - ROUNDED**2) * away
 
 
 def refits(
     vectors: np.ndarray, neighbours: Neighbours, fit: TopicFit, options: TopicStability
 ) -> Iterator[Refit]:
-    """Yield the refits with other seeds, then those on draws of the documents.
+    """Yield the refits with other seeds, those on draws of the documents, and those rounded.
 
-    In a draw, min_cluster_size is reduced in proportion to the number of documents.
+    In a draw, the least size of a topic is reduced in proportion to the number of documents.
     """
     count = len(vectors)
+    everything = np.arange(count)
     for number in range(1, options.seeds + 1):
-        rows = np.arange(count)
-        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
-        yield Refit(f"{SEED} {fit.seed + number}", rows, topics)
+        topics = refit_once(vectors, neighbours, everything, fit.seed + number, fit)
+        yield Refit(f"{SEED} {fit.seed + number}", everything, topics)
     random = np.random.default_rng(options.seed)
+    drawn = max(2, round(options.share * count))
     for number in range(1, options.resamples + 1):
-        rows = np.unique(random.integers(count, size=count))
-        topics = refit_once(vectors, neighbours, rows, fit.seed + number, fit)
+        rows = np.sort(random.permutation(count)[:drawn])
+        topics = refit_once(vectors, neighbours, rows, fit.seed, fit)
         yield Refit(f"{RESAMPLE} {number}", rows, topics)
+    for number in range(1, options.roundings + 1):
+        turned = turn(vectors, np.random.default_rng([options.seed, 2, number]))
+        topics = refit_once(turned, compare_again(neighbours, turned), everything, fit.seed, fit)
+        yield Refit(f"{ROUNDING} {number}", everything, topics)
 
 
 def refit_once(
     vectors: np.ndarray, neighbours: Neighbours, rows: np.ndarray, seed: int, fit: TopicFit
 ) -> np.ndarray:
     """Return the topics of the documents `rows`, clustered anew, shape (m,)."""
+    share = len(rows) / len(vectors)
+    if fit.method == "graph":
+        least = max(2, round(fit.graph.min_topic_size * share))
+        options = fit.graph.model_copy(update={"min_topic_size": least})
+        near = within(neighbours, rows, options.n_neighbors + 1)
+        labels, _ = cluster_graph(near, np.arange(len(rows)), seed % 2**32, options)
+        return labels
     reduced = reduce_rows(vectors, neighbours, rows, seed % 2**32, fit.umap)
-    return cluster(reduced, thinned(fit.hdbscan, len(rows) / len(vectors))).labels_
+    return cluster(reduced, thinned(fit.hdbscan, share)).labels_
 
 
 def reduce_rows(
@@ -180,16 +178,19 @@ def thinned(options: Hdbscan, share: float) -> Hdbscan:
 
 
 def compare_refits(
-    vectors: np.ndarray, core: np.ndarray, fit: TopicFit, options: TopicStability
+    vectors: np.ndarray,
+    neighbours: Neighbours,
+    core: np.ndarray,
+    fit: TopicFit,
+    options: TopicStability,
 ) -> tuple[list[Refit], pd.DataFrame]:
     """Return the refits, and the columns of `MATCHES` with a row per refit and topic.
 
-    vectors: of the documents, (n, d). core: the stored topic of each, (n,).
+    vectors: of the documents, (n, d). neighbours: theirs. core: the stored topic of each, (n,).
     """
-    console.log("neighbours")
-    again = refits(vectors, search_neighbours(vectors, fit), fit, options)
+    again = refits(vectors, neighbours, fit, options)
     random = np.random.default_rng([options.seed, 1])
-    total = options.seeds + options.resamples
+    total = options.seeds + options.resamples + options.roundings
     fits, matches = [], []
     for refit in console.progress(again, total=total, label="refit", unit="fits"):
         fits.append(refit)
@@ -227,17 +228,18 @@ def summarise_topics(matches: pd.DataFrame, core: np.ndarray) -> pd.DataFrame:
 
     core: the topic of each document, shape (n,).
 
-    stability: the mean over seeds or the mean over resamples, whichever is lower. Refits with other
-    seeds alone overestimate it, as they share the neighbours.
+    stability: the lowest of the means over seeds, over resamples and over roundings. Refits with
+    other seeds alone overestimate it, as they share the neighbours.
     """
     scored = matches.assign(
         stability=above_chance(matches["jaccard"].to_numpy(), matches["chance"].to_numpy()),
         kind=matches["refit"].str.split(" ").str[0],
     )
     kinds = scored.pivot_table(index="topic", columns="kind", values="stability", aggfunc="mean")
-    kinds = kinds.reindex(columns=[SEED, RESAMPLE])
+    kinds = kinds.reindex(columns=[SEED, RESAMPLE, ROUNDING])
     table = scored.groupby("topic")[["jaccard", "chance"]].mean()
-    table["over_seeds"], table["over_resamples"] = kinds[SEED], kinds[RESAMPLE]
+    for kind in kinds:
+        table[f"over_{kind}s"] = kinds[kind]
     table["stability"] = kinds.min(axis=1)
     table["verdict"] = [verdict(value) for value in table["stability"]]
     table["core"] = np.bincount(core[core != OUTLIERS], minlength=len(table))
@@ -252,40 +254,56 @@ def verdict(stability: float) -> str:
 
 
 def summarise(table: pd.DataFrame, fits: list[Refit], core: np.ndarray) -> dict[str, Any]:
-    """Return the measures of all topics together; None where there is no topic.
+    """Return the measures of all topics together; None where there is no topic or no such refit.
 
     stability_of_all_documents is the mean over documents; outliers count as 0. stable_share is the
-    share of all documents that are in the core of a stable topic. ARI is over the documents that
-    are in a topic in both fits.
+    share of all documents that are in the core of a stable topic; by kind of refit, of a topic
+    whose mean over these is as high. ARI is over the documents that are in a topic in both fits.
     """
-    agreements, counts = [], []
-    for refit in fits:
-        inside = (core[refit.rows] != OUTLIERS) & (refit.topics != OUTLIERS)
-        counts.append(_count(refit.topics))
-        if inside.any():
-            ari = adjusted_rand_score(core[refit.rows][inside], refit.topics[inside])
-            agreements.append(float(ari))
     weights = table["core"].to_numpy(dtype=float)
     scores = table["stability"].to_numpy(dtype=float)
+    counts = [_count(refit.topics) for refit in fits]
     measures: dict[str, Any] = {
         "topics": len(table),
         "refits": len(fits),
         "mean_stability": _mean(scores),
         "mean_stability_by_documents": _mean(scores, weights),
         "stability_of_all_documents": round(float((weights * scores).sum() / len(core)), DIGITS),
-        "stable_share": round(float(weights[table["verdict"] == STABLE].sum() / len(core)), DIGITS),
-        "over_seeds": _mean(table["over_seeds"].to_numpy(dtype=float)),
-        "over_resamples": _mean(table["over_resamples"].to_numpy(dtype=float)),
+        "stable_share": _stable_share(scores, weights, len(core)),
+        "ari": _mean(_agreements(fits, core, "")),
     }
+    for kind in (SEED, RESAMPLE, ROUNDING):
+        values = table[f"over_{kind}s"].to_numpy(dtype=float)
+        known = bool(len(values)) and not np.isnan(values).any()
+        measures |= {
+            f"over_{kind}s": _mean(values),
+            f"stable_share_over_{kind}s": (
+                _stable_share(values, weights, len(core)) if known else None
+            ),
+            f"ari_over_{kind}s": _mean(_agreements(fits, core, kind)),
+        }
     for name in (STABLE, PARTLY, UNSTABLE):
         key = f"{name.replace(' ', '_')}_topics"
         measures[key] = int((table["verdict"] == name).sum())
     return measures | {
-        "ari": _mean(np.asarray(agreements)),
         "min_topics": min(counts),
         "max_topics": max(counts),
         "topics_in_refits": counts,
     }
+
+
+def _stable_share(scores: np.ndarray, weights: np.ndarray, documents: int) -> float:
+    return round(float(weights[scores >= STABLE_FROM].sum() / documents), DIGITS)
+
+
+def _agreements(fits: list[Refit], core: np.ndarray, kind: str) -> np.ndarray:
+    """Return the ARI of the refits of a kind with the stored topics."""
+    found = []
+    for refit in fits:
+        inside = (core[refit.rows] != OUTLIERS) & (refit.topics != OUTLIERS)
+        if refit.name.startswith(kind) and inside.any():
+            found.append(adjusted_rand_score(core[refit.rows][inside], refit.topics[inside]))
+    return np.asarray(found, float)
 
 
 def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float | None:

@@ -89,7 +89,7 @@ MATCHES = pa.schema(
 )
 STABILITY = {
     **dict.fromkeys(("topic", "core"), "int64"),
-    **dict.fromkeys(("stability", "over_seeds", "over_resamples"), "float64"),
+    **dict.fromkeys(("stability", "over_seeds", "over_resamples", "over_roundings"), "float64"),
     **dict.fromkeys(("jaccard", "chance"), "float64"),
     "verdict": "str",
 }

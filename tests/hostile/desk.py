@@ -76,6 +76,7 @@ SMALL = {
     "analyze.simulations": 100,
     "analyze.min_group_size": 5,
     "embed.precision": "fp32",
+    "topic_fit.graph.min_topic_size": 10,
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
     "topic_numbers": [2, 3],
@@ -360,6 +361,7 @@ def build(folder: Path) -> Path:
 def _build_documents(folder: Path) -> None:
     """Write what the stages of topics read."""
     from bertline.topics.fitting import Clusters, TopicFit
+    from bertline.topics.graph import search_exactly
     from stages import parse
 
     documents = tiny.documents(DOCUMENTS)
@@ -379,7 +381,8 @@ def _build_documents(folder: Path) -> None:
     table = table.assign(probability=1.0, x=0.0, y=0.0)
     options = params.load(folder / "params.yaml", "topic_fit", TopicFit)
     (folder / "fitted").mkdir()
-    Clusters(options, vectors[:, :5].astype(np.float32), table).save(folder / "fitted")
+    near = search_exactly(vectors, options.neighbours_searched())
+    Clusters(options, near, None, table).save(folder / "fitted")
 
 
 def zipped(entries: Sequence[tuple[str | zipfile.ZipInfo, bytes]]) -> bytes:

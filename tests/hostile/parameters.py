@@ -102,8 +102,10 @@ CASES = [
     Case(
         "nothing-to-compare-with",
         "topic_stability",
-        "seeds and topic_stability.resamples are both 0",
-        lambda desk: desk.parameters({"topic_stability.seeds": 0, "topic_stability.resamples": 0}),
+        "seeds, resamples and roundings of topic_stability are all 0",
+        lambda desk: desk.parameters(
+            {f"topic_stability.{kind}": 0 for kind in ("seeds", "resamples", "roundings")}
+        ),
     ),
     # The command line and the file.
     Case(

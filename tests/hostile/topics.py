@@ -59,6 +59,26 @@ def all_alike(desk: Desk) -> None:
     saved(np.ones_like)(desk)
 
 
+def by_hdbscan(desk: Desk) -> None:
+    """Let all documents be the same, for UMAP and HDBSCAN."""
+    all_alike(desk)
+    desk.parameters({"topic_fit.method": "hdbscan"})
+
+
+def zeros(desk: Desk) -> None:
+    """Let the vectors be zeros, and the texts differ."""
+    without_umap(desk)
+    desk.change_table("documents.parquet", lambda rows: rows.assign(text=rows["id"]))
+    saved(np.zeros_like)(desk)
+
+
+def repeated(desk: Desk) -> None:
+    """Let every document be one of four."""
+    without_umap(desk)
+    desk.change_table("documents.parquet", texts("orbit", "puck", "gear", "prayer"))
+    saved(lambda vectors: np.eye(4, 16, dtype=np.float32)[np.arange(len(vectors)) % 4])(desk)
+
+
 def without_words(desk: Desk) -> None:
     """Let no document have a word."""
     desk.change_table("documents.parquet", texts("", "?"))
@@ -75,6 +95,11 @@ def pickled(desk: Desk) -> None:
 def have_no_topic(desk: Desk) -> None:
     """Hold the measures to no topic, and the table to all documents."""
     assert desk.read_json()["topics"] == 0
+    assert len(desk.read_table("out/clusters.parquet")) == DOCUMENTS
+
+
+def have_a_row_each(desk: Desk) -> None:
+    """Hold the table to all documents."""
     assert len(desk.read_table("out/clusters.parquet")) == DOCUMENTS
 
 
@@ -102,18 +127,47 @@ CASES = [
         first(12),
     ),
     Case(
+        "two-documents",
+        "topic_fit",
+        "topic_fit.umap.n_neighbors needs 16 documents at least, and there are 2",
+        first(2),
+    ),
+    Case(
         "fewer-documents-than-a-cluster",
         "topic_fit",
         "topic_fit.hdbscan.min_cluster_size needs 61 documents at least, and there are 60",
-        lambda desk: desk.parameters({"topic_fit.hdbscan.min_cluster_size": 61}),
+        lambda desk: desk.parameters(
+            {"topic_fit.method": "hdbscan", "topic_fit.hdbscan.min_cluster_size": 61}
+        ),
+    ),
+    Case(
+        "fewer-documents-than-a-topic",
+        "topic_fit",
+        "topic_fit.graph.min_topic_size needs 61 documents at least, and there are 60",
+        lambda desk: desk.parameters({"topic_fit.graph.min_topic_size": 61}),
     ),
     accepted(
         "all-documents-alike",
         "topic_fit",
-        "warning: no topic was found.*Lower topic_fit.hdbscan.min_cluster_size",
+        "warning: no topic was found.*Lower topic_fit.graph.min_topic_size",
         all_alike,
         holds=have_no_topic,
     ),
+    accepted(
+        "all-documents-alike-for-hdbscan",
+        "topic_fit",
+        "warning: no topic was found.*Lower topic_fit.hdbscan.min_cluster_size",
+        by_hdbscan,
+        holds=have_no_topic,
+    ),
+    accepted(
+        "four-documents-repeated",
+        "topic_fit",
+        "warning: no topic was found",
+        repeated,
+        holds=have_no_topic,
+    ),
+    accepted("vectors-of-zeros", "topic_fit", "'topics': [0-9]", zeros, holds=have_a_row_each),
     Case("no-words", "topic_words", "no word is left to name topics: .*min_df", without_words),
     Case(
         "not-a-number",

@@ -59,12 +59,17 @@ def test_topics_are_numbered_by_size():
         (lambda fit: (fit / "settings.json").write_text("{}"), "seed is missing"),
         (lambda fit: (fit / "reduced.npy").write_bytes(b"x"), "as the array that topic-fit writes"),
         (lambda fit: np.save(fit / "reduced.npy", np.zeros((3, 5))), "has 3 rows.*has 100"),
+        (lambda fit: np.save(fit / "neighbours.npy", np.zeros((3, 5), int)), "has 3 rows"),
+        (lambda fit: np.save(fit / "neighbours.npy", np.zeros((100, 5))), "and not integers"),
         (
             lambda fit: pd.DataFrame({"id": ["a"]}).to_parquet(fit / "clusters.parquet"),
             "has no column cluster",
         ),
     ],
-    ids=["no-settings", "empty", "no-array", "other-vectors", "other-table"],
+    ids=[
+        *("no-settings", "empty", "no-array", "other-vectors", "other-neighbours"),
+        *("no-integers", "other-table"),
+    ],
 )
 def test_damaged_clusters_are_refused_in_a_sentence(fitted, corrupt, message):
     corrupt(fitted)
@@ -90,20 +95,22 @@ def test_vectors_in_a_later_chunk_are_checked(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("key", "enough"),
+    ("method", "key", "enough"),
     [
-        ("umap.n_neighbors", 31),
-        ("umap.n_components", 32),
-        ("hdbscan.min_cluster_size", 30),
-        ("hdbscan.min_samples", 31),
+        ("hdbscan", "umap.n_neighbors", 31),
+        ("hdbscan", "umap.n_components", 32),
+        ("hdbscan", "hdbscan.min_cluster_size", 30),
+        ("hdbscan", "hdbscan.min_samples", 31),
+        ("graph", "umap.n_neighbors", 31),
+        ("graph", "graph.n_neighbors", 31),
+        ("graph", "graph.min_topic_size", 30),
     ],
 )
-def test_too_few_documents_name_the_parameter_to_lower(tmp_path, key, enough):
-    path = write_params(
-        tmp_path / "params.yaml", {"topic_fit.hdbscan.min_cluster_size": 10, f"topic_fit.{key}": 30}
-    )
+def test_too_few_documents_name_the_parameter_to_lower(tmp_path, method, key, enough):
+    small = planted.SMALL | {"topic_fit.method": method, f"topic_fit.{key}": 30}
+    path = write_params(tmp_path / "params.yaml", small)
     options = params.load(path, "topic_fit", TopicFit)
 
-    clustering.check_size(enough, options.umap, options.hdbscan)
+    clustering.check_size(enough, options.least_documents())
     with pytest.raises(BertlineError, match=rf"topic_fit\.{key} needs {enough} .*are {enough - 1}"):
-        clustering.check_size(enough - 1, options.umap, options.hdbscan)
+        clustering.check_size(enough - 1, options.least_documents())

@@ -15,16 +15,20 @@ from bertline.core import params
 from bertline.core.errors import BertlineError
 from bertline.topics import stability
 from bertline.topics.fitting import Clusters, TopicFit
+from bertline.topics.graph import Neighbours, search_exactly, within
 from bertline.topics.tables import OUTLIERS, STABILITY
 from stages import topic_stability
 from tests.command import call, write_params
 
 SMALL = {
+    "topic_fit.method": "hdbscan",
     "topic_fit.hdbscan.min_cluster_size": 8,
     "topic_fit.hdbscan.min_samples": 3,
+    "topic_fit.graph.min_topic_size": 8,
     "topic_fit.umap.n_neighbors": 5,
     "topic_stability.seeds": 3,
     "topic_stability.resamples": 3,
+    "topic_stability.roundings": 0,
 }
 GROUPS = 4
 
@@ -39,7 +43,6 @@ def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
         noise = np.random.default_rng(seed).normal(scale=0.3, size=(len(rows), vectors.shape[1]))
         return np.asarray(vectors[rows]) + noise
 
-    monkeypatch.setattr(stability, "search_neighbours", lambda *_: None)
     monkeypatch.setattr(stability, "reduce_rows", reduce)
 
 
@@ -47,11 +50,18 @@ def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, without_umap: None) -> Callable[..., Path]:
     """Return a function that runs the stage on vectors and topics; it returns the folder."""
 
-    def run(name: str, vectors: np.ndarray, core: np.ndarray, **changes: object) -> Path:
+    def run(
+        name: str,
+        vectors: np.ndarray,
+        core: np.ndarray,
+        fit: dict[str, object] | None = None,
+        **changes: object,
+    ) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         np.save(folder / "embeddings.npy", vectors.astype(np.float32))
         named = {f"topic_stability.{key}": value for key, value in changes.items()}
+        named |= {f"topic_fit.{key}": value for key, value in (fit or {}).items()}
         path = write_params(folder / "params.yaml", SMALL | named)
         write_fitted(folder / "fitted", vectors, core, params.load(path, "topic_fit", TopicFit))
         call(
@@ -70,7 +80,8 @@ def write_fitted(folder: Path, vectors: np.ndarray, core: np.ndarray, options: T
     ids = [f"d{number}" for number in range(len(core))]
     table = pd.DataFrame({"id": ids, "cluster": core, "core_topic": core})
     table = table.assign(probability=1.0, x=0.0, y=0.0)
-    Clusters(options, vectors, table).save(folder)
+    near = search_exactly(vectors, options.neighbours_searched())
+    Clusters(options, near, vectors, table).save(folder)
 
 
 def planted(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,6 +112,34 @@ def test_planted_topics_are_stable(run):
     assert list(kept) == ["stable_share", "measures"]
     assert kept["stable_share"] == figures["stable_share"] == 1.0
     assert list(table.columns) == list(STABILITY)
+
+
+def test_planted_communities_are_stable_and_each_kind_has_its_column(run):
+    folder = run("graph", *planted(240), fit={"method": "graph"}, roundings=2)
+
+    figures = json.loads((folder / "metrics.json").read_text())["measures"][0]
+    table = pd.read_csv(folder / "tables" / "topics.csv")
+    assert figures["stable_share"] == figures["stable_share_over_roundings"] == 1.0
+    assert figures["ari_over_seeds"] == figures["ari_over_resamples"] == 1.0
+    assert figures["refits"] == 8
+    assert (table[["over_seeds", "over_resamples", "over_roundings"]] > 0.95).all(axis=None)
+
+
+def test_communities_of_structureless_vectors_are_near_zero(run):
+    folder = run("noise", *structureless(240), fit={"method": "graph"}, roundings=2)
+
+    figures = json.loads((folder / "metrics.json").read_text())["measures"][0]
+    assert figures["mean_stability"] < 0.1, figures
+    assert figures["stable_share"] == 0
+
+
+def test_turned_vectors_have_the_named_cosine():
+    vectors = np.random.default_rng(0).normal(size=(20, 8))
+
+    turned = stability.turn(vectors, np.random.default_rng(1))
+
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(turned, axis=1)
+    assert (vectors * turned).sum(axis=1) / lengths == pytest.approx(stability.ROUNDED, abs=1e-9)
 
 
 def test_topics_of_structureless_vectors_are_near_zero(run):
@@ -139,12 +178,12 @@ def test_seeds_alone_have_no_column_of_resamples(run):
     folder = run("seeds", *planted(80), resamples=0)
 
     table = pd.read_csv(folder / "tables" / "topics.csv")
-    assert table["over_resamples"].isna().all()
+    assert table[["over_resamples", "over_roundings"]].isna().all(axis=None)
     assert (table["stability"] == table["over_seeds"]).all()
 
 
 def test_no_refit_is_refused(run):
-    with pytest.raises(BertlineError, match="both 0, so there is no fit to compare with"):
+    with pytest.raises(BertlineError, match="are all 0, so there is no fit to compare with"):
         run("no", *planted(80), seeds=0, resamples=0)
 
 
@@ -215,7 +254,7 @@ def test_a_draw_of_few_documents_asks_for_no_more_neighbours_and_dimensions_than
 
     monkeypatch.setattr(stability.clustering, "fit_umap", fit)
     numbers = (np.arange(10)[:, None] + np.arange(8)) % 10
-    neighbours = stability.Neighbours(numbers, np.ones((10, 8)))
+    neighbours = Neighbours(numbers, np.ones((10, 8)))
 
     stability.reduce_rows(np.ones((10, 3)), neighbours, np.arange(drawn), 1, options)
 
@@ -227,7 +266,7 @@ def test_neighbours_within_a_draw_are_renumbered_and_padded():
     numbers = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]])
     distances = np.array([[0.0, 1, 3], [0, 1, 2], [0, 2, 3], [0, 4, 6]])
 
-    found = stability.within(stability.Neighbours(numbers, distances), np.array([0, 2, 3]), 3)
+    found = within(Neighbours(numbers, distances), np.array([0, 2, 3]), 3)
 
     assert found.numbers.tolist() == [[0, 1, -1], [1, 0, -1], [2, 1, -1]]
     assert found.distances.tolist() == [[0, 3, 3], [0, 3, 3], [0, 4, 4]]

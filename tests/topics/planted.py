@@ -15,6 +15,8 @@ from tests.command import call, write_params
 
 DIMENSION = 16
 SMALL = {
+    "topic_fit.method": "hdbscan",
+    "topic_fit.graph.min_topic_size": 5,
     "topic_fit.hdbscan.min_cluster_size": 10,
     "topic_fit.hdbscan.min_samples": 5,
     "topic_words.outliers.strategy": "none",
@@ -43,9 +45,8 @@ def scattered(count: int, *, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
 
 def skip_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the first dimensions be the reduced ones, as UMAP compiles for half a minute."""
-    monkeypatch.setattr(
-        fitting, "reduce_vectors", lambda vectors, *_: (vectors[:, :5], vectors[:, :2])
-    )
+    monkeypatch.setattr(fitting, "reduce_vectors", lambda vectors, *_: vectors[:, :5])
+    monkeypatch.setattr(fitting, "draw_map", lambda vectors, *_: vectors[:, :2])
 
 
 def fit(folder: Path, table: pd.DataFrame, vectors: np.ndarray, **changes: object) -> Path:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bertline.topics import clustering
-from bertline.topics.clustering import Neighbours, Umap
+from bertline.topics.clustering import Umap
+from bertline.topics.graph import Neighbours
 
 OPTIONS = Umap(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", threads=8)
 NONE = Neighbours(np.zeros((3, 2), np.int32), np.zeros((3, 2), np.float32))

@@ -92,6 +92,38 @@ def test_loaded_model_assigns_as_the_fit_did(tmp_path, without_umap, strategy):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_loaded_model_votes_as_the_fit_did(tmp_path, without_umap, strategy):
+    table, vectors = scattered(200)
+    in_memory = fit(
+        tmp_path,
+        (table, vectors),
+        topic_fit__method="graph",
+        topic_words__outliers__strategy=strategy,
+    )
+
+    loaded = check_reload(tmp_path, in_memory, table, vectors)
+
+    assert loaded.clusters is None
+    grouped = np.arange(200) % 5 != 0
+    # as if they were new
+    found, _ = loaded.assign(vectors + np.float32(1e-4), [f"{text} new" for text in table["text"]])
+    assert (found == in_memory.topics)[grouped].mean() > 0.95
+
+
+@pytest.mark.slow
+def test_equal_documents_have_no_topic_to_vote_for(tmp_path, without_umap):
+    table, vectors = scattered(60)
+    same = np.ones_like(vectors)
+    fitted = fit(tmp_path, (table.assign(text="orbit planet"), same), topic_fit__method="graph")
+
+    loaded = TopicModel.load(tmp_path / "out")
+
+    assert (fitted.topics == -1).all()
+    assert loaded.assign(same[:2] + 1, ["a", "b"])[0].tolist() == [-1, -1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_loaded_model_assigns_as_the_fit_did_through_umap(tmp_path, monkeypatch, metric):
     documents = scattered(200)
