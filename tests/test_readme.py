@@ -52,7 +52,9 @@ def test_topics_have_the_measures_of_the_default_run() -> None:
     measures = files.read_json(ROOT / "metrics" / "topic_words" / "measures.json")
     npmi, ami = number(measures["npmi"]), number(measures["ami"])
     found = score_of(f"BERTopic, {measures['topics']} topics", "18,821 documents")
-    assert found == f"NPMI {npmi}, AMI with the 20 groups {ami}"
+    stable = files.read_json(ROOT / "metrics" / "topic_stability.json")["stable_share"]
+    shares = f"{stable:.0%} of documents in stable topics"
+    assert found == f"{shares}, NPMI {npmi}, AMI with the 20 groups {ami}"
     assert measures["coverage"] == 1.0 and f"{measures['documents']:,}" == "18,821"
 
 
