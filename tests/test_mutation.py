@@ -181,7 +181,7 @@ def test_a_changed_file_makes_the_stages_stale_whose_deps_cover_it(
         ("params.yaml", "topic_words.contrast", 0, {"topic-words"}),
         ("params.yaml", "topic_words.outliers.strategy", "c-tf-idf", {"topic-words"}),
         ("params.yaml", "topic_numbers", [2, 4], {"topic-words"}),
-        ("params.yaml", "topic_fit.seed", 7, {"topic-fit", "topic-stability"}),
+        ("params.yaml", "topic_fit.seed", 7, {"topic-fit"}),
         ("params.yaml", "seeds", [1], {"evaluate"}),
         ("packages.yaml", "topics.bertopic", "99.0", {"topic-words"}),
         ("packages.yaml", "figures.pillow", "99.0", {"visualize"}),
