@@ -107,6 +107,7 @@ class Run:
     stages: dict[str, Stage]
     waiting: list[str]
     touched: dict[str, str]
+    _receipts: dict[str, Receipt] = field(default_factory=dict, repr=False)  # judged so far
 
     def hash_of(self, stage: str, path: str) -> str | None:
         """Return the MD5 of an output: as it is on disk or in git, else as recorded."""
@@ -118,9 +119,15 @@ class Run:
         return place.read_bytes() if place.is_file() else None
 
     def receipt(self, stage: str) -> Receipt:
-        """Return the receipt that the stage's command names, judged against dvc.lock."""
-        named = re.search(r"--receipt (\S+)", self.stages[stage].command)
-        return judge_receipt(self.stages[stage], self.read(named[1]) if named else None)
+        """Return the receipt that the stage's command names, judged against dvc.lock.
+
+        It is read and judged once: verdicts, causes, errors and notes all ask for it.
+        """
+        if stage not in self._receipts:
+            named = re.search(r"--receipt (\S+)", self.stages[stage].command)
+            content = self.read(named[1]) if named else None
+            self._receipts[stage] = judge_receipt(self.stages[stage], content)
+        return self._receipts[stage]
 
 
 def add_sides(arguments: argparse.ArgumentParser) -> None:
