@@ -69,9 +69,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  mkdir -p -m 700 "$$folder"; dvc config --local core.site_cache_dir "$$folder"; }
 	touch $@
 
-repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first
+repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first (JOBS=1: stages in turn)
 	bertline packages
-	dvc repro
+	bertline repro $(if $(JOBS),--jobs $(JOBS))
 	@echo "report:  data/visualize/index.html"
 	@echo "metrics: dvc metrics show; more in metrics/"
 	@echo "commit:  git add -A && git commit -m 'My run'; without it there is no way back from an experiment"

@@ -1,0 +1,146 @@
+"""repro: stages run after what they need, beside what they do not need, and failures are told."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bertline.core.errors import BertlineError
+from bertline.runs import repro
+from tests import command
+
+NEEDS = {"embed": set(), "train": set(), "fit": {"embed"}, "report": {"fit", "train"}}
+
+# Two stages of which each ends when the other has begun, and one that needs both.
+WAIT = (
+    "touch {own}.begun; for i in $(seq 600); do [ -e {other}.begun ] && break; sleep .1; done; "
+    "[ -e {other}.begun ] && cp in {own}.out"
+)
+STAGES = {
+    "a": {
+        "cmd": WAIT.format(own="a", other="b"),
+        "deps": ["in"],
+        "outs": ["a.out"],
+    },
+    "b": {
+        "cmd": WAIT.format(own="b", other="a"),
+        "deps": ["in"],
+        "outs": ["b.out"],
+    },
+    "both": {"cmd": "cat a.out b.out > both.out", "deps": ["a.out", "b.out"], "outs": ["both.out"]},
+    "alone": {"cmd": "echo x > alone.out", "outs": ["alone.out"]},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a DVC project of four stages, which is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / ".site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+    Path("in").write_text("1")
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}))
+    return tmp_path
+
+
+def schedule(monkeypatch: pytest.MonkeyPatch, jobs: int, fails: str = "") -> list[tuple[str, str]]:
+    """Run NEEDS with stages that only say when they begin and end."""
+    events: list[tuple[str, str]] = []
+
+    def run(name: str, processes: object) -> int:
+        events.append(("begin", name))
+        time.sleep(0.05)
+        events.append(("end", name))
+        return int(name == fails)
+
+    monkeypatch.setattr(repro, "run_stage", run)
+    repro.run_all(NEEDS, jobs)
+    return events
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_each_stage_runs_once_after_those_it_needs(monkeypatch, jobs):
+    events = schedule(monkeypatch, jobs)
+
+    assert sorted(name for event, name in events if event == "begin") == sorted(NEEDS)
+    for name, needed in NEEDS.items():
+        assert all(events.index(("end", n)) < events.index(("begin", name)) for n in needed)
+
+
+def test_no_more_stages_than_jobs_run_at_a_time(monkeypatch):
+    events = schedule(monkeypatch, 1)
+
+    assert [event for event, _ in events] == ["begin", "end"] * len(NEEDS)
+
+
+def test_failure_lets_the_stage_beside_it_end_and_none_begin(monkeypatch):
+    begun = []
+    together = threading.Barrier(2)
+
+    def run(name: str, processes: object) -> int:
+        begun.append(name)
+        together.wait(timeout=10)
+        time.sleep(0.1 * (name == "train"))
+        return int(name == "embed")
+
+    monkeypatch.setattr(repro, "run_stage", run)
+    with pytest.raises(BertlineError, match="embed failed, for the reason above"):
+        repro.run_all(NEEDS, 2)
+
+    assert sorted(begun) == ["embed", "train"]
+
+
+def test_a_chain_has_nothing_to_run_side_by_side():
+    assert not repro.independent({"fit": set(), "words": {"fit"}, "report": {"fit", "words"}})
+    assert repro.independent(NEEDS)
+    assert not repro.independent({})
+
+
+@pytest.mark.slow
+def test_independent_stages_of_a_project_run_at_the_same_time(project, capfd):
+    assert set(repro.find_changed([])) == set(STAGES)
+    assert repro.find_changed(["both"]) == {"a": set(), "b": set(), "both": {"a", "b"}}
+    with pytest.raises(SystemExit) as stop:
+        command.call(repro, "both", "--jobs", "2")
+
+    printed = capfd.readouterr()
+    assert stop.value.code == 0
+    assert "Data and pipelines are up to date." in printed.out
+    assert Path("both.out").read_text() == "11"
+    assert not Path("alone.out").exists()  # no target
+    assert set(yaml.safe_load(Path("dvc.lock").read_text())["stages"]) == {"a", "b", "both"}
+    assert set(repro.find_changed([])) == {"alone"}
+    Path("in").write_text("2")
+    assert set(repro.find_changed([])) == set(STAGES)
+
+
+@pytest.mark.slow
+def test_failed_stage_is_named_and_the_exit_code_is_two(project, capfd):
+    stages = {
+        "good": {"cmd": "cp in good.out", "deps": ["in"], "outs": ["good.out"]},
+        "bad": {"cmd": "echo a sentence of why >&2; exit 2", "deps": ["in"], "outs": ["bad.out"]},
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    with pytest.raises(BertlineError, match="^bad failed"):
+        command.call(repro, "--jobs", "2")
+
+    assert "bad                  a sentence of why" in capfd.readouterr().err
+    assert Path("good.out").exists()
+
+
+def test_what_is_no_stage_is_refused_by_name(project):
+    with pytest.raises(BertlineError, match=r"dvc\.yaml has no stage nothing"):
+        command.call(repro, "nothing")
+    with pytest.raises(BertlineError, match="--jobs is 0"):
+        command.call(repro, "--jobs", "0")
+
+
+def test_outside_of_a_project_the_reason_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BertlineError, match="DVC cannot read this project"):
+        command.call(repro)
