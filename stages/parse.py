@@ -3,7 +3,7 @@
 Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
         params.yaml.
 Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
-        Documents: id, part, group, text. Phenomena: by (sentence or source), set, value (that
+        Documents: id, part, group, date, text. Phenomena: by (sentence or source), set, value (that
         sentence or source), label, major and minor (lists). And a JSON file of counts: rows read,
         kept, dropped and why, label shares, duplicates.
 
@@ -23,6 +23,7 @@ from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.core.receipt import receipt
 from bertline.corpora import annotations, cola, newsgroups, table
+from bertline.corpora.readers import Layout
 from bertline.corpora.rows import Rows
 from bertline.sources import catalogue
 
@@ -38,7 +39,13 @@ SENTENCES = pa.schema(
     ]
 )
 DOCUMENTS = pa.schema(
-    [("id", pa.string()), ("part", pa.string()), ("group", pa.string()), ("text", pa.string())]
+    [
+        ("id", pa.string()),
+        ("part", pa.string()),
+        ("group", pa.string()),
+        ("date", pa.string()),
+        ("text", pa.string()),
+    ]
 )
 PHENOMENA = pa.schema(
     [
@@ -82,6 +89,11 @@ class Parse(Section):
     phenomena: ParsePhenomena
 
 
+def layout_of(recipe: catalogue.TableParse) -> Layout:
+    """Return how the files of a table are laid out."""
+    return Layout(recipe.type, recipe.separator, recipe.header, recipe.encoding)
+
+
 def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
     """Read sentences as `recipe`, the source's `parse`, says."""
     match recipe:
@@ -94,7 +106,7 @@ def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
                 folder,
                 files=recipe.files,
                 columns=dict(recipe.columns.items()),
-                encoding=recipe.encoding,
+                layout=layout_of(recipe),
             )
     raise BertlineError(
         f"sources.yaml: the format {recipe.format} holds no labelled sentences; expected cola or "
@@ -117,7 +129,7 @@ def read_documents(
                 folder,
                 files=recipe.files,
                 columns=dict(recipe.columns.items()),
-                encoding=recipe.encoding,
+                layout=layout_of(recipe),
             )
             return rows, []
     raise BertlineError(
@@ -223,7 +235,7 @@ def parse_documents(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the documents of source `name` and their counts; show some of them."""
     rows, removed = read_documents(folder, recipe, options.remove)
-    documents = rows.table
+    documents = rows.table.reindex(columns=DOCUMENTS.names)  # no published corpus has dates
     groups = int(documents["group"].nunique())
     parts = {
         str(key): int(count) for key, count in documents["part"].value_counts(sort=False).items()
@@ -275,6 +287,17 @@ def parse_phenomena(
     return phenomena, {"by": ", ".join(by), **counts}
 
 
+def parse(
+    role: str, folder: Path, name: str, recipe: catalogue.Parse, options: Parse
+) -> tuple[pd.DataFrame, dict[str, Any], pa.Schema]:
+    """Return the rows of source `name` for a role, their counts, and the columns to write."""
+    if role == "sentences":
+        return *parse_sentences(folder, name, recipe, options.sentences), SENTENCES
+    if role == "documents":
+        return *parse_documents(folder, name, recipe, options.documents), DOCUMENTS
+    return *parse_phenomena(folder, name, recipe, options.phenomena), PHENOMENA
+
+
 def main() -> None:
     """Read the arguments and the parameters, parse, and write the table and the counts."""
     arguments = console.parser(__doc__)
@@ -306,15 +329,11 @@ def main() -> None:
         inputs=[args.raw],
         outputs=[args.out, args.metrics],
     ):
-        if args.role == "sentences":
-            rows, counts = parse_sentences(args.raw, args.source, recipe, options.sentences)
-            schema = SENTENCES
-        elif args.role == "documents":
-            rows, counts = parse_documents(args.raw, args.source, recipe, options.documents)
-            schema = DOCUMENTS
-        else:
-            rows, counts = parse_phenomena(args.raw, args.source, recipe, options.phenomena)
-            schema = PHENOMENA
+        try:
+            rows, counts, schema = parse(args.role, args.raw, args.source, recipe, options)
+        except BertlineError as error:
+            message = catalogue.with_own_names(str(error), args.source, args.raw)
+            raise BertlineError(message) from error
         with files.whole_file(args.out) as partial:
             files.write_table(partial, rows, schema)
             if args.metrics:  # within, so that a failure leaves the earlier table

@@ -19,13 +19,13 @@ import numpy as np
 from bertline.core import console, files
 from bertline.core.errors import BertlineError
 from bertline.corpora import columns
-from bertline.corpora.rows import decode, split_lines
+from bertline.corpora.readers import ENDINGS, Layout
 from bertline.encoders import text_vectors
 from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.model import TopicModel
 from bertline.topics.tables import OUTLIERS
 
-FORMATS = (*columns.ENDINGS, ".txt")
+FORMATS = tuple(ENDINGS)
 COLUMNS = ("id", "topic", "probability", "name")
 TOKENS_PER_BATCH = 16_384
 
@@ -36,20 +36,13 @@ def read_documents(path: Path, encoding: str = "utf-8") -> tuple[list[str], list
     Without a column `id` these are the numbers of the rows. Raises BertlineError for another
     format, for a file that cannot be read, or without documents.
     """
-    if path.suffix not in FORMATS:
-        raise BertlineError(f"{path}: expected a name that ends in {', '.join(FORMATS)} or .npy.")
-    if not path.is_file():
+    if not path.exists():
         raise BertlineError(f"{path} does not exist. Name the file of the documents.")
-    if path.suffix == ".txt":
-        texts = split_lines(decode(path.read_bytes(), str(path), encoding))
-        ids = None
-    else:
-        found = columns.read(path, ["text"], optional=["id"], encoding=encoding)
-        texts, ids = found["text"], found.get("id")
+    found = columns.read(path, ["text"], optional=["id"], layout=Layout(encoding=encoding))
+    texts = found["text"]
     if not texts:
         raise BertlineError(f"{path} has no document.")
-    if ids is None:
-        ids = [str(number) for number in range(1, len(texts) + 1)]
+    ids = found.get("id") or [str(number) for number in range(1, len(texts) + 1)]
     columns.check_identifiers(ids, path, "id")
     empty = sum(not text.strip() for text in texts)
     if empty:

@@ -42,19 +42,19 @@ def read_published(
         raise BertlineError(f"{path} is not a zip file that can be read: {error}.") from error
 
 
-def decode(content: bytes, place: str, encoding: str) -> str:
-    """Return `content` as text without a byte-order mark.
+def decode(content: bytes, place: str, encoding: str, *, line: int = 1) -> str:
+    """Return `content`, which begins with line `line` of a file, as text without a byte-order mark.
 
     Raises BertlineError, with the line, for bytes that are not of `encoding`, and for NUL bytes.
     """
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line += content.count(b"\n", 0, error.start)
         raise BertlineError(
             f"{place}, line {line}: byte 0x{content[error.start]:02x} is not {encoding}. "
             f"Save the file as {encoding}, or name the encoding that it has (`encoding` in "
-            f"sources.yaml, --encoding of `bertline assign`)."
+            f"sources.yaml, which `bertline add` guesses; --encoding of `bertline assign`)."
         ) from error
     except LookupError:
         raise BertlineError(
@@ -62,9 +62,9 @@ def decode(content: bytes, place: str, encoding: str) -> str:
             f"and cp1252 are common."
         ) from None
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+        line += text.count("\n", 0, text.index("\0"))
         raise BertlineError(f"{place}, line {line}: a NUL byte; the file is damaged or not text.")
-    return text.removeprefix("\ufeff")
+    return text.removeprefix("\ufeff") if line == 1 else text
 
 
 def split_lines(text: str) -> list[str]:

@@ -7,12 +7,15 @@ import pandas as pd
 
 from bertline.core.errors import BertlineError
 from bertline.corpora import columns as cells
+from bertline.corpora.readers import Layout
 from bertline.corpora.rows import Rows
 
 # One rule for every format, since pandas writes the same column as 1, 1.0 or True.
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}  # in lower case
 # Columns whose values tell rows apart: a number that lost its digits would merge them silently.
 IDENTIFIERS = ("id", "pair", "group")
+# Columns of documents; an entry that serves both roles has those of sentences, too.
+OF_DOCUMENTS = ("id", "text", "group", "date")
 # Columns whose values are names in tables and figures.
 NAMES = ("source", "group")
 # Folds that `split` draws from the training set: a test set of that name would be trained on.
@@ -20,7 +23,11 @@ FOLDS = ("train", "validation")
 
 
 def read_sentences(
-    folder: Path, *, files: Mapping[str, str], columns: Mapping[str, str], encoding: str
+    folder: Path,
+    *,
+    files: Mapping[str, str],
+    columns: Mapping[str, str],
+    layout: Layout = cells.AS_READ,
 ) -> Rows:
     """Read one table per set of labelled sentences.
 
@@ -39,7 +46,7 @@ def read_sentences(
             f"sources.yaml: `files` has a set named {taken[0]}, like a fold of in_domain_train. "
             f"Give it another name, such as in_domain_dev."
         )
-    rows = _read(folder, files, columns, encoding, required=("text", "label"), group="set")
+    rows = _read(folder, files, columns, layout, required=("text", "label"), group="set")
     table = rows.table
     labels = table["label"].str.lower().map(LABELS)
     known = labels.notna()
@@ -61,27 +68,33 @@ def read_sentences(
 
 
 def read_documents(
-    folder: Path, *, files: Mapping[str, str], columns: Mapping[str, str], encoding: str
+    folder: Path,
+    *,
+    files: Mapping[str, str],
+    columns: Mapping[str, str],
+    layout: Layout = cells.AS_READ,
 ) -> Rows:
     """Read one table per part of a document collection.
 
-    Returns rows with the columns id, part, group (missing without such a column, and where it is
-    empty or blank) and text.
+    Returns rows with the columns id, part, group, date and text; group and date are missing without
+    such a column, and where it is empty or blank.
     """
-    rows = _read(folder, files, columns, encoding, required=("text",), group="part")
+    columns = {key: column for key, column in columns.items() if key in OF_DOCUMENTS}
+    rows = _read(folder, files, columns, layout, required=("text",), group="part")
     table = rows.table
-    if "group" not in table:
-        table["group"] = None
-    else:
-        table["group"] = table["group"].where(table["group"].str.strip() != "")
-    return Rows(table[["id", "part", "group", "text"]], rows.rows_in, rows.dropped)
+    for name in ("group", "date"):
+        if name not in table:
+            table[name] = None
+        else:
+            table[name] = table[name].where(table[name].str.strip() != "")
+    return Rows(table[["id", "part", "group", "date", "text"]], rows.rows_in, rows.dropped)
 
 
 def _read(
     folder: Path,
     files: Mapping[str, str],
     columns: Mapping[str, str],
-    encoding: str,
+    layout: Layout,
     *,
     required: tuple[str, ...],
     group: str,
@@ -92,14 +105,16 @@ def _read(
             raise BertlineError(f"sources.yaml: `columns` should say which column is the {name}.")
     for name, file in files.items():
         path = folder / file
-        if not path.is_file():
+        if not path.exists():
             raise BertlineError(f"{path} does not exist; `fetch.files` should list it too.")
-        found = cells.read(path, list(columns.values()), encoding=encoding)
+        found = cells.read(path, list(columns.values()), layout=layout)
         for key, column in columns.items():
             if key in IDENTIFIERS:
                 cells.check_identifiers(found[column], path, column)
             if key in NAMES:
                 cells.check_names(found[column], path, column)
+            if key == "date":
+                cells.check_dates(found[column], path, column)
         frame = pd.DataFrame({key: found[column] for key, column in columns.items()}, dtype="str")
         if "id" not in frame:
             frame["id"] = [f"{name}:{number}" for number in range(1, len(frame) + 1)]

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bertline.core import params
 from bertline.core.errors import BertlineError
@@ -150,20 +150,41 @@ class NewsgroupsTokensParse(Section):
     expect: dict[str, Count] | None = None
 
 
-ColumnName = Literal["id", "text", "label", "source", "mark", "pair", "group"]
+ColumnName = Literal["id", "text", "label", "source", "mark", "pair", "group", "date"]
+TableType = Literal["csv", "tsv", "json", "parquet", "lines", "labelled-lines", "folder"]
+
+
+def _name(value: Any) -> Any:
+    """Take the number of a column, 2, for its name, as in a file without a header."""
+    return str(value) if type(value) is int else value
+
+
+def _divides(mark: str) -> str:
+    """Refuse what cannot divide cells."""
+    if len(mark) != 1 or mark in '"\r\n':
+        raise ValueError('should be one character, such as ";" or "\\t"')
+    return mark
+
+
+Column = Annotated[str, BeforeValidator(_name)]
 
 
 class TableParse(Section):
-    """A table of the user: CSV, TSV, JSON lines or Parquet, by the file's ending.
+    """Texts of the user: a table, JSON, lines, or a folder with a file for each text.
 
-    `files` gives a file for each set (sentences) or part (documents). `columns` says which of the
-    file's columns hold the text and, for sentences, the label (0 or 1). Optional are `id`, for
-    documents `group`, and for sentences `source`, `mark` and `pair`.
+    `files` gives a file or folder for each set (sentences) or part (documents). `columns` says
+    which of its columns hold the text and, for sentences, the label. Optional are `id`, for
+    documents `group` and `date`, and for sentences `source`, `mark` and `pair`. `type` is what the
+    file's ending stands for, unless it says another. `header` is false for a file whose first line
+    is a row, with columns named 1, 2 and so on, or a list of names for them.
     """
 
     format: Literal["table"]
     files: Annotated[dict[SetName, FileName], Field(min_length=1)]
-    columns: dict[ColumnName, str]
+    columns: dict[ColumnName, Column]
+    type: TableType | None = None
+    separator: Annotated[str, AfterValidator(_divides)] | None = None
+    header: bool | Annotated[list[Column], Field(min_length=1)] = True
     encoding: str = "utf-8"
     expect: dict[str, Any] | None = None
 
@@ -235,6 +256,16 @@ def load_parse(name: str, role: str, path: Path = PATH) -> Parse:
             f"The other sources of {path} show it."
         )
     return _variant(source.parse, "format", PARSES, f"{path}: {name}.parse")
+
+
+def with_own_names(message: str, name: str, folder: Path, path: Path = PATH) -> str:
+    """Return a message about files in `folder` with the names that the user gave to them.
+
+    folder: where `download` laid down a copy of source `name`.
+    """
+    fetch = params.read_yaml(path)[name]["fetch"]
+    own = fetch.get("folder") if fetch.get("kind") == "path" else None
+    return message.replace(f"{folder}/", f"{own}/") if isinstance(own, str) else message
 
 
 def load_title(name: str, path: Path = PATH) -> str:

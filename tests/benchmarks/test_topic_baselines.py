@@ -83,7 +83,7 @@ def test_keynmf_finds_planted_topics_with_precomputed_vectors(corpus):
 def write_inputs(folder: Path, **changes: object) -> None:
     table = tiny.documents(COUNT)
     table.insert(0, "id", [f"d{number}" for number in range(COUNT)])
-    table.insert(1, "part", "all")
+    table = table.assign(part="all", date=None)
     files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
     vectors = 3 * np.eye(4, 32)[np.arange(COUNT) % 4]
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)

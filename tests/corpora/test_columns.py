@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def read(tmp_path) -> Callable[..., list[str]]:
             path.write_bytes(content)
         else:
             pq.write_table(pa.table({"text": content}), path)
-        return columns.read(path, ["text"], encoding="utf-8")["text"]
+        return columns.read(path, ["text"])["text"]
 
     return read
 
@@ -101,11 +102,11 @@ def test_index_of_a_frame_is_a_column_and_a_part_of_a_column_is_none(tmp_path):
     parts = pa.table({"a": [{"b": "other"}], "a.b": ["x"]})
     pq.write_table(parts, tmp_path / "b.parquet")
 
-    found = columns.read(tmp_path / "a.parquet", ["text"], optional=["id"], encoding="utf-8")
+    found = columns.read(tmp_path / "a.parquet", ["text"], optional=["id"])
     assert found == {"text": ["x", "y"], "id": ["5", "6"]}
-    assert columns.read(tmp_path / "b.parquet", ["a.b"], encoding="utf-8") == {"a.b": ["x"]}
+    assert columns.read(tmp_path / "b.parquet", ["a.b"]) == {"a.b": ["x"]}
     with pytest.raises(BertlineError, match=r"no column 'b' \(known: a, a\.b\)"):
-        columns.read(tmp_path / "b.parquet", ["b"], encoding="utf-8")
+        columns.read(tmp_path / "b.parquet", ["b"])
 
 
 def test_values_of_json_lines_are_exact_texts(read):
@@ -122,9 +123,10 @@ def test_values_of_json_lines_are_exact_texts(read):
     [
         (f'{{"text": {LARGE}.0}}', "row 1, column 'text': .*too large"),
         ('{"text": "a", "text": "b"}', "line 1 is not valid JSON: the key 'text' stands"),
-        ("[" * 100_000, "line 1 is not valid JSON"),
+        ('{"text": ' + "[" * 100_000, "line 1 is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
     ],
-    ids=["float", "repeated-key", "nested"],
+    ids=["float", "repeated-key", "nested", "nested-array"],
 )
 def test_json_line_that_would_be_misread_is_named(read, line, message):
     with pytest.raises(BertlineError, match=message):
@@ -161,6 +163,36 @@ def test_identifier_that_looks_like_a_rounded_number_is_kept(tmp_path):
 
 
 def test_float_is_whole_up_to_the_precision_of_its_type():
-    assert columns.as_text(np.float32(2**24 - 1), "here") == "16777215"
-    assert columns.as_text(float(2**24), "here") == "16777216"
-    assert columns.as_text(-0.0, "here") == "0"
+    values = [np.float32(2**24 - 1), float(2**24), -0.0]
+    texts = [columns.as_text(value, Path("a.csv"), 1, "text") for value in values]
+    assert texts == ["16777215", "16777216", "0"]
+
+
+@pytest.mark.parametrize("date", ["2001", "2001-02", "2001-02-03", "2001-02-03T10:00Z", " 1999 "])
+def test_year_month_and_day_are_dates(date):
+    assert columns.is_date(date)
+
+
+@pytest.mark.parametrize("other", ["3/2/2001", "2001-13", "2001-02-30", "01-02-2003", "20010203"])
+def test_other_date_is_named(other):
+    with pytest.raises(BertlineError, match=f"row 3, column 'day': .*found '{other}'"):
+        columns.check_dates(["", "2001", other], Path("a.csv"), "day")
+
+
+def test_rows_are_yielded_one_by_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,id\na,1\nb,2,3\n", encoding="utf-8")
+    rows = columns.stream(path, ["text"], optional=["id", "other"])
+
+    assert next(rows) == {"text": "a", "id": "1", "other": ""}
+    with pytest.raises(BertlineError, match="line 3 has 3 cells"):
+        next(rows)
+
+
+def test_all_columns_that_are_missing_or_double_are_named_at_once(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("body,a,a\nx,1,2\n", encoding="utf-8")
+
+    message = "several columns named 'a'.*, and no column 'text'.*, and no column 'label'"
+    with pytest.raises(BertlineError, match=message):
+        columns.read(path, ["text", "label", "a"])

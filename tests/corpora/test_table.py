@@ -9,6 +9,7 @@ import pytest
 
 from bertline.core.errors import BertlineError
 from bertline.corpora import table
+from bertline.corpora.readers import Layout
 
 SENTENCES = {"text": "words", "label": "good"}
 ENDINGS = ("csv", "tsv", "jsonl", "parquet")
@@ -41,7 +42,7 @@ def read(tmp_path: Path) -> Callable[..., table.Rows]:
             tmp_path,
             files={"in_domain_train": path.name},
             columns=options.get("columns", SENTENCES),
-            encoding=options.get("encoding", "utf-8"),
+            layout=Layout(**options.get("layout", {})),
         )
 
     return read
@@ -155,7 +156,6 @@ def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
             tmp_path,
             files={"in_domain_train": "a.csv", name: "b.csv"},
             columns=SENTENCES,
-            encoding="utf-8",
         )
 
 
@@ -232,7 +232,6 @@ def test_large_integers_name_groups_beside_a_missing_one(tmp_path):
         tmp_path,
         files={"all": "a.parquet"},
         columns={"text": "text", "group": "of"},
-        encoding="utf-8",
     )
 
     assert rows.table["group"].tolist()[:2] == [*map(str, NEIGHBOURS)]
@@ -246,7 +245,6 @@ def test_an_empty_or_blank_group_is_missing(tmp_path):
         tmp_path,
         files={"all": "a.csv"},
         columns={"text": "text", "group": "of"},
-        encoding="utf-8",
     )
 
     assert rows.table["group"].dropna().tolist() == ["x", "x y"]
@@ -284,7 +282,9 @@ def test_repeated_id_is_named(read, ids, repeated):
         pytest.param(b"words\tgood\nl\xe4mp\t1\n", "tsv", "line 2: byte 0xe4", id="latin-1"),
         pytest.param(b"", "jsonl", "no column 'words'", id="empty-jsonl"),
         pytest.param(b"words,good\n", "parquet", "cannot be read as a parquet", id="no-parquet"),
-        pytest.param(b"words,good\n", "xlsx", "ends in .csv, .tsv, .jsonl, .parquet", id="ending"),
+        pytest.param(
+            b"words,good\n", "xlsx", "expected a file that ends in .*in Excel by File", id="ending"
+        ),
     ],
 )
 def test_table_that_cannot_be_read_is_named(read, content, ending, message):
@@ -294,14 +294,14 @@ def test_table_that_cannot_be_read_is_named(read, content, ending, message):
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
 def test_encoding_is_the_one_that_is_named(read, encoding):
-    rows = read("words,good\nLämpchen,1\n".encode(encoding), encoding=encoding)
+    rows = read("words,good\nLämpchen,1\n".encode(encoding), layout={"encoding": encoding})
 
     assert rows.table["text"].tolist() == ["Lämpchen"]
 
 
 def test_unknown_encoding_is_refused(read):
     with pytest.raises(BertlineError, match="`encoding: utf-7-bit` is not an encoding"):
-        read(b"words,good\na,1\n", encoding="utf-7-bit")
+        read(b"words,good\na,1\n", layout={"encoding": "utf-7-bit"})
 
 
 @pytest.mark.parametrize("column", ["text", "label"])
@@ -314,16 +314,12 @@ def test_column_that_is_needed_must_be_named(read, column):
 
 def test_table_to_train_on_must_be_named(tmp_path):
     with pytest.raises(BertlineError, match="in_domain_train.*found out_of_domain_dev"):
-        table.read_sentences(
-            tmp_path, files={"out_of_domain_dev": "a.csv"}, columns=SENTENCES, encoding="utf-8"
-        )
+        table.read_sentences(tmp_path, files={"out_of_domain_dev": "a.csv"}, columns=SENTENCES)
 
 
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(BertlineError, match=r"a\.csv does not exist; `fetch\.files`"):
-        table.read_sentences(
-            tmp_path, files={"in_domain_train": "a.csv"}, columns=SENTENCES, encoding="utf-8"
-        )
+        table.read_sentences(tmp_path, files={"in_domain_train": "a.csv"}, columns=SENTENCES)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -337,12 +333,22 @@ def test_documents_of_several_parts(tmp_path, ending, grouped):
         tmp_path,
         files={"old": f"old.{ending}", "new": f"new.{ending}"},
         columns={"text": "body"} | ({"group": "shelf"} if grouped else {}),
-        encoding="utf-8",
     )
 
     group = "x" if grouped else None
     assert rows.table.to_numpy().tolist() == [
-        ["old:1", "old", group, "a b"],
-        ["new:1", "new", group, "c d"],
+        ["old:1", "old", group, None, "a b"],
+        ["new:1", "new", group, None, "c d"],
     ]
     assert (rows.rows_in, rows.dropped) == (3, {"no text": 1})
+
+
+def test_dates_of_documents_are_kept_and_labels_of_an_entry_for_both_roles_left(tmp_path):
+    (tmp_path / "a.csv").write_text("body,kind,day\na,x,2001-02-03\nb,y,\n", encoding="utf-8")
+    names = {"text": "body", "label": "kind", "group": "kind", "date": "day"}
+
+    rows = table.read_documents(tmp_path, files={"all": "a.csv"}, columns=names)
+
+    assert rows.table["group"].tolist() == ["x", "y"]
+    assert rows.table["date"].isna().tolist() == [False, True]
+    assert rows.table["date"][0] == "2001-02-03"

@@ -366,7 +366,7 @@ def _build_documents(folder: Path) -> None:
 
     documents = tiny.documents(DOCUMENTS)
     documents.insert(0, "id", [f"d{number}" for number in range(DOCUMENTS)])
-    documents.insert(1, "part", "all")
+    documents = documents.assign(part="all", date=None)
     files.write_table(folder / "documents.parquet", documents, parse.DOCUMENTS)
     prose = documents.assign(text=tiny.prose(DOCUMENTS)["text"])
     files.write_table(folder / "prose.parquet", prose, parse.DOCUMENTS)

@@ -92,3 +92,39 @@ def test_an_entry_without_roles_is_no_obstacle_to_the_others(tmp_path):
     YAML().dump({"mine": entry(), "draft": entry(roles=None)}, path)
 
     assert catalogue.kinds_serving("documents", path) == {"mine": "path"}
+
+
+def table(**changes: object) -> dict[str, object]:
+    """Return an entry whose `parse` has these keys, too."""
+    common = {"format": "table", "files": {"train": "a.csv"}, "columns": {"text": "body"}}
+    return entry(parse=common | changes)
+
+
+def test_column_may_be_a_number(tmp_path):
+    path = write(tmp_path, table(columns={"text": 2, "label": 1}, header=False))
+
+    assert catalogue.load_parse("mine", "documents", path).columns == {"text": "2", "label": "1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"separator": "tab"}, r"parse.separator: should be one character, such as .*found 'tab'"),
+        ({"separator": '"'}, "should be one character"),
+        ({"type": "xlsx"}, "parse.type: "),
+        ({"header": []}, "parse.header"),
+        ({"columns": {"titel": "a"}}, "parse.columns.titel"),
+    ],
+)
+def test_a_malformed_layout_is_explained(tmp_path, changes, message):
+    with pytest.raises(BertlineError, match=message):
+        catalogue.load_parse("mine", "documents", write(tmp_path, table(**changes)))
+
+
+def test_message_has_the_names_of_the_users_files(tmp_path):
+    path = write(tmp_path, entry())
+    message = "data/download/documents/a.csv, line 3: no."
+
+    shown = catalogue.with_own_names(message, "mine", Path("data/download/documents"), path)
+
+    assert shown == "own/a/a.csv, line 3: no."

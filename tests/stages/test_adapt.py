@@ -50,7 +50,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_documents(path: Path, documents: pd.DataFrame) -> None:
-    table = documents.assign(id=documents.index.astype(str), part="all")
+    table = documents.assign(id=documents.index.astype(str), part="all", date=None)
     files.write_table(path, table[list(parse.DOCUMENTS.names)], parse.DOCUMENTS)
 
 

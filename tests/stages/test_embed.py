@@ -40,7 +40,7 @@ def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Path
         settings = write_params(
             tmp_path / "params.yaml", {f"embed.{key}": value for key, value in options.items()}
         )
-        table = tiny.documents(len(texts)).assign(text=texts, part="all")
+        table = tiny.documents(len(texts)).assign(text=texts, part="all", date=None)
         table.insert(0, "id", [str(number) for number in range(len(texts))])
         files.write_table(tmp_path / "documents.parquet", table, parse.DOCUMENTS)
         call(

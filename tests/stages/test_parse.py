@@ -205,6 +205,22 @@ def test_counts_of_documents_are_checked(run, raw):
         run("documents", DOCUMENTS | {"expect": {"all": 5, "groups": 3}})
 
 
+def test_dates_of_documents_are_written(run, raw):
+    (raw / "a.csv").write_text("text,day\na lamp,2001-02\nlamps,\n", encoding="utf-8")
+    columns = {"text": "text", "date": "day"}
+
+    table, _ = run("documents", DOCUMENTS | {"columns": columns})
+
+    assert table["date"].fillna("none").tolist() == ["2001-02", "none"]
+
+
+def test_message_names_the_users_own_file(run, raw):
+    (raw / "a.csv").write_text("body,group\na lamp,x\n", encoding="utf-8")
+
+    with pytest.raises(BertlineError, match="^own/a/a.csv has no column 'text'"):
+        run("documents", DOCUMENTS)
+
+
 def test_what_cannot_be_removed_is_said(run, raw, capsys):
     write_lamps(raw)
 

@@ -56,7 +56,8 @@ def fit(folder: Path, table: pd.DataFrame, vectors: np.ndarray, **changes: objec
     """
     named = {key.replace("__", "."): value for key, value in changes.items()}
     write_params(folder / "params.yaml", SMALL | named)
-    files.write_table(folder / "documents.parquet", table, parse.DOCUMENTS)
+    dated = table.assign(date=None)
+    files.write_table(folder / "documents.parquet", dated, parse.DOCUMENTS)
     np.save(folder / "embeddings.npy", vectors)
     documents, chosen = folder / "documents.parquet", ("--params", folder / "params.yaml")
     call(topic_fit, documents, folder, folder / "fitted", *chosen, "--metrics", folder / "fit.json")
