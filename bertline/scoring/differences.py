@@ -1,11 +1,12 @@
-"""Whether two runs differ in mean MCC: a paired interval and a p-value, without resampling.
+"""Whether two runs differ in a mean score: a paired interval and a p-value, without resampling.
 
 The sentences are shared, so their influences on both runs are subtracted from each other. The seeds
 of the two are independent draws (Welch 1947, Biometrika 34), or paired where the same seeds make
 the same errors, as with one set of models whose labels are decided in two ways: common random
-numbers (Glasserman and Yao 1992, Management Science 38(6)). A quarter of a sentence is added to
-each of the eight cells of label and both predictions (after Agresti and Min 2005, Statistics in
-Medicine 24(5)). `intervals` and `variance` have the rest of the method.
+numbers (Glasserman and Yao 1992, Management Science 38(6)). Two sentences are added, spread over
+the cells of label and both predictions: of two classes a quarter of a sentence in each of eight
+(after Agresti and Min 2005, Statistics in Medicine 24(5)). `intervals`, `cells` and `variance` have
+the rest of the method.
 """
 
 import math
@@ -16,18 +17,19 @@ import numpy as np
 from scipy import stats
 
 from bertline.scoring import intervals, variance
+from bertline.scoring.cells import MCC, Score
 from bertline.scoring.intervals import Influences
 from bertline.scoring.variance import BySeed, Term
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much larger the mean MCC of B is than that of A, on the same sentences.
+    """How much larger the mean score of B is than that of A, on the same sentences.
 
-    seeds: of A and of B. low, high, p, se: None where labels, or all predictions of both, are of
-    one class. identical: whether the seeds of A predict what those of B do, each in turn; p is 1
-    then, and there is no interval. paired: whether the variance by seeds is that of the differences
-    of the same seeds.
+    seeds: of A and of B. low, high, p, se: None where the score is undefined for every seed of
+    both, as MCC is where labels, or all predictions, are of one class. identical: whether the seeds
+    of A predict what those of B do, each in turn; p is 1 then, and there is no interval. paired:
+    whether the variance by seeds is that of the differences of the same seeds.
     """
 
     estimate: float
@@ -58,24 +60,25 @@ def difference(
     b: np.ndarray,
     confidence: float = 0.95,
     clusters: np.ndarray | None = None,
+    score: Score = MCC,
 ) -> Difference:
-    """Return the mean MCC of B less that of A, with a paired interval and a two-sided p-value.
+    """Return the mean score of B less that of A, with a paired interval and a two-sided p-value.
 
-    labels: shape (n,), 0 or 1; a: shape (S, n), b: (T, n), predictions of the same sentences. Rows
+    labels: classes, shape (n,); a: shape (S, n), b: (T, n), predictions of the same sentences. Rows
     at one place may be of the same seed: whether that counts is seen from their errors.
     """
-    labels, a = intervals.as_booleans(labels, a)
-    labels, b = intervals.as_booleans(labels, b)
-    estimate = float(intervals.mcc(labels, b).mean() - intervals.mcc(labels, a).mean())
+    coded = intervals.encode(labels, a, b)
+    a, b = coded.runs
+    of_a, of_b = intervals.scores_of(coded, score)
+    estimate = float(of_b.mean() - of_a.mean())
     seeds, identical = (len(a), len(b)), np.array_equal(a, b)
-    groups = intervals.number_clusters(len(labels), clusters)
-    unmoved = Difference(estimate, None, None, None, seeds, len(labels), identical)
-    constant = all(np.all(predicted == predicted[:, :1]) for predicted in (a, b))
-    if len(np.unique(labels)) < 2 or constant or groups.max() < 1:
+    groups = intervals.number_clusters(len(coded.labels), clusters)
+    unmoved = Difference(estimate, None, None, None, seeds, len(coded.labels), identical)
+    if not intervals.is_defined(coded, groups, score):
         return unmoved
     if identical:
         return replace(unmoved, p=1.0)
-    sides, groups, number = intervals.smooth(labels, [a, b], groups)
+    sides, groups, number = intervals.smooth(coded, groups, score)
     apart = sides[1].influence.mean(axis=0) - sides[0].influence.mean(axis=0)
     sentences = variance.by_sentence(apart, groups, number)
     by_seed, paired = _by_seed(sides, groups, number)
@@ -87,7 +90,7 @@ def difference(
         estimate + reach,
         float(2 * stats.t.sf(abs(estimate) / se, df)),
         seeds,
-        len(labels),
+        unmoved.sentences,
         identical,
         paired,
         se,
@@ -117,12 +120,14 @@ def _by_seed(
     the noise of seeds and sentences, which is measured on all sentences, so that the choice does
     not follow the scores of a few seeds.
     """
-    each = [variance.by_seed(side.mcc, side.influence, groups, number) for side in sides]
+    each = [variance.by_seed(side.score, side.influence, groups, number) for side in sides]
     apart = _lend([part for part in each if part])
     one, other = sides
-    if len(one.mcc) != len(other.mcc) or not apart:
+    if len(one.score) != len(other.score) or not apart:
         return apart, False
-    pairs = variance.by_seed(other.mcc - one.mcc, other.influence - one.influence, groups, number)
+    pairs = variance.by_seed(
+        other.score - one.score, other.influence - one.influence, groups, number
+    )
     if pairs and pairs.both.value < sum(part.both.value for part in apart) / 2:
         return [pairs], True
     return apart, False

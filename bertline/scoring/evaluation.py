@@ -91,7 +91,7 @@ def score(
     """Return MCC, accuracy, F1 of acceptable sentences and log loss of probabilities, (n,)."""
     predicted = (decision or Decision()).predict(probabilities)
     return {
-        "mcc": float(intervals.mcc(labels, predicted)[0]),
+        "mcc": float(intervals.values(labels, predicted)[0]),
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, zero_division=0.0)),
         "loss": float(log_loss(labels, probabilities.astype(np.float64), labels=[0, 1])),
@@ -142,7 +142,7 @@ def batches(name: str, rows: pd.DataFrame, size: int) -> Iterator[tuple[str, int
         labels, predicted = of_one["label"].to_numpy(), of_one["predicted"].to_numpy()
         for number, start in enumerate(range(0, len(labels), size), start=1):
             actual = labels[start : start + size]
-            mcc = intervals.mcc(actual, predicted[start : start + size])[0]
+            mcc = intervals.values(actual, predicted[start : start + size])[0]
             yield name, seed, number, len(actual), float(mcc)
 
 

@@ -1,15 +1,18 @@
-"""How far a mean MCC may lie from the truth: intervals without resampling, and so without a seed.
+"""How far a mean score may lie from the truth: intervals without resampling, so without a seed.
 
-A run is S seeds that labelled the same n sentences. The estimate is of the MCC that one would
+A run is S seeds that labelled the same n sentences. The estimate is of the score that one would
 expect of another seed on other sentences of the same kind, so both count as drawn (`variance`).
+What a sentence adds to a score follows from the cell of actual and predicted class that it is in
+(`cells`), for two classes and for hundreds.
 
-MCC is Pearson's correlation of two binary variables, and what sentence i adds to it is to first
-order phi_i / n with phi_i = y p - r (y^2 + p^2) / 2, where y and p are label and prediction
-standardised and r is the MCC (Devlin, Gnanadesikan and Kettenring 1975, Biometrika 62(3)).
-
-- Interval: on Fisher's z scale, quantiles of t with degrees of freedom by Satterthwaite (1946).
-- Half a sentence is added to each of the four cells of label and prediction (Haldane 1956):
-  intervals then hold for groups of 20 sentences, and for models without errors.
+- Interval: on a logit scale between the bounds of the score, which for MCC is Fisher's z; quantiles
+  of t with degrees of freedom by Satterthwaite (1946).
+- Two sentences are added, one right and one wrong, spread evenly over the cells of either kind: of
+  two classes half a sentence in each cell (Haldane 1956). Intervals then hold for groups of 20
+  sentences, and for models without errors.
+- Macro F1 of few sentences is too low in the mean, as F1 is a ratio; the middle of the interval,
+  not the score, is corrected for it.
+- Precision, recall and F1 of a class are those of two classes, this one and the rest.
 - Error rates: Wilson's score interval (1927).
 
 docs/statistics.md has the coverage of all this in simulations, and benchmarks/coverage.py makes it.
@@ -17,24 +20,24 @@ docs/statistics.md has the coverage of all this in simulations, and benchmarks/c
 
 import math
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-from bertline.scoring import variance
+from bertline.scoring import cells, variance
+from bertline.scoring.cells import MCC, OF_CLASS, Score
 
 PSEUDO = 2.0  # weight that all pseudo-sentences have together
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean MCC over seeds and what is known of its error.
+    """A mean score over seeds and what is known of its error.
 
-    low, high: None where nothing is known: labels of one class, or predictions of one class by
-    every seed; MCC is 0 by convention there. se_sentences, se_seeds: standard errors from the draw
-    of sentences and of seeds; with one seed the latter is None, and the interval is that of this
-    one model. df: degrees of freedom of the whole standard error.
+    low, high: None where nothing is known: one sentence, or a score that no seed defines. MCC is
+    undefined, and 0 by convention, for labels or predictions of one class. se_sentences, se_seeds:
+    standard errors from the draw of sentences and of seeds; with one seed the latter is None, and
+    the interval is that of this one model. df: degrees of freedom of the whole standard error.
     """
 
     estimate: float
@@ -55,16 +58,32 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Coded:
+    """Labels (n,) and the predictions (S, n) of several runs, by numbers of classes from 0."""
+
+    labels: np.ndarray
+    runs: list[np.ndarray]
+    classes: int
+
+
+@dataclass(frozen=True)
 class Influences:
-    """A run with pseudo-sentences behind: MCC (S,), and the share of each sentence in it (S, n)."""
+    """A run with pseudo-sentences behind: score (S,), and the share of each in it (S, n).
 
-    mcc: np.ndarray
+    bias: mean over seeds of what the score is expected to be off.
+    """
+
+    score: np.ndarray
     influence: np.ndarray
+    bias: float
 
 
-def mcc(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the MCC of each row of `predicted`, shape (S, n); labels: (n,). 0 where undefined."""
-    return _correlate(*as_booleans(labels, predicted), np.ones(len(labels))).mcc
+def values(labels: np.ndarray, predicted: np.ndarray, score: Score = MCC) -> np.ndarray:
+    """Return the score of each row of `predicted`, shape (S, n); labels: (n,). 0 where undefined.
+
+    Classes are anything that sorts: numbers, names, or truth values.
+    """
+    return scores_of(encode(labels, predicted), score)[0]
 
 
 def interval(
@@ -72,40 +91,31 @@ def interval(
     predicted: np.ndarray,
     confidence: float = 0.95,
     clusters: np.ndarray | None = None,
+    score: Score = MCC,
 ) -> Interval:
-    """Return the mean MCC over seeds with an interval for its expectation.
+    """Return the mean score over seeds with an interval for its expectation.
 
-    labels: shape (n,), 0 or 1; predicted: shape (S, n), a row for each seed, or (n,) for one.
+    labels: classes, shape (n,); predicted: shape (S, n), a row for each seed, or (n,) for one.
     clusters: shape (n,), equal where sentences are not independent, such as the two of a minimal
     pair; without it all sentences are independent.
     """
-    labels, predicted = as_booleans(labels, predicted)
-    by_seed = mcc(labels, predicted)
-    found = Interval(
-        float(by_seed.mean()), None, None, len(predicted), len(labels), tuple(by_seed.tolist())
-    )
     groups = number_clusters(len(labels), clusters)
-    if len(np.unique(labels)) < 2 or np.all(predicted == predicted[:, :1]) or groups.max() < 1:
-        return found
-    (side,), groups, number = smooth(labels, [predicted], groups)
-    sentences = variance.by_sentence(side.influence.mean(axis=0), groups, number)
-    seeds = variance.by_seed(side.mcc, side.influence, groups, number)
-    se, df = variance.combine(sentences, [seeds] if seeds else [])
-    middle = side.mcc.mean()
-    reach = stats.t.isf((1 - confidence) / 2, df) * se / (1 - middle**2)
-    low, high = np.tanh(np.arctanh(middle) + np.array([-reach, reach]))
-    return Interval(
-        found.estimate,
-        float(min(low, found.estimate)),
-        float(max(high, found.estimate)),
-        found.seeds,
-        found.sentences,
-        found.by_seed,
-        se,
-        math.sqrt(sentences.value),
-        math.sqrt(seeds.alone) if seeds else None,
-        df,
-    )
+    return _interval(encode(labels, predicted), confidence, groups, score)
+
+
+def class_intervals(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    number: int,
+    confidence: float = 0.95,
+    clusters: np.ndarray | None = None,
+) -> dict[str, Interval]:
+    """Return precision, recall and F1 of the class `number`, by these names in small letters."""
+    labels, predicted = np.asarray(labels), np.atleast_2d(predicted)
+    own = [(predicted == number).astype(np.int64)]
+    coded = Coded((labels == number).astype(np.int64), own, 2)
+    groups = number_clusters(len(labels), clusters)
+    return {name: _interval(coded, confidence, groups, score) for name, score in OF_CLASS.items()}
 
 
 def share_interval(errors: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -126,13 +136,23 @@ def share_interval(errors: float, n: float, confidence: float = 0.95) -> tuple[f
 # --- the arithmetic, of differences as well -------------------------------------------------------
 
 
-def as_booleans(labels: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels (n,) and predictions (S, n) as booleans; ValueError if their lengths differ."""
-    labels = np.asarray(labels).astype(bool)
-    predicted = np.atleast_2d(np.asarray(predicted)).astype(bool)
-    if predicted.shape[1] != len(labels):
-        raise ValueError(f"{predicted.shape[1]} predictions for {len(labels)} labels")
-    return labels, predicted
+def encode(labels: np.ndarray, *runs: np.ndarray) -> Coded:
+    """Return labels (n,) and predictions, (S, n) or (n,), as numbers of the classes that occur.
+
+    Raises ValueError if their lengths differ.
+    """
+    labels, each = np.asarray(labels), [np.atleast_2d(predicted) for predicted in runs]
+    for predicted in each:
+        if predicted.shape[1] != len(labels):
+            raise ValueError(f"{predicted.shape[1]} predictions for {len(labels)} labels")
+    flat = np.concatenate([labels, *(predicted.ravel() for predicted in each)])
+    names, numbers = np.unique(flat, return_inverse=True)
+    ends = np.cumsum([len(labels), *(predicted.size for predicted in each)])
+    parts = np.split(numbers.ravel(), ends[:-1])
+    shaped = [
+        part.reshape(predicted.shape) for part, predicted in zip(parts[1:], each, strict=True)
+    ]
+    return Coded(parts[0], shaped, max(len(names), 2))
 
 
 def number_clusters(n: int, clusters: np.ndarray | None) -> np.ndarray:
@@ -141,44 +161,105 @@ def number_clusters(n: int, clusters: np.ndarray | None) -> np.ndarray:
 
 
 def smooth(
-    labels: np.ndarray, runs: list[np.ndarray], groups: np.ndarray
+    coded: Coded, groups: np.ndarray, score: Score
 ) -> tuple[list[Influences], np.ndarray, int]:
     """Return each run with pseudo-sentences added, all clusters, and the number of the real ones.
 
-    A pseudo-sentence for each combination of label and the runs' predictions, each its own cluster,
-    PSEUDO in weight together; influences are scaled by the root of the weight, so that a fraction
-    of a sentence counts as that much of one.
+    A pseudo-sentence for each combination of label and the runs' predictions, each its own cluster.
+    A run is right about half of them, by weight, whatever the label and whatever another run says.
+    Influences are scaled by the root of the weight, so that a fraction of a sentence counts as that
+    much of one. There are K^3 of them for two runs; the 2 K^2 + K columns here have the same sums
+    of squares and products: for each label the mean influence, which all runs share, and each
+    prediction's distance from this mean, which is its run's own.
     """
-    cells = np.array(list(product((0, 1), repeat=1 + len(runs))), dtype=bool).T
-    pseudo = cells.shape[1]
     number = int(groups.max()) + 1
-    weights = np.append(np.ones(len(labels)), np.full(pseudo, PSEUDO / pseudo))
+    pseudo = _weights(coded.classes)
+    per_label = pseudo.sum(axis=1)
     sides = []
-    for predicted, row in zip(runs, cells[1:], strict=True):
-        more = np.broadcast_to(row, (len(predicted), pseudo))
-        side = _correlate(np.append(labels, cells[0]), np.hstack([predicted, more]), weights)
-        # A model that always answers the same has an MCC of 0 whatever the sentences.
-        constant = np.all(predicted == predicted[:, :1], axis=1)
-        influence = np.where(constant[:, None], 0.0, side.influence)
-        sides.append(Influences(np.where(constant, 0.0, side.mcc), influence))
-    return sides, np.append(groups, number + np.arange(pseudo)), number
+    for place, predicted in enumerate(coded.runs):
+        counts = cells.count(coded.labels, predicted, coded.classes)
+        total = len(coded.labels) + PSEUDO
+        shares = (counts + pseudo) / total
+        occur = counts[0].sum(axis=1) > 0
+        found, gradient = score.function(shares, occur)
+        bias = score.bias(shares, occur).mean() / total if score.bias else 0.0
+        gradient = gradient - (gradient * shares).sum(axis=(1, 2), keepdims=True)
+        # An undefined score is what it is whatever the sentences.
+        defined = score.defined(counts)
+        gradient[~defined] = 0.0
+        middle = (gradient * pseudo).sum(axis=2) / per_label
+        apart = (gradient - middle[:, :, None]) * np.sqrt(pseudo)
+        columns = [np.zeros((len(predicted), pseudo.size)) for _ in coded.runs]
+        columns[place] = apart.reshape(columns[place].shape)
+        real = gradient[np.arange(len(predicted))[:, None], coded.labels, predicted]
+        influence = np.hstack([real, *columns, middle * np.sqrt(per_label)]) / total
+        sides.append(Influences(np.where(defined, found, 0.0), influence, float(bias)))
+    added = sides[0].influence.shape[1] - len(groups)
+    return sides, np.append(groups, number + np.arange(added)), number
 
 
-def _correlate(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Influences:
-    """Return MCC and influences of weighted sentences; 0 for rows where MCC is undefined."""
-    total = weights.sum()
-    share = weights / total
+def _weights(classes: int) -> np.ndarray:
+    """Return the weight of the pseudo-sentences in each cell: half of it on the diagonal."""
+    weights = np.full((classes, classes), PSEUDO / 2 / (classes * (classes - 1)))
+    np.fill_diagonal(weights, PSEUDO / 2 / classes)
+    return weights
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        # No matrix product: that of a linear algebra library rounds as its threads divide it.
-        return (values * share).sum(axis=-1, keepdims=True)
 
-    y = labels - mean(labels)
-    p = predicted - mean(predicted)
-    various = np.any(predicted != predicted[:, :1], axis=1, keepdims=True)
-    defined = labels.any() & ~labels.all() & various
-    variance_y = np.where(defined, mean(y**2), 1.0)
-    variance_p = np.where(defined, mean(p**2), 1.0)
-    r = np.where(defined, np.clip(mean(p * y) / np.sqrt(variance_y * variance_p), -1.0, 1.0), 0.0)
-    phi = y * p / np.sqrt(variance_y * variance_p) - r / 2 * (y**2 / variance_y + p**2 / variance_p)
-    return Influences(r[:, 0], np.where(defined, phi, 0.0) * np.sqrt(weights) / total)
+def scores_of(coded: Coded, score: Score) -> list[np.ndarray]:
+    """Return the scores of each run's seeds, shape (S,)."""
+    return [
+        cells.evaluate(score, cells.count(coded.labels, predicted, coded.classes))
+        for predicted in coded.runs
+    ]
+
+
+def is_defined(coded: Coded, groups: np.ndarray, score: Score) -> bool:
+    """Return whether any seed of any run has a score, and there is more than one cluster."""
+    counts = (cells.count(coded.labels, predicted, coded.classes) for predicted in coded.runs)
+    return bool(groups.max() > 0 and any(score.defined(of_run).any() for of_run in counts))
+
+
+def _interval(coded: Coded, confidence: float, groups: np.ndarray, score: Score) -> Interval:
+    by_seed = scores_of(coded, score)[0]
+    found = Interval(
+        float(by_seed.mean()),
+        None,
+        None,
+        len(by_seed),
+        len(coded.labels),
+        tuple(by_seed.tolist()),
+    )
+    if not is_defined(coded, groups, score):
+        return found
+    (side,), groups, number = smooth(coded, groups, score)
+    sentences = variance.by_sentence(side.influence.mean(axis=0), groups, number)
+    seeds = variance.by_seed(side.score, side.influence, groups, number)
+    se, df = variance.combine(sentences, [seeds] if seeds else [])
+    low, high = reach(float(side.score.mean()) - side.bias, se, df, confidence, score)
+    return Interval(
+        found.estimate,
+        min(low, found.estimate),
+        max(high, found.estimate),
+        found.seeds,
+        found.sentences,
+        found.by_seed,
+        se,
+        math.sqrt(sentences.value),
+        math.sqrt(seeds.alone) if seeds else None,
+        df,
+    )
+
+
+def reach(
+    middle: float, se: float, df: float, confidence: float, score: Score
+) -> tuple[float, float]:
+    """Return the ends of an interval about `middle`, on a logit scale between the score's bounds.
+
+    For MCC, between -1 and 1, that is Fisher's z but for a factor.
+    """
+    span = 1 - score.lowest
+    share = (middle - score.lowest) / span
+    step = stats.t.isf((1 - confidence) / 2, df) * se / span / (share * (1 - share))
+    ends = special.expit(special.logit(share) + np.array([-step, step]))
+    low, high = score.lowest + span * ends
+    return float(low), float(high)

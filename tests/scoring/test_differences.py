@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
 
-from benchmarks import coverage
+from benchmarks import coverage, coverage_classes
 from bertline.scoring import differences, intervals
+from bertline.scoring.cells import MCC, SCORES
 from tests.scoring.test_intervals import NOISE, SIMULATIONS, predictions
 
 
@@ -30,6 +31,63 @@ def test_difference_of_two_models_is_paired_over_sentences(labels):
     )
     assert found.low < found.estimate < found.high
     assert not found.recipes
+
+
+@pytest.mark.parametrize("score", SCORES.values(), ids=list(SCORES))
+@pytest.mark.parametrize("classes", [2, 6])
+def test_standard_error_of_a_difference_is_that_of_resampled_sentences(score, classes):
+    random = np.random.default_rng(classes)
+    labels = random.integers(0, classes, size=600)
+    a = np.where(random.random(600) < 0.7, labels, random.integers(0, classes, size=600))
+    b = np.where(random.random(600) < 0.8, a, labels)
+
+    found = differences.difference(labels, a, b, score=score)
+
+    drawn = random.integers(0, 600, size=(3000, 600))
+    scores = [
+        np.diff(
+            [intervals.values(labels[rows], side[rows], score)[0] for side in (a, b)]
+        )[0]
+        for rows in drawn
+    ]  # fmt: skip
+    assert found.se == pytest.approx(np.std(scores), rel=0.08)
+    assert found.estimate == pytest.approx(
+        intervals.values(labels, b, score)[0] - intervals.values(labels, a, score)[0]
+    )
+
+
+def test_pseudo_sentences_of_two_runs_are_those_of_all_combinations():
+    """The columns that stand for K^3 pseudo-sentences have the sums of squares of these."""
+    random = np.random.default_rng(0)
+    labels, guesses = random.integers(0, 3, size=200), random.integers(0, 3, size=(4, 200))
+    runs = np.split(np.where(random.random((4, 200)) < 0.6, labels, guesses), 2)
+
+    sides, groups, number = intervals.smooth(
+        intervals.encode(labels, *runs), np.arange(200), MCC
+    )  # fmt: skip
+
+    assert (number, len(groups)) == (200, 200 + 2 * 9 + 3)
+    # The influence of a sentence by its cell: all cells occur.
+    of_cell = np.full((2, 2, 3, 3), np.nan)
+    for place, (run, side) in enumerate(zip(runs, sides, strict=True)):
+        for seed in range(2):
+            of_cell[place, seed, labels, run[seed]] = side.influence[seed, :200]
+    expected = np.zeros((2, 2))
+    for label, of_a, of_b in np.ndindex(3, 3, 3):
+        right = [1 / 2 if answer == label else 1 / 4 for answer in (of_a, of_b)]
+        apart = of_cell[1, :, label, of_b] - of_cell[0, :, label, of_a]
+        expected += intervals.PSEUDO / 3 * np.prod(right) * np.outer(apart, apart)
+    added = sides[1].influence[:, 200:] - sides[0].influence[:, 200:]
+    assert added @ added.T == pytest.approx(expected)
+
+
+def test_accuracy_of_constant_models_is_compared(labels):
+    a, b = np.ones((1, 400), bool), np.zeros((1, 400), bool)
+
+    found = differences.difference(labels, a, b, score=SCORES["accuracy"])
+
+    assert found.estimate == pytest.approx(1 - 2 * labels.mean())
+    assert found.p < 0.001
 
 
 def test_difference_turns_its_sign_with_the_sides(labels):
@@ -143,6 +201,16 @@ def test_difference_of_runs_that_share_their_seeds_is_held(seeds, shift, shared)
 
     assert held > 0.95 - NOISE, f"{held:.1%} held"
     assert width < 0.15
+
+
+def test_differences_in_many_classes_are_held_and_rarely_alarms():
+    worlds = [coverage_classes.World(5, 300, True)] * 2
+
+    found, called = coverage_classes.coverage_of_difference(worlds, 3, SIMULATIONS // 2, seed=2)
+
+    for name, held in found.items():
+        assert np.mean(held.held) > 0.95 - NOISE * 2**0.5, f"{name}: {held}"
+        assert called[name] < 0.05 + NOISE * 2**0.5, name
 
 
 @pytest.mark.slow
