@@ -3,24 +3,22 @@
 All topic models of the same documents share it, so that their words and measures are comparable.
 """
 
-import functools
 import hashlib
-import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sp
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from scipy.sparse.csgraph import connected_components
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 
 from bertline.core import console
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
+from bertline.topics import languages
+from bertline.topics.tokenizing import Tokenizer, find_fragments, token_pattern
 
 BOILERPLATE = 4  # words in the same documents, at least; names and terms have fewer
 TEMPLATE = 0.75  # share of its documents' words from which boilerplate is what they say
@@ -34,7 +32,8 @@ StopWord = Annotated[str, Field(pattern=r"^\S+$")]
 class Vocabulary(Section):
     """The section `vocabulary` of params.yaml."""
 
-    stop_words: Literal["english"] | list[StopWord] | None
+    tokenizer: Tokenizer
+    stop_words: str | list[StopWord] | None
     more_stop_words: list[StopWord]
     min_df: Annotated[int, Field(ge=1)]
     boilerplate: Annotated[float, Field(gt=0, le=1)] | None
@@ -42,6 +41,13 @@ class Vocabulary(Section):
         list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)
     ]
     top_words: Annotated[int, Field(ge=2, le=1_000)]
+
+    @field_validator("stop_words")
+    @classmethod
+    def _listed(cls, value: str | list[StopWord] | None) -> str | list[StopWord] | None:
+        if isinstance(value, str):
+            languages.stop_words(value)
+        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> "Vocabulary":
@@ -55,14 +61,20 @@ class Corpus:
 
     texts: of the documents. words: the vocabulary in alphabetical order. tokens: each document's
     words in their order, as numbers in `words`; of n-grams, single words first, then pairs, etc.
-    boilerplate_words: those that no document keeps.
+    fragments: pairs of letters that are no words (`find_fragments`). boilerplate_words: those that
+    no document keeps.
     """
 
     def __init__(self, texts: Sequence[str], options: Vocabulary) -> None:
         """Cut the texts; BertlineError unless two words or more are left."""
         self.texts, self.options = texts, options
         _tell_stop_words(options)
-        analyze = _vectorizer(options).build_analyzer()
+        self.fragments = (
+            find_fragments(texts, _all_stop_words(options))
+            if options.tokenizer == "bigrams"
+            else []
+        )
+        analyze = _vectorizer(options, left_out=self.fragments).build_analyzer()
         cut = [analyze(text) for text in texts]
         frequency = Counter(word for document in cut for word in set(document))
         self.words = sorted(word for word, count in frequency.items() if count >= options.min_df)
@@ -148,7 +160,7 @@ class Corpus:
         BERTopic fits its vectorizer on topics, each joined to one text, so its own `min_df` would
         count topics and remove the words that only one topic has.
         """
-        return _vectorizer(self.options, vocabulary=self.words)
+        return _vectorizer(self.options, vocabulary=self.words, left_out=self.fragments)
 
 
 def find_passages(counts: sp.csr_matrix, words: Sequence[str], alike: float) -> np.ndarray:
@@ -202,47 +214,37 @@ def find_templates(counts: sp.csr_matrix, passage: np.ndarray) -> np.ndarray:
     return content
 
 
-@functools.cache
-def token_pattern() -> str:
-    """Return the pattern of a word: two letters, digits or marks or more, the first no mark.
-
-    scikit-learn's own cuts words at combining marks, which the vowels of most Indian scripts and of
-    Thai are, and those of Arabic and Hebrew where they are written. Joiners (U+200C, U+200D) within
-    a word are of it too, as in Unicode's rules for words (UAX 29). Python's `re` has no class of
-    marks.
-    """
-    marks = [
-        code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"
-    ]
-    runs = [
-        [code for _, code in run]
-        for _, run in groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
-    ]
-    letter = r"\w" + "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
-    return rf"(?u)\w(?:[{letter}]|[\u200c\u200d](?=[{letter}]))+"
-
-
-def _vectorizer(options: Vocabulary, *, vocabulary: list[str] | None = None) -> CountVectorizer:
-    stop_words = {word for words in _stop_words(options).values() for word in words}
+def _vectorizer(
+    options: Vocabulary, *, vocabulary: list[str] | None = None, left_out: Sequence[str] = ()
+) -> CountVectorizer:
+    """Return a vectorizer that cuts texts as `options` say, without the words `left_out`."""
     return CountVectorizer(
         vocabulary=vocabulary,
-        token_pattern=token_pattern(),
+        token_pattern=token_pattern(options.tokenizer),
         # Removed before n-grams are made, so that none contains a stop word.
-        stop_words=sorted(stop_words) or None,
+        stop_words=sorted({*_all_stop_words(options), *left_out}) or None,
         ngram_range=tuple(options.ngram_range),
     )
 
 
-def _stop_words(options: Vocabulary) -> dict[str, list[str]]:
+def _all_stop_words(options: Vocabulary) -> set[str]:
+    chosen = options.stop_words
+    listed = languages.stop_words(chosen) if isinstance(chosen, str) else chosen or []
+    cut = _cut_stop_words([*listed, *options.more_stop_words], options)
+    return {word for words in cut.values() for word in words}
+
+
+def _cut_stop_words(listed: Sequence[str], options: Vocabulary) -> dict[str, list[str]]:
     """Return each listed stop word cut as texts are: in lower case, and don't without its t."""
-    listed = ENGLISH_STOP_WORDS if options.stop_words == "english" else options.stop_words or []
-    cut = CountVectorizer(token_pattern=token_pattern()).build_analyzer()
-    return {word: cut(word) for word in [*listed, *options.more_stop_words]}
+    pattern = token_pattern(options.tokenizer)
+    cut = CountVectorizer(token_pattern=pattern).build_analyzer()
+    return {word: cut(word) for word in listed}
 
 
 def _tell_stop_words(options: Vocabulary) -> None:
-    """Log which stop words are another word, or several, where texts are cut into words."""
-    for listed, words in _stop_words(options).items():
+    """Log which of a person's stop words are another word, or several, where texts are cut."""
+    own = options.stop_words if isinstance(options.stop_words, list) else []
+    for listed, words in _cut_stop_words([*own, *options.more_stop_words], options).items():
         if words and words != [listed.lower()]:
             console.log(
                 f"vocabulary: the stop word {listed} is cut as texts are: {', '.join(words)}"

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from bertline.core import params
 from bertline.core.errors import BertlineError
-from bertline.topics.vocabulary import Corpus, Vocabulary, token_pattern
+from bertline.topics.vocabulary import Corpus, Vocabulary
 from tests.command import write_params
 
 
@@ -210,16 +210,31 @@ def test_words_keep_their_combining_marks(tmp_path, text, words):
     assert corpus.vectorizer().build_analyzer()(text) == words
 
 
-def test_texts_without_marks_are_cut_as_by_scikit_learn():
-    theirs = re.compile(CountVectorizer().token_pattern)
-    random = np.random.default_rng(0)
-    # Latin, Greek, Cyrillic, punctuation, spaces and some Chinese: 2,000 texts of 30 characters
-    codes = [*range(32, 127), *range(160, 0x300), *range(0x370, 0x483), *range(0x4E00, 0x4E20)]
-    texts = ["".join(map(chr, random.choice(codes, size=30))) for _ in range(2_000)]
+WORDS = ("酒店", "房间", "服务", "早餐", "电脑", "键盘", "小说", "故事")
 
-    ours = re.compile(token_pattern())
 
-    assert [ours.findall(text) for text in texts] == [theirs.findall(text) for text in texts]
+def test_texts_without_spaces_are_cut_into_pairs_that_are_words(tmp_path):
+    texts = [f"{one}的{other}很{one}！led" for one in WORDS for other in WORDS]
+    options = load_options(tmp_path, min_df=2, tokenizer="bigrams", stop_words="zh")
+
+    corpus = Corpus(texts, options)
+
+    assert corpus.words == sorted([*WORDS, "led"])
+    assert [corpus.words[number] for number in corpus.tokens[1]] == ["酒店", "房间", "酒店", "led"]
+    assert (corpus.vectorizer().transform(texts) != corpus.counts()).nnz == 0
+
+
+def test_words_of_a_language_are_left_out(tmp_path):
+    texts = ["Der Hund läuft in den Garten", "Die Katze ist nicht im Garten"]
+
+    corpus = Corpus(texts, load_options(tmp_path, min_df=1, stop_words="de"))
+
+    assert corpus.words == ["garten", "hund", "katze", "läuft"]
+
+
+def test_a_language_without_a_list_is_refused_with_those_that_have_one(tmp_path):
+    with pytest.raises(BertlineError, match=r"vocabulary\.stop_words: .*'klingon'.*de, .*sl.*null"):
+        load_options(tmp_path, stop_words="klingon")
 
 
 def test_stop_words_are_cut_as_texts_are(tmp_path, capsys):
