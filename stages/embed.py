@@ -3,9 +3,12 @@
 Reads   data/parse/documents.parquet, the encoder in data/download/embedder, and `embed` of
         params.yaml. Pooling, normalisation and the longest input are read from the encoder's own
         files; a plain BERT without such files gets the mean of its word pieces.
-Writes  data/embed/embeddings.npy: float32, shape (documents, dimension), rows in the order of the
-        table; `numpy.load(..., mmap_mode="r")` reads it without filling memory. The
-        receipt has the number of documents, word pieces, and the share that was cut.
+Writes  data/embed:
+        embeddings.npy   float32, shape (documents, dimension), rows in the order of the table;
+                         `numpy.load(..., mmap_mode="r")` reads it without filling memory
+        measures.json    the number of documents and their word pieces, and the shares of documents
+                         longer than the encoder's input (`long_share`), of word pieces not seen
+                         because of it (`unseen_share`), and unknown to it (`unknown_share`)
 
     python -m stages.embed data/parse/documents.parquet data/download/embedder data/embed
 
@@ -15,8 +18,9 @@ checkpoint (`bertline.core.checkpoint`).
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,6 +29,7 @@ from bertline.core.checkpoint import Checkpoint
 from bertline.core.params import Section
 from bertline.core.receipt import receipt
 from bertline.encoders import embedding, running
+from bertline.encoders.windows import LongTexts
 
 
 class Embed(Section):
@@ -32,6 +37,7 @@ class Embed(Section):
 
     tokens_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "bf16", "fp32"]
+    long_texts: LongTexts
 
 
 def main() -> None:
@@ -67,12 +73,31 @@ def main() -> None:
                 checkpoint,
                 precision=precision,
                 tokens_per_batch=options.tokens_per_batch,
+                long_texts=options.long_texts,
             )
             embedding.put_in_place(vectors, out / embedding.VECTORS)
+            files.write_json(out / embedding.MEASURES, measures)
             console.log(f"embed: {measures}")
+            tell_long_texts(measures)
             run["measures"] = measures
             run.costs["embedding_seconds"] = round(time.monotonic() - started, 1)
         checkpoint.clear()
+
+
+def tell_long_texts(measures: Mapping[str, Any]) -> None:
+    """Log how many documents are longer than the encoder's input, and what became of them."""
+    if not measures["long_share"]:
+        return
+    seen = (
+        "all of it is seen, in windows"
+        if measures["long_texts"] == "windows"
+        else f"{measures['unseen_share']:.1%} of all word pieces are not seen "
+        f"(embed.long_texts: {measures['long_texts']})"
+    )
+    console.log(
+        f"embed: {measures['long_share']:.1%} of the documents are longer than the "
+        f"{measures['longest_input']} word pieces that the encoder takes; {seen}"
+    )
 
 
 if __name__ == "__main__":

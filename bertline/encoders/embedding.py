@@ -12,24 +12,26 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
 from bertline.core import console, files
 from bertline.core.checkpoint import Checkpoint
 from bertline.core.errors import BertlineError
-from bertline.encoders import loading, running
+from bertline.encoders import loading, running, windows
+from bertline.encoders.windows import LongTexts
 
 # Documents held in memory at once. Larger windows waste less on padding; at 16,384 it is 1 %.
 WINDOW = 16_384
 
 # The files of a checkpoint; the first becomes the output.
 VECTORS, STATE = "embeddings.npy", "progress.json"
+MEASURES = "measures.json"
 
 
 def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
@@ -113,7 +115,7 @@ def reserve(path: Path) -> None:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
-def windows(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
+def read_texts(documents: Path, skipped: int = 0) -> Iterator[list[str]]:
     """Yield the texts of the table `documents`, `WINDOW` at a time, after `skipped` of them.
 
     skipped: a number of whole windows' documents, or that of all.
@@ -140,26 +142,44 @@ def batches_of(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
     return batches
 
 
+class Batch(NamedTuple):
+    """Documents that were embedded together."""
+
+    rows: np.ndarray  # their numbers, (rows,)
+    vectors: np.ndarray  # float32, (rows, dimension)
+    lengths: np.ndarray  # word pieces of each before cutting, with those of the prompt, (rows,)
+    unknown: np.ndarray  # word pieces of each that the encoder does not know, (rows,)
+
+
 def embed_window(
     encoder: SentenceTransformer,
     texts: list[str],
     *,
     precision: str,
     tokens_per_batch: int,
+    long_texts: LongTexts = "head",
     skipped: int = 0,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, batch by batch, row numbers, their vectors, and their lengths before cutting.
+) -> Iterator[Batch]:
+    """Yield batch by batch; row numbers count from the start of `texts`.
 
-    Row numbers count from the start of `texts`; vectors are float32, shape (rows, dimension);
-    lengths count the word pieces of the prompt too. The first `skipped` batches are left out.
+    A text of several windows has the mean of their vectors, weighted by their lengths and of length
+    1 if the encoder's vectors are. The first `skipped` batches are left out.
     """
     prompt = default_prompt(encoder)
-    prompted = [prompt + text for text in texts]
-    whole = encoder.tokenizer(prompted, truncation=False, verbose=False)["input_ids"]
+    whole = windows.encode([prompt + text for text in texts], encoder.tokenizer)
     lengths = np.array([len(ids) for ids in whole])
-    batches = batches_of(np.minimum(lengths, longest_input(encoder)), tokens_per_batch)[skipped:]
+    behind = windows.special_tokens(encoder.tokenizer)[1]
+    before = len(windows.encode([prompt], encoder.tokenizer)[0]) - behind  # each window has it
+    unknown = count_unknown([ids[before:] for ids in whole], encoder)
+    limit = longest_input(encoder)
+    parts = [
+        windows.divide(ids, (before, behind), max_length=limit, long_texts=long_texts)
+        for ids in whole
+    ]
+    costs = np.array([len(ids) * max(map(len, ids)) for ids in parts])
+    batches = batches_of(costs, tokens_per_batch)[skipped:]
 
-    def vectors_of(features: dict[str, Any]) -> np.ndarray:
+    def run(features: dict[str, Any]) -> np.ndarray:
         on_device = {
             name: value.to(encoder.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
@@ -171,14 +191,71 @@ def embed_window(
             vectors = encoder(on_device)["sentence_embedding"]
         return vectors.float().cpu().numpy()
 
+    def vectors_of(steps: list[dict[str, Any]]) -> np.ndarray:
+        return np.concatenate([run(features) for features in steps])
+
+    def features_of(rows: np.ndarray) -> list[dict[str, Any]]:
+        # The prompt is an argument, since pooling may leave its word pieces out (`include_prompt`).
+        if long_texts == "head":
+            return [encoder.preprocess([texts[row] for row in rows], prompt=prompt or None)]
+        flat = [ids for row in rows for ids in parts[row]]
+        size = max(1, tokens_per_batch // max(map(len, flat)))
+        return [
+            _prepare(encoder, flat[start : start + size], prompt)
+            for start in range(0, len(flat), size)
+        ]
+
     # The tokenizer must not be used by two threads at once; the encoder may be.
-    # The prompt is an argument, since pooling may leave its word pieces out (`include_prompt`).
-    features = (
-        encoder.preprocess([texts[row] for row in rows], prompt=prompt or None) for rows in batches
-    )
-    computed = running.in_parallel(vectors_of, features, encoder.device)
+    computed = running.in_parallel(vectors_of, map(features_of, batches), encoder.device)
     for rows, vectors in zip(batches, computed, strict=True):
-        yield rows, vectors, lengths[rows]
+        sizes = [[len(ids) - before - behind for ids in parts[row]] for row in rows]
+        means = mean_of_windows(vectors, sizes, normalised=_normalises(encoder))
+        yield Batch(rows, means, lengths[rows], unknown[rows])
+
+
+def count_unknown(whole: list[list[int]], encoder: SentenceTransformer) -> np.ndarray:
+    """Return how many of each text's word pieces the encoder does not know, shape (n,).
+
+    Encoders that spell unknown words in bytes know all.
+    """
+    unknown = encoder.tokenizer.unk_token_id
+    if unknown is None or unknown in encoder.tokenizer("")["input_ids"]:
+        return np.zeros(len(whole), np.int64)
+    return np.array([ids.count(unknown) for ids in whole], np.int64)
+
+
+def mean_of_windows(vectors: np.ndarray, sizes: list[list[int]], *, normalised: bool) -> np.ndarray:
+    """Return each text's vector, the mean of its windows', weighted by their sizes.
+
+    vectors: of all windows, shape (windows, d). sizes: of each text's windows, in word pieces.
+    normalised: whether the means of several get length 1. The vector of a single window stays.
+    """
+    counts = np.array([len(windows) for windows in sizes])
+    if counts.max() == 1:
+        return vectors
+    weights = np.maximum(np.concatenate([np.array(windows) for windows in sizes]), 1)
+    starts = np.cumsum(counts) - counts
+    means = np.add.reduceat(vectors.astype(np.float64) * weights[:, None], starts)
+    means /= np.add.reduceat(weights, starts)[:, None]
+    if normalised:
+        several = counts > 1
+        length = np.linalg.norm(means[several], axis=1, keepdims=True)
+        means[several] /= np.maximum(length, np.finfo(np.float32).tiny)
+    return means.astype(np.float32)
+
+
+def _normalises(encoder: SentenceTransformer) -> bool:
+    return any(isinstance(part, Normalize) for part in encoder)
+
+
+def _prepare(encoder: SentenceTransformer, parts: list[list[int]], prompt: str) -> dict[str, Any]:
+    """Return what `preprocess` gives the encoder, for texts that are word pieces already."""
+    features = encoder.preprocess([""], prompt=prompt or None)
+    padded = encoder.tokenizer.pad({"input_ids": parts}, return_tensors="pt")
+    types = {
+        name: torch.zeros_like(padded["input_ids"]) for name in features if name == "token_type_ids"
+    }
+    return features | types | dict(padded)
 
 
 @dataclass
@@ -189,6 +266,8 @@ class Progress:
     batches: int = 0
     pieces: int = 0  # word pieces in all documents embedded so far, before cutting
     cut: int = 0  # of these documents, how many were longer than the encoder's longest input
+    unseen: int = 0  # word pieces beyond the longest input
+    unknown: int = 0  # word pieces that the encoder does not know
 
 
 def begin(checkpoint: Checkpoint, shape: tuple[int, int]) -> tuple[np.memmap, Progress]:
@@ -239,6 +318,7 @@ def embed(
     *,
     precision: str,
     tokens_per_batch: int,
+    long_texts: LongTexts = "head",
 ) -> tuple[Path, dict[str, Any]]:
     """Embed all `documents`; return the npy file, in the checkpoint's place, and the measures.
 
@@ -250,19 +330,22 @@ def embed(
     limit = longest_input(encoder)
     with console.counter(total=count, label="embed", unit="documents") as advance:
         advance(progress.documents)
-        for texts in windows(documents, progress.documents):
-            for rows, values, lengths in embed_window(
+        for texts in read_texts(documents, progress.documents):
+            for batch in embed_window(
                 encoder,
                 texts,
                 precision=precision,
                 tokens_per_batch=tokens_per_batch,
+                long_texts=long_texts,
                 skipped=progress.batches,
             ):
-                vectors[progress.documents + rows] = values
+                vectors[progress.documents + batch.rows] = batch.vectors
                 progress.batches += 1
-                progress.pieces += int(lengths.sum())
-                progress.cut += int((lengths > limit).sum())
-                advance(len(rows))
+                progress.pieces += int(batch.lengths.sum())
+                progress.cut += int((batch.lengths > limit).sum())
+                progress.unseen += int(np.maximum(batch.lengths - limit, 0).sum())
+                progress.unknown += int(batch.unknown.sum())
+                advance(len(batch.rows))
                 if checkpoint.is_due():
                     suspend(checkpoint, vectors, progress)
             progress.documents += len(texts)
@@ -273,7 +356,12 @@ def embed(
         "dimension": shape[1],
         "longest_input": limit,
         "mean_word_pieces": round(progress.pieces / count, 1),
-        "truncated_share": round(progress.cut / count, 4),
+        "long_texts": long_texts,
+        "long_share": round(progress.cut / count, 4),
+        "unseen_share": 0.0
+        if long_texts == "windows"
+        else round(progress.unseen / max(progress.pieces, 1), 4),
+        "unknown_share": round(progress.unknown / max(progress.pieces, 1), 4),
     }
 
 

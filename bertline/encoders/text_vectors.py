@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bertline.encoders.windows import LongTexts
+
 TOKENS_PER_BATCH = 4_096  # word pieces, padding included
 
 
@@ -17,11 +19,13 @@ def encode(
     *,
     precision: str = "fp32",
     tokens_per_batch: int = TOKENS_PER_BATCH,
+    long_texts: LongTexts = "head",
     advance: Callable[[int], None] = lambda count: None,
 ) -> np.ndarray:
     """Return the vectors of texts by the encoder in `folder`, shape (n, d), float32.
 
-    precision: auto, bf16 or fp32. advance: called with the number of texts after each batch.
+    precision: auto, bf16 or fp32. long_texts: as `embed.long_texts`. advance: called with the
+    number of texts after each batch.
     """
     from bertline.encoders import embedding, running
 
@@ -30,9 +34,13 @@ def encode(
     dimension = encoder.get_embedding_dimension()
     assert dimension is not None  # each model that loads has pooled vectors
     vectors = np.zeros((len(texts), dimension), np.float32)
-    for rows, values, _ in embedding.embed_window(
-        encoder, list(texts), precision=chosen, tokens_per_batch=tokens_per_batch
+    for batch in embedding.embed_window(
+        encoder,
+        list(texts),
+        precision=chosen,
+        tokens_per_batch=tokens_per_batch,
+        long_texts=long_texts,
     ):
-        vectors[rows] = values
-        advance(len(rows))
+        vectors[batch.rows] = batch.vectors
+        advance(len(batch.rows))
     return vectors

@@ -79,7 +79,7 @@ def test_vectors_are_those_of_sentence_transformers(
     out = run(texts, folder, tokens_per_batch=budget)
 
     vectors = load(out)
-    assert [path.name for path in out.iterdir()] == ["embeddings.npy"]
+    assert sorted(path.name for path in out.iterdir()) == ["embeddings.npy", "measures.json"]
     assert isinstance(vectors, np.memmap) and vectors.flags["C_CONTIGUOUS"]
     assert (vectors.dtype, vectors.shape) == (np.dtype("float32"), (40, 32))
     expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
@@ -121,17 +121,92 @@ def test_token_budget_holds_in_the_batches_that_the_encoder_sees(run, tiny_bert,
     assert max(width for _, width in shapes) == 64
 
 
-def test_cut_documents_are_counted(run, tiny_bert, tmp_path):
-    # With [CLS] and [SEP]: 64 pieces are taken whole, 65 are cut.
-    run(["orbit " * 62, "orbit " * 63, "orbit " * 100, ""], tiny_bert)
+def test_cut_documents_and_unknown_word_pieces_are_counted(run, tiny_bert, tmp_path, capfd):
+    # With [CLS] and [SEP]: 64 pieces are taken whole, 65 are cut. The encoder knows no Chinese.
+    out = run(["orbit " * 62, "orbit " * 60 + "彗星。", "orbit " * 100, ""], tiny_bert)
 
-    assert json.loads((tmp_path / "out.json").read_text()) == {
-        "documents": 4,
-        "dimension": 32,
-        "longest_input": 64,
-        "mean_word_pieces": 58.2,  # (64 + 65 + 102 + 2) / 4 = 58.25
-        "truncated_share": 0.5,
-    }
+    measures = json.loads((tmp_path / "out.json").read_text())
+    assert (
+        measures
+        == json.loads((out / "measures.json").read_text())
+        == {
+            "documents": 4,
+            "dimension": 32,
+            "longest_input": 64,
+            "mean_word_pieces": 58.2,  # (64 + 65 + 102 + 2) / 4 = 58.25
+            "long_texts": "head",
+            "long_share": 0.5,
+            "unseen_share": 0.1674,  # (1 + 38) / 233
+            "unknown_share": 0.0129,  # 3 / 233
+        }
+    )
+    told = capfd.readouterr().err
+    assert "50.0% of the documents are longer than the 64 word pieces" in told
+    assert "16.7% of all word pieces are not seen (embed.long_texts: head)" in told
+
+
+@pytest.mark.parametrize("encoder", ["tiny_bert", "tiny_bert_cls"])
+def test_windows_are_averaged_and_normalised_as_the_encoder_does(run, request, capfd, encoder):
+    folder = request.getfixturevalue(encoder)
+    words = texts_of_all_lengths(400)
+    words = " ".join(words).split()[:131]
+    # 131 words of one piece, 62 in a window: windows of 43, 44 and 44
+    parts = [" ".join(words[:43]), " ".join(words[43:87]), " ".join(words[87:])]
+    short = texts_of_all_lengths(5)[:3]
+
+    vectors = load(run([*short, " ".join(words)], folder, long_texts="windows"))
+
+    expected = SentenceTransformer(str(folder), device="cpu").encode([*short, *parts])
+    mean = np.average(expected[3:], axis=0, weights=[43, 44, 44])
+    if encoder == "tiny_bert_cls":
+        mean /= np.linalg.norm(mean)
+    assert np.abs(vectors - [*expected[:3], mean]).max() < 1e-5
+    assert "all of it is seen, in windows" in capfd.readouterr().err
+
+
+def test_head_tail_keeps_both_ends(run, tiny_bert):
+    words = " ".join(texts_of_all_lengths(400)).split()[:131]
+    # of 62 word pieces 128 / 510 are of the head: 16
+    kept = " ".join([*words[:16], *words[-46:]])
+
+    vectors = load(run([" ".join(words), "orbit"], tiny_bert, long_texts="head_tail"))
+
+    expected = SentenceTransformer(str(tiny_bert), device="cpu").encode([kept, "orbit"])
+    assert np.abs(vectors - expected).max() < 1e-5
+
+
+def test_windows_share_batches_within_the_budget_and_have_the_prompt(run, tmp_path, monkeypatch):
+    encoder = tiny.write_bert(tmp_path / "prompted", pooling="mean")
+    write_prompts(encoder, prompts=PROMPTS, default_prompt_name="query")
+    shapes = []
+    forward = SentenceTransformer.forward
+
+    def watch(self, features, **rest):
+        shapes.append(tuple(features["input_ids"].shape))
+        assert len({tuple(row) for row in features["input_ids"][:, :4].tolist()}) == 1
+        return forward(self, features, **rest)
+
+    monkeypatch.setattr(SentenceTransformer, "forward", watch)
+    texts = ["orbit " * 400, "comet " * 130, "", "oven"]
+
+    vectors = load(run(texts, encoder, long_texts="windows", tokens_per_batch=200))
+
+    # 64 less 5 for [CLS], `comet oven :` and [SEP]: 7 windows of 400 words, 3 of 130
+    assert sum(rows for rows, _ in shapes) == 7 + 3 + 2
+    assert all(rows * width <= 200 for rows, width in shapes)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
+
+
+def test_means_of_windows_by_hand():
+    vectors = np.array([[2, 0], [0, 4], [3, 3]], np.float32)
+
+    # (1 * [2, 0] + 3 * [0, 4]) / 4 = [.5, 3]; a text without word pieces keeps its vector
+    found = embedding.mean_of_windows(vectors, [[1, 3], [0]], normalised=False)
+
+    assert found.tolist() == [[0.5, 3], [3, 3]]
+    found = embedding.mean_of_windows(vectors, [[1, 3], [0]], normalised=True)
+    assert found[0] == pytest.approx(np.array([0.5, 3]) / np.hypot(0.5, 3))
+    assert found[1].tolist() == [3, 3]
 
 
 def write_prompts(encoder: Path, **settings: object) -> None:
@@ -176,7 +251,8 @@ def test_word_pieces_of_the_prompt_count(run, tmp_path):
     run(["orbit " * 59, "orbit " * 60], encoder)
 
     measures = json.loads((tmp_path / "out.json").read_text())
-    assert (measures["mean_word_pieces"], measures["truncated_share"]) == (64.5, 0.5)
+    assert (measures["mean_word_pieces"], measures["long_share"]) == (64.5, 0.5)
+    assert measures["unknown_share"] == 0
 
 
 def test_prompts_without_a_default_are_named_and_not_applied(run, tmp_path, capfd):
@@ -247,11 +323,11 @@ def test_half_precision_points_the_same_way(tiny_bert):
     found = {}
     for precision in ("fp32", "bf16"):
         found[precision] = np.zeros((10, 32), dtype=np.float32)
-        for rows, vectors, _ in embedding.embed_window(
+        for batch in embedding.embed_window(
             encoder, texts, precision=precision, tokens_per_batch=256
         ):
-            assert vectors.dtype == np.float32
-            found[precision][rows] = vectors
+            assert batch.vectors.dtype == np.float32
+            found[precision][batch.rows] = batch.vectors
 
     one, two = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in found.values())
     cosines = (one * two).sum(axis=1)
