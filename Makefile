@@ -41,11 +41,11 @@ PADDING ?= $(if $(filter published,$(RECIPE)),max_length,longest)
 PRECISION ?= $(if $(filter published,$(RECIPE)),fp32,auto)
 # The article's recipe, and a better one for small encoders (docs/experiments.md says how it was found).
 RECIPE_published := -S adapt.epochs=0 -S train.learning_rate=2e-5 -S train.warmup_ratio=0.0
-RECIPE_adapted := -S adapt.epochs=5 -S adapt.sentences=100000 -S adapt.max_words=18 \
+RECIPE_adapted := -S adapt.epochs=5 -S adapt.texts=documents -S adapt.sentences=100000 -S adapt.max_words=18 \
   -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
   -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup_ratio=0.1
 
-.PHONY: help install repro article baselines test quick twice torture check format verify-cache audit clean
+.PHONY: help install repro topics classifier article baselines test quick twice torture check format verify-cache audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,9 +72,19 @@ $(INSTALLED): requirements.lock pyproject.toml
 repro: $(INSTALLED)  ## run what has changed of the pipeline, the whole of it at first (JOBS=1: stages in turn)
 	bertline packages
 	bertline repro $(if $(JOBS),--jobs $(JOBS))
-	@echo "report:  data/visualize/index.html"
+	@echo "reports: data/visualize/classification/index.html, data/visualize/topics/index.html"
 	@echo "metrics: dvc metrics show; more in metrics/"
 	@echo "commit:  git add -A && git commit -m 'My run'; without it there is no way back from an experiment"
+
+topics: $(INSTALLED)  ## the topics of your documents alone, without sentences and training
+	bertline packages
+	bertline repro $(if $(JOBS),--jobs $(JOBS)) visualize@topics
+	@echo "report:  data/visualize/topics/index.html"
+
+classifier: $(INSTALLED)  ## the classifier of your sentences alone, without documents
+	bertline packages
+	bertline repro $(if $(JOBS),--jobs $(JOBS)) visualize@classification
+	@echo "report:  data/visualize/classification/index.html"
 
 article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroups (BACKBONE=minilm, RECIPE=adapted)
 	@[ -n "$(RECIPE_$(RECIPE))" ] || { echo "RECIPE is $(RECIPE): give published or adapted." >&2; exit 2; }
@@ -85,7 +95,7 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 	  -S train.epochs=4 -S train.batch_size=32 -S train.adam_epsilon=1e-8 -S train.weight_decay=0.0 \
 	  -S train.max_grad_norm=1.0 -S train.keep=last \
 	  -S train.padding=$(PADDING) -S train.precision=$(PRECISION)
-	@echo "report:  data/visualize/index.html"
+	@echo "reports: data/visualize/classification/index.html, data/visualize/topics/index.html"
 	@echo "compare: dvc exp show --only-changed"
 	@echo "back:    git restore . && dvc checkout, if your own run was committed before"
 

@@ -1,7 +1,8 @@
 """Optional intermediate training: detect corrupted sentences and wrong words.
 
 Reads   data/parse/documents.parquet, data/parse/sentences.parquet, the encoder in
-        data/download/backbone, and `adapt` of params.yaml.
+        data/download/backbone, and `adapt` of params.yaml. With `adapt.epochs: 0` it opens neither
+        table, and with `adapt.texts: sentences` it does not wait for the first.
 Writes  data/adapt, the encoder that `train` starts from: safetensors and tokenizer. And a CSV file
         with a row of figures per epoch. With `adapt.epochs: 0` the encoder is the backbone, file
         by file, and the table has no row.
@@ -21,6 +22,7 @@ import torch
 
 from bertline.core import console, files, params
 from bertline.core.checkpoint import Checkpoint
+from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
 from bertline.encoders import loading, running
 from bertline.scoring.names import ADAPT_EPOCH
@@ -54,6 +56,11 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "adapt", Adapt)
     files.require(args.backbone)
+    if options.epochs and options.texts != "documents":
+        raise BertlineError(
+            f"adapt.epochs is {options.epochs}, and adapt.texts is {options.texts}, none of which "
+            f"may be trained on here. Set adapt.texts to documents, or adapt.epochs to 0."
+        )
 
     work = receipt(
         args.receipt,

@@ -26,6 +26,7 @@ MINIATURE = {
     "seeds": [1, 2],
     "tokenize.max_length": 32,
     "adapt.epochs": 1,
+    "adapt.texts": "documents",
     "adapt.sentences": 100,
     "adapt.held_out": 50,
     "train.epochs": 2,
@@ -42,7 +43,7 @@ MINIATURE = {
     "topic_stability.seeds": 1,
     "topic_stability.resamples": 1,
     "topic_stability.roundings": 1,
-    "visualize.top_topics": 4,
+    "visualize.topics.top_topics": 4,
 }
 
 

@@ -11,6 +11,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import networkx as nx
 import pandas as pd
 import pytest
 from dvc.dependency import ParamsDependency
@@ -65,6 +66,8 @@ def pipeline_stages() -> list[PipelineStage]:
         return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
 
 
+ROLES = ("sentences", "documents", "backbone", "embedder", "phenomena")
+CLASSIFICATION = "visualize@classification"
 STAGES = pipeline_stages()
 TEMPLATES = dependencies.stages(ROOT)
 BY_NAME = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -153,7 +156,9 @@ def test_deps_that_are_data_are_the_arguments_of_the_command(stage: PipelineStag
     }
     receipts = {word for word in arguments if word.startswith("metrics/receipts/")}
     read = arguments - outs - receipts
-    if stage.name == "visualize":  # it is given the folder `metrics`, and deps name its files
+    if stage.name.startswith(
+        "visualize@"
+    ):  # it is given the folder `metrics`, and deps name its files
         read = (read - {"metrics"}) | {path for path in deps if path.startswith("metrics/")}
     assert outs <= arguments
     assert len(receipts) == 1
@@ -206,6 +211,22 @@ def test_every_chart_of_dvc_is_of_columns_of_a_file_in_git() -> None:
             assert "<DVC_METRIC" not in json.dumps(chart["content"]), name
     with Repo(str(ROOT)) as repo:
         assert not [path for path in repo.index._plot_sources if path.startswith(cached)]
+
+
+@pytest.mark.parametrize(
+    ("name", "needless"),
+    [
+        (CLASSIFICATION, {"documents", "embedder"}),
+        ("visualize@topics", {"sentences", "backbone", "phenomena"}),
+    ],
+)
+def test_either_branch_runs_without_the_inputs_of_the_other(name: str, needless: set[str]) -> None:
+    with Repo(str(ROOT)) as repo:
+        (report,) = [stage for stage in repo.index.stages if stage.addressing == name]
+        needed = {stage.addressing for stage in nx.descendants(repo.index.graph, report)}
+    roles = {stage.partition("@")[2] for stage in needed if stage.startswith("download@")}
+    assert roles == {*ROLES} - needless
+    assert not any(stage.startswith("parse@") and stage[6:] not in roles for stage in needed)
 
 
 def test_packages_hold_only_a_docstring() -> None:
@@ -275,8 +296,9 @@ def test_repro_leaves_what_the_readme_promises(project: Project) -> None:
     assert set(predictions["set"]) == {"validation", "in_domain_dev", "out_of_domain_dev"}
     assignments = pd.read_parquet(data / "topic_words" / "assignments.parquet")
     assert len(assignments) == 80
-    report = (data / "visualize" / "index.html").read_text(encoding="utf-8")
-    assert "synthetic" in report
+    reports = [data / "visualize" / name / "index.html" for name in ("classification", "topics")]
+    assert "synthetic" in reports[0].read_text(encoding="utf-8")
+    assert "80 documents" in reports[1].read_text(encoding="utf-8")
     shown = project.run("dvc", "metrics", "show")
     assert "metrics/evaluate.json" in shown and "metrics/topic_fit.json" in shown
     assert max(map(len, shown.splitlines())) <= 100
@@ -295,7 +317,7 @@ def test_outputs_hold_no_path_of_the_machine_and_no_partial_file(project: Projec
 @pytest.mark.slow
 def test_a_changed_learning_rate_re_runs_only_what_follows_training(project: Project) -> None:
     printed = project.run("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=3e-4")
-    assert sorted(ran(printed)) == ["analyze", "evaluate", "train@1", "train@2", "visualize"]
+    assert sorted(ran(printed)) == ["analyze", "evaluate", "train@1", "train@2", CLASSIFICATION]
     shown = project.run("dvc", "exp", "show", "--only-changed", "--csv")
     assert "faster" in shown and "train.learning_rate" in shown
     project.run("git", "restore", ".")
@@ -308,7 +330,7 @@ def test_other_words_need_no_other_clusters_and_no_refits(project: Project) -> N
     data = project.folder / "data"
     before = pd.read_parquet(data / "topic_words" / "topics.parquet")
     project.set(topic_words__representation="mmr", vocabulary__top_words=3)
-    assert sorted(project.repro()) == ["topic-words", "visualize"]
+    assert sorted(project.repro()) == ["topic-words", "visualize@topics"]
     after = pd.read_parquet(data / "topic_words" / "topics.parquet")
     assert after["count"].tolist() == before["count"].tolist()
     assert max(map(len, after["words"])) == 3
@@ -335,7 +357,7 @@ def test_first_command_in_a_fresh_clone_may_be_an_experiment(
 def test_adding_a_seed_trains_one_model_and_removing_it_leaves_no_trace(project: Project) -> None:
     before = (project.folder / "metrics" / "evaluate.json").read_bytes()
     project.set(seeds=[1, 2, 3])
-    assert sorted(project.repro()) == ["analyze", "evaluate", "train@3", "visualize"]
+    assert sorted(project.repro()) == ["analyze", "evaluate", "train@3", CLASSIFICATION]
     scores = pd.read_csv(project.folder / "metrics" / "evaluate" / "scores.csv")
     assert {"seed 1", "seed 2", "seed 3"} <= set(scores["model"])
     project.set(seeds=[1, 2])

@@ -1,18 +1,23 @@
-"""Confusion matrix of a test set: sentences by actual and predicted label."""
+"""Confusion matrix of a test set: sentences by actual and predicted class."""
+
+from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import Acceptability
-from bertline.scoring import names
+from bertline.figures.results import Acceptability, plain
 from bertline.scoring.names import MEAN
 
-LABELS = names.LABELS[::-1]  # acceptable in the first row and column
-WIDTH = 5.6  # inches
-HEIGHT = 3.7
+ROOMY = 4  # classes, at most, whose fields have a percentage below the count
+NAME = 1.7  # inches for the name of a class
+# Width and height of a field in inches.
+FIELD = (1.7, 1.2)
+SMALL_FIELD = (0.42, 0.32)
+FRAME_HEIGHT = 0.75  # inches for the axis label and the margins
 
 # Steep in the middle, so that most shares get a tone on which text is easily read.
 SHADES = LinearSegmentedColormap.from_list(
@@ -20,57 +25,126 @@ SHADES = LinearSegmentedColormap.from_list(
 )
 
 
-def draw(results: Acceptability, name: str) -> Figure:
-    """Return the figure of the set `name`; counts are means over seeds."""
-    counts = count(results, name)
+@dataclass(frozen=True)
+class Matrix:
+    """Sentences, means over seeds, with a row for each actual class that is shown.
+
+    counts: shape (rows, columns); a column behind those of the rows holds all other classes.
+    """
+
+    rows: list[str]
+    columns: list[str]
+    counts: np.ndarray
+
+    @property
+    def totals(self) -> np.ndarray:
+        """Sentences of each actual class, shape (rows,)."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Counts as shares of their row, 0 for a class without sentences."""
+        totals = self.totals[:, None]
+        return np.divide(self.counts, totals, out=np.zeros_like(self.counts), where=totals > 0)
+
+
+def draw(results: Acceptability, name: str, *, most_classes: int) -> Figure:
+    """Return the figure of the set `name`; counts are means over seeds.
+
+    most_classes: of more, those with the most errors are shown.
+    """
+    matrix = select(count(results, name), results.labels, most_classes)
+    roomy = len(matrix.rows) <= ROOMY
     seeds = len(results.seeds)
     mean = results.score(name, MEAN)
-    note = f"Sentences ({f'mean over {seeds} seeds' if seeds > 1 else 'one seed'}), % of the row."
+    note = f"Sentences ({f'mean over {seeds} seeds' if seeds > 1 else 'one seed'})"
+    note += ", % of the row." if roomy else "; shade: share of the row."
     if mean is not None:
         note += f" MCC {style.number(mean['mcc'])}."
-    figure = style.new_figure(WIDTH, HEIGHT, f"Confusion matrix of {name}", [results.source, note])
+    if len(matrix.rows) < len(results.labels):
+        note += f" The {len(matrix.rows)} classes with the most errors, of {len(results.labels):,}."
+    field = FIELD if roomy else SMALL_FIELD
+    width = NAME + 0.4 + len(matrix.columns) * field[0]
+    below = 0 if roomy else NAME * 0.75  # names stand on end
+    height = len(matrix.rows) * field[1] + FRAME_HEIGHT + below
+    heading = [results.source, note]
+    figure = style.new_figure(max(width, 5.0), height, f"Confusion matrix of {name}", heading)
     axes = figure.subplots()
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
-    large = mpl.rcParams["font.size"] * 1.7
-    for (row, column), share in np.ndenumerate(shares):
+    axes.imshow(matrix.shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+    write_fields(axes, matrix, roomy=roomy)
+    label_axes(axes, matrix, roomy=roomy)
+    return figure
+
+
+def count(results: Acceptability, name: str) -> np.ndarray:
+    """Return sentences by actual (rows) and predicted class, mean over seeds, shape (K, K)."""
+    rows = results.confusion[name]
+    number = {label: place for place, label in enumerate(results.labels)}
+    counts = np.zeros((len(number), len(number)))
+    np.add.at(counts, (rows["actual"].map(number), rows["predicted"].map(number)), 1)
+    return counts / max(rows["seed"].nunique(), 1)
+
+
+def select(counts: np.ndarray, labels: list[str], most: int) -> Matrix:
+    """Return the matrix of the `most` classes with the most errors, the others in one column.
+
+    counts: shape (K, K), by class. Errors are those of the actual class and those that are
+    mistaken for it. The order of the classes stays.
+    """
+    errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
+    chosen = np.sort(np.argsort(-errors, kind="stable")[:most])
+    rows = [labels[place] for place in chosen]
+    within = counts[np.ix_(chosen, chosen)]
+    left = len(labels) - len(chosen)
+    if not left:
+        return Matrix(rows, rows, within)
+    others = counts[chosen].sum(axis=1) - within.sum(axis=1)
+    columns = [*rows, f"{left} other{'s' * (left > 1)}"]
+    return Matrix(rows, columns, np.column_stack([within, others]))
+
+
+def write_fields(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
+    """Write the counts into the fields: with percentages, or where there is not 0."""
+    size = mpl.rcParams["font.size"]
+    for (row, column), share in np.ndenumerate(matrix.shares):
+        value = float(matrix.counts[row, column])
         colour = style.readable_on(SHADES(float(share)))
-        axes.text(
-            column, row - 0.07, format_count(float(counts[row, column])), color=colour, size=large,
-            ha="center", va="center", weight="bold",
-        )  # fmt: skip
-        axes.text(column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center")
-    axes.set_xticks(range(len(LABELS)), LABELS)
-    axes.set_yticks(
-        range(len(LABELS)),
-        [f"{label}\n({total:,.0f})" for label, total in zip(LABELS, totals[:, 0], strict=True)],
+        if roomy:
+            axes.text(
+                column, row - 0.07, format_count(value), color=colour, size=1.7 * size,
+                ha="center", va="center", weight="bold",
+            )  # fmt: skip
+            axes.text(column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center")
+        elif value:
+            axes.text(
+                column, row, format_count(value), color=colour, size=0.85 * size,
+                ha="center", va="center",
+            )  # fmt: skip
+
+
+def label_axes(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
+    """Write the classes, each cut to its room, with the sentences of the actual ones."""
+    room = NAME if roomy else NAME * 0.75
+    names, actual = (
+        [style.cut(plain(name), room) for name in side] for side in (matrix.columns, matrix.rows)
     )
+    between = "\n" if roomy else " "
+    totals = [
+        f"{name}{between}({total:,.0f})" for name, total in zip(actual, matrix.totals, strict=True)
+    ]
+    axes.set_xticks(range(len(names)), names, rotation=0 if roomy else 90)
+    axes.set_yticks(range(len(totals)), totals)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     # A white line between the fields.
-    axes.set_xticks([0.5], minor=True)
-    axes.set_yticks([0.5], minor=True)
+    axes.set_xticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(totals)) - 0.5, minor=True)
     axes.tick_params(which="minor", length=0)
-    axes.grid(which="minor", color="white", linewidth=3)
-    return figure
-
-
-def count(results: Acceptability, name: str) -> np.ndarray:
-    """Return sentences by actual (rows) and predicted label, mean over seeds, shape (2, 2)."""
-    rows = results.confusion[name]
-    sums = [
-        [
-            ((rows["actual"] == actual) & (rows["predicted"] == predicted)).sum()
-            for predicted in LABELS
-        ]
-        for actual in LABELS
-    ]
-    return np.array(sums, dtype=np.float64) / max(rows["seed"].nunique(), 1)
+    axes.grid(which="minor", color="white", linewidth=3 if roomy else 1)
 
 
 def format_count(value: float) -> str:
-    """Return a whole number as such, and a mean with one decimal."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+    """Return a whole number as such, and a mean with one decimal below 100."""
+    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:,.1f}"

@@ -62,6 +62,11 @@ class Acceptability:
     adapted: pd.DataFrame  # the epochs of adapt.csv; none if it was left out
 
     @property
+    def labels(self) -> list[str]:
+        """The names of the classes, by number."""
+        return list(self.protocol["labels"])
+
+    @property
     def encoder(self) -> str:
         """The backbone's name, and whether it had intermediate training."""
         return f"{self.backbone}, adapted" if len(self.adapted) else self.backbone
@@ -144,6 +149,7 @@ class Topics:
 
     title: str  # of the data set
     embedder: str
+    core_share: float  # of the documents that the clustering itself assigned
     measures: dict[str, Any]  # topic_words/measures.json
     table: pd.DataFrame  # topic, count and words, the largest first, without the outliers
     topic: np.ndarray  # of each document, shape (n,)
@@ -216,7 +222,7 @@ def load_acceptability(metrics: Path) -> Acceptability:
     """
     plots = metrics / "evaluate"
     split = files.read_json(metrics / "split.json", keys=["folds"])
-    keys = ["confidence", "threshold", "temperature"]
+    keys = ["confidence", "threshold", "temperature", "labels"]
     protocol = files.read_json(plots / "protocol.json", keys=keys)
     summary = files.read_json(plots / "summary.json")
     scores = files.read_csv(plots / "scores.csv", tables.SCORES, command="dvc repro evaluate")
@@ -326,6 +332,7 @@ def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> T
     return Topics(
         title=_value(metrics / "parse" / "documents.json", "title"),
         embedder=_value(metrics / "download" / "embedder.json", "source"),
+        core_share=files.read_json(metrics / "topic_fit.json", keys=["core_share"])["core_share"],
         measures=files.read_json(metrics / "topic_words" / "measures.json"),
         table=named.sort_values(["count", "topic"], ascending=[False, True], ignore_index=True),
         topic=assignments["topic"].to_numpy(),

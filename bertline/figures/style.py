@@ -110,6 +110,21 @@ def check_font(font: str, texts: Iterable[str]) -> str:
     )
 
 
+def fonts_with(letters: str, number: int = 3) -> list[str]:
+    """Return at most `number` names of installed fonts that have most of `letters`."""
+    wanted = {ord(letter) for letter in letters}
+    found: dict[str, int] = {}
+    for path in font_manager.findSystemFonts():
+        try:
+            font = font_manager.get_font(path)
+        except (OSError, RuntimeError):  # a file that matplotlib cannot draw with
+            continue
+        held = len(wanted & set(font.get_charmap()))
+        if font.scalable and 2 * held > len(wanted):
+            found[font.family_name] = max(held, found.get(font.family_name, 0))
+    return sorted(found, key=lambda name: (-found[name], name))[:number]
+
+
 def darken(colour: str, share: float = 0.35) -> tuple[float, float, float]:
     """Return `colour` mixed with black: the tone for text that belongs to points of `colour`."""
     red, green, blue = (part * (1 - share) for part in to_rgb(colour))

@@ -1,11 +1,11 @@
-"""Build the report: one HTML page, beside the images that it shows.
+"""Build a report, of the classifiers or of the topics: one HTML page, beside its images.
 
 It needs neither network nor scripts, and reads well on a phone and on paper. Jinja2 escapes all
 text of the data (titles, names of sets, words of topics).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -38,10 +38,31 @@ class Shown(NamedTuple):
         return round(self.width * PIXELS_PER_INCH), round(self.height * PIXELS_PER_INCH)
 
 
-def build(
-    sentences: Acceptability, analysis: Analysis, documents: Topics, shown: Sequence[Shown]
-) -> str:
-    """Return the page; `shown` are the figures beside it, in their order on the page."""
+def classification(sentences: Acceptability, analysis: Analysis, shown: Sequence[Shown]) -> str:
+    """Return the page of the classifiers; `shown` are the figures beside it, in their order."""
+    tested = analysis.breakdown[analysis.breakdown["set"] == analysis.whole]
+    means = analysis.calibration[analysis.calibration["seed"] == MEAN]
+    names = dict(both=BOTH, validation=VALIDATION, training=TRAINING, groupings=GROUPINGS)
+    return _render(
+        "classification.html",
+        shown,
+        **names,
+        sentences=sentences,
+        analysis=analysis,
+        tests=[name for name in sentences.sets if name not in (VALIDATION, BOTH)],
+        decisions=_decisions(sentences),
+        significant={finding: tested[tested["finding"] == finding] for finding in (WORSE, BETTER)},
+        uncalibrated=means[means["scaled"] == UNCALIBRATED],
+        scaled=SCALED in set(analysis.calibration["scaled"]),
+    )
+
+
+def topics(documents: Topics, shown: Sequence[Shown]) -> str:
+    """Return the page of the topics; `shown` are the figures beside it, in their order."""
+    return _render("topics.html", shown, documents=documents)
+
+
+def _render(template: str, shown: Sequence[Shown], **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bertline.report"),
         autoescape=True,
@@ -52,22 +73,8 @@ def build(
     )
     for show in (tables.number, tables.share, tables.points, plain):
         environment.filters[show.__name__] = show
-    tested = analysis.breakdown[analysis.breakdown["set"] == analysis.whole]
-    means = analysis.calibration[analysis.calibration["seed"] == MEAN]
-    names = dict(both=BOTH, validation=VALIDATION, training=TRAINING, groupings=GROUPINGS)
-    return environment.get_template("report.html").render(
-        **names,
-        sentences=sentences,
-        analysis=analysis,
-        documents=documents,
-        tables=tables,
-        figures=_sort(shown),
-        tests=[name for name in sentences.sets if name not in (VALIDATION, BOTH)],
-        decisions=_decisions(sentences),
-        significant={finding: tested[tested["finding"] == finding] for finding in (WORSE, BETTER)},
-        uncalibrated=means[means["scaled"] == UNCALIBRATED],
-        scaled=SCALED in set(analysis.calibration["scaled"]),
-    )
+    page = environment.get_template(template)
+    return page.render(tables=tables, figures=_sort(shown), **values)
 
 
 def _sort(shown: Sequence[Shown]) -> dict[str, list[Shown]]:

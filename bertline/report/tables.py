@@ -256,7 +256,7 @@ def key_topics(results: Topics) -> Table:
         ("Topics", f"{len(results.table):,}", "without the outliers"),
         (
             "Core documents",
-            share(measures.get("core_share")),
+            share(results.core_share),
             "assigned by the clustering itself; topics take their words from them",
         ),
         (

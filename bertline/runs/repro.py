@@ -25,7 +25,7 @@ from dvc.repo import Repo
 from bertline.core import console
 from bertline.core.errors import BertlineError
 
-NAME_WIDTH = 20  # of a stage, in front of its lines
+NAME_WIDTH = 24  # of a stage, in front of its lines
 
 Needs = dict[str, set[str]]  # of each stage, those that it needs
 

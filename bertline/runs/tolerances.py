@@ -183,7 +183,7 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
 # agree. The outputs of download, parse, tokenize and split are text, counts and draws of integers.
 FLOAT_OUTPUTS = (
     *("data/adapt", "data/train/*", "data/evaluate", "data/analyze", "data/embed"),
-    *("data/topic_fit", "data/topic_words", "data/topic_stability", "data/visualize"),
+    *("data/topic_fit", "data/topic_words", "data/topic_stability", "data/visualize/*"),
 )
 
 

@@ -300,7 +300,8 @@ def write_tables(
             list(tables.BATCHES),
             [[*row[:-1], f"{row[-1]:.6f}"] for row in per_batch],
         )
-        protocol = options.model_dump() | {"sentences": evaluated.sentences}
+        named = {"labels": list(LABELS), "sentences": evaluated.sentences}
+        protocol = options.model_dump() | named
         files.write_json(out / "protocol.json", protocol)
 
 

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -35,6 +35,7 @@ class Adapt(Recipe):
     """The section `adapt` of params.yaml."""
 
     epochs: Annotated[int, Field(ge=0)]
+    texts: Literal["documents", "sentences"]
     sentences: Annotated[int, Field(ge=100, le=10_000_000)]
     held_out: Annotated[int, Field(ge=50)]
     max_words: Annotated[int, Field(ge=corruptions.FEWEST_WORDS, le=100)]

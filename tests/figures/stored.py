@@ -64,6 +64,7 @@ def write_scores(
     files.write_csv(plots / "decisions.csv", [*tables.DECISIONS], decisions)
     temperature = "none" if chosen == "half" else chosen
     protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
+    protocol["labels"] = list(LABELS)
     files.write_json(plots / "protocol.json", protocol)
     write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
     rows = [[epoch, 65_000, 1.9, 0.5, 0.61] for epoch in range(1, adapted + 1)]
@@ -241,6 +242,7 @@ def write_topics(
     files.write_json(folder / "protocol.json", {"corpus": CORPUS})
     files.write_json(metrics / "download" / "embedder.json", {"source": "minilm"})
     files.write_json(metrics / "parse" / "documents.json", {"source": "documents", "title": title})
+    files.write_json(metrics / "topic_fit.json", {"topics": topics, "core_share": 0.8})
     measures = {"diversity": 0.7, "npmi": 0.1, "nmi": 0.41, "nmi_without_outliers": 0.55}
     measures = measures if groups else {"nmi": None}
     files.write_json(metrics / "topic_words" / "measures.json", measures)

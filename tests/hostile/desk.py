@@ -54,7 +54,7 @@ COMMANDS = {
         "documents.parquet vectors fitted encoder out --params params.yaml --tables plots"
     ),
     "topic_stability": "vectors fitted out --params params.yaml --tables plots",
-    "visualize": "figures analysis topics out --params params.yaml",
+    "visualize": "classification figures analysis out --params params.yaml",
 }
 # The others write a table, or are measured in their receipt.
 MEASURED = {
@@ -65,6 +65,7 @@ MEASURED = {
 SMALL = {
     "seeds": [1],
     "adapt.epochs": 1,
+    "adapt.texts": "documents",
     "adapt.sentences": 100,
     "adapt.held_out": 50,
     "adapt.batch_size": 32,

@@ -346,6 +346,12 @@ FOLDS = [
         lambda desk: desk.write("figures/split.json", "[]"),
     ),
     Case("figures-are-missing", "visualize", "figures.*json does not exist"),
+    Case(
+        "figures-of-topics-are-missing",
+        "visualize",
+        "topics/topics.parquet does not exist",
+        arguments="topics figures topics out --params params.yaml",
+    ),
 ]
 
 PROSE = "prose.parquet"
@@ -372,6 +378,12 @@ DOCUMENT_ROWS = [
             "sentences.parquet",
             lambda rows: pd.DataFrame({"text": sentences_of(desk.read_table(PROSE))}),
         ),
+    ),
+    Case(
+        "epochs-on-the-sentences-themselves",
+        "adapt",
+        "adapt.epochs is 1, and adapt.texts is sentences, .* Set adapt.texts to documents",
+        lambda desk: desk.parameters({"adapt.texts": "sentences"}),
     ),
     accepted(
         "documents-without-sentences-and-no-epochs",

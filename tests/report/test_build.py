@@ -47,20 +47,35 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.fixture
-def page(acceptability, analysis, topics):
-    """Return a function that builds the page of stored results with options, or of given ones."""
+def page(acceptability, analysis):
+    """Return a function that builds the classifiers' page of results with options, or of errors."""
 
-    def build_page(*, errors=None, documents=None, **options) -> Page:
-        documents = topics(**SMALL) if documents is None else documents
+    def build_page(*, errors=None, **options) -> Page:
         errors = analysis() if errors is None else errors
-        source = build.build(acceptability(**options), errors, documents, SHOWN)
-        return Page(source)
+        return Page(build.classification(acceptability(**options), errors, SHOWN))
 
     return build_page
 
 
-def test_page_is_well_formed_and_needs_neither_network_nor_scripts(page):
-    built = page()
+@pytest.fixture
+def topics_page(topics):
+    """Return a function that builds the page of stored topics, or of given ones."""
+
+    def build_page(documents=None) -> Page:
+        return Page(build.topics(topics(**SMALL) if documents is None else documents, SHOWN))
+
+    return build_page
+
+
+@pytest.fixture
+def pages(page, topics_page) -> list[Page]:
+    """Return both pages."""
+    return [page(), topics_page()]
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["classification", "topics"])
+def test_page_is_well_formed_and_needs_neither_network_nor_scripts(pages, place):
+    built = pages[place]
 
     assert built.open == []
     assert not {tag for tag, _ in built.elements} & {"script", "link", "iframe", "object", "form"}
@@ -73,13 +88,17 @@ def test_page_is_well_formed_and_needs_neither_network_nor_scripts(page):
     assert not any(word in style for word in ("url(", "@import", "@font-face"))
 
 
-def test_images_link_to_their_svg_and_have_an_alternative(page):
-    built = page()
-    images = [attrs for tag, attrs in built.elements if tag == "img"]
+def test_images_link_to_their_svg_and_have_an_alternative(pages):
+    built, of_topics = pages
+    images, others = (
+        [attrs for tag, attrs in one.elements if tag == "img"] for one in (built, of_topics)
+    )
 
-    names = ["scores", "confusion/in%20domain%231", "breakdown/major", "reliability", "topic_map"]
-    names += ["topic_stability", "topic_baselines"]  # in the order of the sections
+    # In the order of the sections.
+    names = ["scores", "confusion/in%20domain%231", "breakdown/major", "reliability"]
     assert [image["src"] for image in images] == [f"{name}.png" for name in names]
+    names = ["topic_map", "topic_stability", "topic_baselines"]
+    assert [image["src"] for image in others] == [f"{name}.png" for name in names]
     assert images[0]["alt"] == 'Scores. A "quoted" title'
     assert (images[0]["width"], images[0]["height"]) == ("768", "384")
     assert "scores.svg" in [attrs.get("href") for tag, attrs in built.elements if tag == "a"]
@@ -155,9 +174,9 @@ def test_protocol_says_how_the_scores_came_about(page, options, told, untold):
         assert part not in text
 
 
-def test_table_of_topics_has_outliers_apart_and_the_rest_summed(page, topics):
+def test_table_of_topics_has_outliers_apart_and_the_rest_summed(topics_page, topics):
     documents = topics(**SMALL)
-    text = page().text
+    text = topics_page().text
 
     assert f"-1{documents.outliers}" in text
     assert "10 smaller topics together" in text
@@ -166,8 +185,8 @@ def test_table_of_topics_has_outliers_apart_and_the_rest_summed(page, topics):
     assert "0.410" in text  # NMI
 
 
-def test_documents_without_groups_or_topics_are_said_to_have_none(page, topics):
-    text = page(documents=topics(topics=0, documents=20, groups=False)).text
+def test_documents_without_groups_or_topics_are_said_to_have_none(topics_page, topics):
+    text = topics_page(topics(topics=0, documents=20, groups=False)).text
 
     assert "20 (100.0%)" in text
     assert "The 0 largest of 0 topics." in text
@@ -184,24 +203,28 @@ def test_synthetic_corpus_is_called_synthetic_in_heading_and_figures(page, accep
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)", "</style>", "<img src=x onerror=y>"])
-def test_markup_in_data_is_shown_as_text_and_adds_no_element(page, analysis, topics, evil):
+def test_markup_in_data_is_shown_as_text_and_adds_no_element(
+    page, topics_page, analysis, topics, evil
+):
     name = evil.replace("/", "|")  # a set names a file of evaluate's
     options = {"seeds": (1,), "epochs": 1}
 
-    def build_page(text: str, name: str) -> Page:
+    def build_pages(text: str, name: str) -> list[Page]:
         errors = analysis(sets={"test": 64}, sources=(text, "b"), phenomena=(text, "c"), words=text)
         words = {topic: [text] for topic in range(5)}
         documents = topics(title=f"second {text}", topics=5, documents=100, words=words)
         title = f"first {text}"
-        return page(errors=errors, documents=documents, title=title, sets={name: 64}, **options)
+        built = page(errors=errors, title=title, sets={name: 64}, **options)
+        return [built, topics_page(documents)]
 
     harmless = re.sub(r"\S+", "x", evil)  # as many words: groups by length are the same
-    plain, built = build_page(harmless, "x"), build_page(evil, name)
+    said = [(f"first {evil}", name, evil), (f"second {evil}", evil)]
+    both = zip(build_pages(harmless, "x"), build_pages(evil, name), said, strict=True)
 
-    assert [tag for tag, _ in built.elements] == [tag for tag, _ in plain.elements]
-    assert built.open == []
-    for said in (f"first {evil}", f"second {evil}", name, evil):
-        assert said in built.text
+    for plain, built, texts in both:
+        assert [tag for tag, _ in built.elements] == [tag for tag, _ in plain.elements]
+        assert built.open == []
+        assert all(text in built.text for text in texts)
 
 
 def test_errors_are_broken_down_and_the_most_confident_ones_are_shown(page, analysis):
@@ -257,8 +280,8 @@ def test_calibration_and_overfitting_are_reported(page, analysis):
         assert rule in text
 
 
-def test_stability_is_told_in_counts(page):
-    text = page().text
+def test_stability_is_told_in_counts(topics_page):
+    text = topics_page().text
 
     assert "clustered again 10 times" in text
     assert "20 of 40 topics are stable" in text
@@ -278,22 +301,22 @@ def test_stability_is_told_in_counts(page):
         (0.1, "KeyNMF leads by 0.014."),
     ],
 )
-def test_the_best_other_model_is_compared_with_both_figures(page, topics, own, told):
+def test_the_best_other_model_is_compared_with_both_figures(topics_page, topics, own, told):
     documents = topics(**SMALL)
     rows = documents.baselines["model"] == OWN
     documents.baselines.loc[rows, "npmi_times_coverage"] = own
 
-    text = page(documents=documents).text
+    text = topics_page(documents).text
 
     assert told in text
     assert "automatic40265.0%" in text  # the model that chooses its number of topics
 
 
-def test_without_other_models_the_report_says_how_to_compare(page, topics):
+def test_without_other_models_the_report_says_how_to_compare(topics_page, topics):
     documents = topics(**SMALL)
     alone = documents.baselines[documents.baselines["model"] == OWN]
 
-    text = page(documents=replace(documents, baselines=alone)).text
+    text = topics_page(replace(documents, baselines=alone)).text
 
     assert "No other topic models were compared; make baselines compares them." in text
 

@@ -29,6 +29,7 @@ from tests.command import call, write_params
 DOCUMENTS = 60  # of five sentences
 QUICK = {
     "adapt.epochs": 2,
+    "adapt.texts": "documents",
     "adapt.sentences": 100,
     "adapt.held_out": 50,
     "adapt.batch_size": 32,

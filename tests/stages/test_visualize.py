@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bertline.core import params
+from bertline.core import files, params
 from bertline.core.errors import BertlineError
 from bertline.figures import style
 from stages import visualize
@@ -19,7 +19,8 @@ from stages.visualize import Visualize
 from tests.command import PROJECT, call, write_params
 from tests.figures import stored
 
-SMALL = {"visualize.dpi": 50, "visualize.top_topics": 3}
+SMALL = {"visualize.dpi": 50, "visualize.topics.top_topics": 3}
+BRANCHES = ("classification", "topics")
 BREAKS_XML = {0: ["--><script>", "]]>", "&amp;"], 1: ["$\\frac{", "_^\\", "語"]}
 
 
@@ -33,15 +34,18 @@ def write_inputs(folder: Path) -> Path:
     stored.write_topics(folder / "metrics", folder / "topics", **topics)
     stored.write_baselines(folder / "baselines.csv")
     write_params(folder / "params.yaml", SMALL)
-    (folder / "out" / "confusion").mkdir(parents=True)
-    (folder / "out" / "index.html").write_text("the earlier report")
-    (folder / "out" / "confusion" / "older.png").write_text("the earlier figure")
+    for branch in BRANCHES:
+        (folder / "out" / branch / "confusion").mkdir(parents=True)
+        (folder / "out" / branch / "index.html").write_text("the earlier report")
+        (folder / "out" / branch / "confusion" / "older.png").write_text("the earlier figure")
     return folder
 
 
-def arguments(folder: Path, out: str = "out") -> list[Path | str]:
-    paths = [folder / name for name in ("metrics", "analysis", "topics", out)]
-    return [*paths, "--baselines", folder / "baselines.csv", "--params", folder / "params.yaml"]
+def arguments(folder: Path, branch: str, out: str = "out") -> list[Path | str]:
+    results = folder / {"classification": "analysis", "topics": "topics"}[branch]
+    paths = [folder / "metrics", results, folder / out / branch]
+    others = ["--baselines", folder / "baselines.csv"] if branch == "topics" else []
+    return [branch, *paths, *others, "--params", folder / "params.yaml"]
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -62,23 +66,34 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder where the stage has run over an earlier output."""
     folder = write_inputs(tmp_path_factory.mktemp("drawn"))
-    call(visualize, *arguments(folder), "--receipt", folder / "receipt.json")
+    for branch in BRANCHES:
+        call(visualize, *arguments(folder, branch), "--receipt", folder / f"{branch}.json")
     return folder
 
 
-def test_figures_and_report_replace_the_earlier_output(drawn):
-    names = ["learning_curves", "scores", "reliability", "topic_frequencies", "topic_map"]
-    names += [f"breakdown/{grouping}" for grouping in ("major", "minor", "source", "length")]
-    names += ["topic_tree", "topic_coverage", "topic_groups", "topic_baselines", "topic_stability"]
-    names += ["confusion/a $set$", "mcc_per_batch/a $set$"]
-    expected = {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+FIGURES = {
+    "classification": [
+        *("learning_curves", "scores", "reliability", "confusion/a $set$", "mcc_per_batch/a $set$"),
+        *(f"breakdown/{grouping}" for grouping in ("major", "minor", "source", "length")),
+    ],
+    "topics": [
+        *("topic_frequencies", "topic_map", "topic_tree", "topic_coverage", "topic_groups"),
+        *("topic_baselines", "topic_stability"),
+    ],
+}
 
-    assert set(hashes(drawn / "out")) == expected | {"index.html"}
-    page = (drawn / "out" / "index.html").read_text(encoding="utf-8")
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_figures_and_report_replace_the_earlier_output(drawn, branch):
+    out = drawn / "out" / branch
+    expected = {f"{name}.{ending}" for name in FIGURES[branch] for ending in ("png", "svg")}
+
+    assert set(hashes(out)) == expected | {"index.html"}
+    page = (out / "index.html").read_text(encoding="utf-8")
     linked = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert {link.replace("%20", " ").replace("%24", "$") for link in linked} == expected
     assert "<script" not in page
-    assert (drawn / "receipt.json").exists()
+    assert files.read_json(drawn / f"{branch}.json")["stage"] == f"visualize@{branch}"
 
 
 def test_svg_files_are_well_formed_and_refer_to_nothing_outside(drawn):
@@ -100,30 +115,43 @@ def test_bytes_are_the_same_in_two_processes(tmp_path):
         home.mkdir()
         (home / "matplotlibrc").write_text("axes.facecolor: red\n" if seed == "2" else "")
         settings = {"PYTHONHASHSEED": seed, "TZ": f"UTC+{seed}", "MATPLOTLIBRC": str(home)}
-        subprocess.run(
-            [sys.executable, "-m", "stages.visualize", *map(str, arguments(tmp_path, seed))],
-            cwd=PROJECT,
-            env=os.environ | settings,
-            check=True,
-        )
+        for branch in BRANCHES:
+            words = [str(word) for word in arguments(tmp_path, branch, seed)]
+            subprocess.run(
+                [sys.executable, "-m", "stages.visualize", *words],
+                cwd=PROJECT,
+                env=os.environ | settings,
+                check=True,
+            )
 
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 
-def test_characters_that_the_font_lacks_are_reported(inputs, capfd, monkeypatch):
-    monkeypatch.setattr(visualize, "draw", lambda *_: iter(()))
+@pytest.mark.parametrize(
+    ("fonts", "remedy"),
+    [
+        (["Noto Sans CJK JP", "IPAGothic"], "most of them: Noto Sans CJK JP, IPAGothic. Set"),
+        ([], "No installed font has them: install one"),
+    ],
+)
+def test_characters_that_the_font_lacks_are_reported(inputs, capfd, monkeypatch, fonts, remedy):
+    monkeypatch.setattr(visualize, "draw_topics", lambda *_: iter(()))
+    monkeypatch.setattr(style, "fonts_with", lambda _: fonts)
 
-    call(visualize, *arguments(inputs, "without_figures"))
+    call(visualize, *arguments(inputs, "topics", "without_figures"))
 
-    assert "warning: DejaVu Sans lacks 1 of the characters" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "warning: DejaVu Sans lacks 1 of the characters in figures, such as 語" in said
+    assert remedy in said
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("top_topics", -1, "greater than or equal to 0"),
-        ("figure_size", [11.0], "at least 2 items"),
-        ("figure_size", [11.0, 0.5], "greater than or equal to 4"),
+        ("topics.top_topics", -1, "greater than or equal to 0"),
+        ("topics.figure_size", [11.0], "at least 2 items"),
+        ("topics.figure_size", [11.0, 0.5], "greater than or equal to 4"),
+        ("classification.most_classes", 1, "greater than or equal to 2"),
         ("dpi", 10_000, "less than or equal to 600"),
         ("dpis", 100, "did you mean `dpi`?"),
     ],
@@ -138,24 +166,35 @@ def test_impossible_parameters_are_refused_by_name(tmp_path, key, value, message
 
 
 def test_each_missing_input_is_named_and_the_earlier_output_stays(inputs):
+    metrics = inputs / "metrics"
     paths = [
         path for name in ("metrics", "analysis", "topics") for path in (inputs / name).rglob("*.*")
     ]
     earlier = hashes(inputs / "out")
-    read = {
-        path.relative_to(inputs / "metrics").parts[0] for path in paths if "metrics" in path.parts
-    }
-    assert read == {name.partition("/")[0] for name in visualize.READ}
+    read = dict.fromkeys(BRANCHES, 0)
 
     for path in paths:
-        moved = path.rename(path.with_name("moved"))
-        try:
-            with pytest.raises(BertlineError, match=re.escape(f"{path} does not exist")):
-                call(visualize, *arguments(inputs))
-        finally:
-            moved.rename(path)
+        within = path.relative_to(metrics).as_posix() if path.is_relative_to(metrics) else None
+        folders = {"classification": inputs / "analysis", "topics": inputs / "topics"}
+        for branch in BRANCHES:
+            named = within and any(covers(name, within) for name in visualize.READ[branch])
+            if not named and folders[branch] not in path.parents:
+                continue
+            read[branch] += 1
+            moved = path.rename(path.with_name("moved"))
+            try:
+                with pytest.raises(BertlineError, match=re.escape(f"{path} does not exist")):
+                    call(visualize, *arguments(inputs, branch))
+            finally:
+                moved.rename(path)
+    assert sum(read.values()) == len(paths), "each file is read by one branch"
+    assert all(read.values())
 
     assert hashes(inputs / "out") == earlier
+
+
+def covers(place: str, name: str) -> bool:
+    return name == place or name.startswith(f"{place}/")
 
 
 def test_failure_on_the_way_leaves_the_earlier_output_and_nothing_half_written(inputs, monkeypatch):
@@ -171,7 +210,7 @@ def test_failure_on_the_way_leaves_the_earlier_output_and_nothing_half_written(i
     before, listed = hashes(inputs), sorted(inputs.rglob("*"))
 
     with pytest.raises(OSError, match="no space"):
-        call(visualize, *arguments(inputs), "--receipt", inputs / "receipt.json")
+        call(visualize, *arguments(inputs, "topics"), "--receipt", inputs / "receipt.json")
 
     assert len(saved) == 2
     assert hashes(inputs) == before
