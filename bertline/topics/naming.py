@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from bertline.core import console
 from bertline.topics import graph
 from bertline.topics.fitting import Clusters, cluster_again, first_alike, number_clusters
-from bertline.topics.model import Settings, TopicModel, hash_texts
+from bertline.topics.model import Settings, TopicModel, find_reach, hash_texts
 from bertline.topics.outliers import Outliers, find_membership, fits_memory, reduce_outliers
 from bertline.topics.words import Describer, Words
 
@@ -88,6 +88,7 @@ def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -
         topics=topics,
         probabilities=clusters.table["probability"].to_numpy(),
         text_hashes=hash_texts(texts),
+        reach=find_reach(clusters.neighbours),
         clusters=hdbscan,
         bertopic=bertopic,
     )

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from bertline.apply import assign
 from bertline.core import files
 from bertline.core.errors import BertlineError
-from bertline.topics import clustering, fitting, model
+from bertline.topics import clustering, fitting, graph, model
 from bertline.topics.model import TopicModel
 from tests.command import call
 from tests.topics import planted
@@ -75,8 +75,12 @@ def check_reload(
     assert there.tolist() == here.tolist()
     assert sure.tolist() == sure_here.tolist()
     assert len(set(there.tolist())) > 3
-    if strategy not in {"none", "c-tf-idf", "distributions"}:
-        assert (there >= 0).all()  # the threshold is 0
+    far = model.ExactNeighbours(vectors, "cosine").query(others, 1)[1][:, 0] > loaded.reach
+    if loaded.settings.umap.metric == "cosine":
+        assert (there[far] == -1).all()
+        assert (sure[far] == 0).all()
+        if strategy not in {"none", "c-tf-idf", "distributions"}:
+            assert (there[~far] >= 0).all()  # the threshold is 0
     alone = [int(loaded.assign(others[[row]], [own[row]])[0][0]) for row in range(5)]
     assert alone == there[:5].tolist()
     return loaded
@@ -167,6 +171,39 @@ def test_exact_neighbours_are_the_nearest(metric):
         assert distances[row] == pytest.approx(expected[order], abs=1e-5)
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_neighbours_are_the_same_in_any_batch(monkeypatch, metric):
+    random = np.random.default_rng(4)
+    vectors = random.integers(3, size=(300, 6)).astype(np.float32)  # many equally far
+    others = random.integers(3, size=(50, 6)).astype(np.float32) + np.float32(0.1)
+    search = model.ExactNeighbours(vectors, metric)
+    together = search.query(others, 7)
+
+    monkeypatch.setattr(model, "BLOCK", 3)
+    apart = [search.query(others[rows], 7) for rows in (slice(0, 1), slice(1, 30), slice(30, 50))]
+
+    for part, whole in enumerate(together):
+        assert np.array_equal(np.vstack([found[part] for found in apart]), whole)
+
+
+def test_reach_is_the_distance_that_few_documents_exceed():
+    distances = np.zeros((101, 3), np.float32)
+    distances[:, 1] = distances[:, 2] = np.arange(101) / 100  # the first has two copies
+    distances[1:6, 1] = 0  # a copy each, and another document behind it
+    neighbours = graph.Neighbours(np.zeros((101, 3), np.int32), distances)
+
+    # Five of .01, .02, …, 1.00 exceed .9505, 95% of the way from the first to the last.
+    assert model.find_reach(neighbours) == pytest.approx(0.9505, abs=1e-6)
+    copies = graph.Neighbours(np.zeros((4, 3), np.int32), np.zeros((4, 3), np.float32))
+    assert model.find_reach(copies) == float("inf")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "?!", "… _ —", "\u200b"])
+def test_text_without_letter_or_digit_is_empty(text):
+    assert model.is_empty(text)
+    assert not any(model.is_empty(text + other) for other in ("a", "7", "ж", "語", "ह"))
+
+
 def test_documents_with_the_same_text_or_vector_are_one():
     vectors = np.array([[1, 0], [2, 0], [1, 0], [3, 0], [4, 0]], np.float32)
     texts = ["a", "b", "c", "c", "e"]  # 0 and 2 share a vector, 2 and 3 a text
@@ -250,11 +287,35 @@ def test_new_document_without_text_has_no_topic(fitted):
     loaded = TopicModel.load(fitted / "out")
     near = loaded.vectors[[0]] + np.float32(1e-3)  # no fitted document, and among those of a topic
 
-    topics, probabilities = loaded.assign(np.repeat(near, 3, axis=0), ["new", "", " \n"])
+    topics, probabilities = loaded.assign(np.repeat(near, 4, axis=0), ["new", "", " \n", "?!"])
 
     assert topics[0] >= 0
-    assert topics[1:].tolist() == [-1, -1]
-    assert probabilities[1:].tolist() == [0, 0]
+    assert topics[1:].tolist() == [-1, -1, -1]
+    assert probabilities[1:].tolist() == [0, 0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["graph", "hdbscan"])
+def test_document_unlike_all_fitted_ones_has_no_topic(tmp_path, without_umap, method):
+    table, vectors = planted.planted(100)
+    fit(
+        tmp_path,
+        (table, vectors),
+        topic_fit__method=method,
+        topic_words__outliers__strategy="embeddings",
+    )
+    loaded = TopicModel.load(tmp_path / "out")
+    axes = np.eye(16, dtype=np.float32)
+    foreign = np.vstack([axes[[7]], -axes[[0]], np.zeros((1, 16), np.float32)])
+    between = axes[[0]] + axes[[1]]  # of two topics, half of each
+
+    topics, probabilities = loaded.assign(np.vstack([foreign, between, 2 * axes[[0]]]))
+
+    assert (loaded.topics >= 0).all()
+    assert topics[:4].tolist() == [-1] * 4
+    assert probabilities[:4].tolist() == [0] * 4
+    assert topics[4] == loaded.topics[0]
+    assert probabilities[4] > 0.5
 
 
 @pytest.mark.slow
