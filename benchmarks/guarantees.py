@@ -30,7 +30,7 @@ from bertline.core.receipt import receipt
 from bertline.encoders import embedding, loading, running
 from bertline.scoring import tfidf
 from bertline.scoring.names import TRAINING
-from bertline.training import fine_tuning, loop
+from bertline.training import fine_tuning, intermediate, loop
 from bertline.training.fine_tuning import FineTuning, Train
 from stages import embed
 
@@ -160,7 +160,7 @@ def baseline(*, tight: bool) -> Timed:
 def checkpoint_seconds() -> float:
     """Return the seconds that one checkpoint of the default backbone takes."""
     options = params.load(Path("params.yaml"), "train", Train)
-    model = loop.load_classifier(BACKBONE)
+    model = loop.load_classifier(BACKBONE, intermediate.LABELS)
     collator = fine_tuning.collator(loading.load_tokenizer(BACKBONE), options, 64)
     plan = FineTuning(options, 1, torch.device("cpu"), "fp32", [], [], collator)
     optimizer = loop.build_optimizer(model, options)

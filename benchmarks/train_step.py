@@ -42,8 +42,9 @@ def load_rows(steps: int, options: Train) -> list[dict[str, Any]]:
 def time_steps(rows: list[dict[str, Any]], options: Train, precision: str) -> float:
     """Return the seconds that a step takes on average, over one epoch of `rows`."""
     torch.manual_seed(1)
-    max_length = files.read_json(TOKENS / "settings.json")["max_length"]
-    collator = fine_tuning.collator(loading.load_tokenizer(BACKBONE), options, max_length)
+    settings = files.read_json(TOKENS / "settings.json", keys=["max_length", "labels"])
+    tokenizer = loading.load_tokenizer(BACKBONE)
+    collator = fine_tuning.collator(tokenizer, options, settings["max_length"])
     plan = FineTuning(
         options.model_copy(update={"epochs": 1}),
         1,
@@ -53,7 +54,7 @@ def time_steps(rows: list[dict[str, Any]], options: Train, precision: str) -> fl
         [],
         collator,
     )
-    model = loop.load_classifier(BACKBONE)
+    model = loop.load_classifier(BACKBONE, settings["labels"])
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
         started = time.perf_counter()

@@ -84,7 +84,7 @@ def main() -> None:
             torch.set_num_threads(options.threads)
             tokenizer = loading.load_tokenizer(args.backbone)
             torch.manual_seed(options.seed)  # before the heads are drawn
-            model = Detector(loop.load_classifier(args.backbone))
+            model = Detector(loop.load_classifier(args.backbone, intermediate.LABELS))
             plan = intermediate.plan_detection(chosen, args.backbone, options, device, precision)
             console.log(
                 f"{len(chosen.training):,} of {chosen.found:,} plain sentences, "

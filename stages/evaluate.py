@@ -41,11 +41,15 @@ from bertline.scoring.tables import CURVES
 
 
 def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
-    """Return id, source, label, text, pair, input_ids and fold of every sentence.
+    """Return id, source, label, text, pair, windows and fold of every sentence.
 
-    Raises BertlineError if an id occurs twice, or a sentence has no fold.
+    Raises BertlineError if there are more than two classes, an id occurs twice, or a sentence has
+    no fold.
     """
-    columns = ["id", "source", "label", "text", "pair", "input_ids"]
+    labels = files.read_json(tokens / "settings.json", keys=["labels"])["labels"]
+    if len(labels) != 2:
+        raise BertlineError(f"{tokens} has {len(labels)} classes, and two are scored.")
+    columns = ["id", "source", "label", "text", "pair", "windows"]
     sentences = files.read_table(tokens / "tokens.parquet", columns=columns)
     of_fold = files.read_table(folds / "folds.parquet", columns=["id", "fold"])
     for table, folder in ((sentences, tokens), (of_fold, folds)):
@@ -67,7 +71,8 @@ def predict(
     logits = {}
     for seed in console.progress(seeds, total=len(seeds), label="evaluate", unit="models"):
         model = running.load_trained(models / str(seed))
-        logits[seed] = running.logits_of(model, rows["input_ids"].tolist(), device)
+        of_class = running.logits_of(model, rows["windows"].tolist(), device)
+        logits[seed] = of_class[:, 1] - of_class[:, 0]
     return logits
 
 

@@ -2,14 +2,15 @@
 
 Reads   the files of data/download/<role> as sources.yaml says how, and `parse.<role>` of
         params.yaml.
-Writes  a Parquet table. Sentences: id, set, source, label (1 acceptable, 0 not), mark, text, pair.
-        Documents: id, part, group, date, text. Phenomena: by (sentence or source), set, value (that
-        sentence or source), label, major and minor (lists). And a JSON file of counts: rows read,
-        kept, dropped and why, label shares, duplicates.
+Writes  a Parquet table. Sentences: id, set, source, label (the number of its class), class (its
+        name), mark, text, pair. Documents: id, part, group, date, text. Phenomena: by (sentence or
+        source), set, value (that sentence or source), label, major and minor (lists). And a JSON
+        file of counts: rows read, kept, dropped and why, classes, duplicates.
 
     python -m stages.parse sentences cola data/download/sentences data/parse/sentences.parquet
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,9 +23,9 @@ from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.core.receipt import receipt
-from bertline.corpora import annotations, cola, newsgroups, table
+from bertline.corpora import annotations, cola, labels, newsgroups, table
 from bertline.corpora.readers import Layout
-from bertline.corpora.rows import Rows
+from bertline.corpora.rows import TRAINING_SETS, Rows
 from bertline.sources import catalogue
 
 SENTENCES = pa.schema(
@@ -32,7 +33,8 @@ SENTENCES = pa.schema(
         ("id", pa.string()),
         ("set", pa.string()),
         ("source", pa.string()),
-        ("label", pa.int8()),
+        ("label", pa.int16()),
+        ("class", pa.string()),
         ("mark", pa.string()),
         ("text", pa.string()),
         ("pair", pa.string()),
@@ -59,6 +61,7 @@ PHENOMENA = pa.schema(
 )
 
 PREVIEW_WIDTH = 100  # characters of a text shown in the log
+PREVIEW_CLASSES = 10  # classes of each set that texts are shown of
 
 
 class ParseSentences(Section):
@@ -107,6 +110,7 @@ def read_sentences(folder: Path, recipe: catalogue.Parse) -> Rows:
                 files=recipe.files,
                 columns=dict(recipe.columns.items()),
                 layout=layout_of(recipe),
+                listed=recipe.labels,
             )
     raise BertlineError(
         f"sources.yaml: the format {recipe.format} holds no labelled sentences; expected cola or "
@@ -152,13 +156,17 @@ def read_phenomena(folder: Path, recipe: catalogue.Parse) -> Rows:
 
 
 def count_sentences(sentences: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return for each set: rows, acceptable ones and their share, sources, repeated sentences."""
+    """Return for each set: rows, those of each class, sources, repeated sentences.
+
+    Classes come in the order of their numbers, and all in each set.
+    """
+    names = sentences.groupby("label")["class"].first().to_dict()
     counts = {}
     for name, rows in sentences.groupby("set", sort=False):
+        of_label = Counter(rows["label"])
         counts[str(name)] = {
             "rows": len(rows),
-            "acceptable": int(rows["label"].sum()),
-            "acceptable_share": round(float(rows["label"].mean()), 4),
+            "classes": {of_class: of_label[label] for label, of_class in names.items()},
             "sources": int(rows["source"].nunique()),
             "duplicates": int(rows["text"].duplicated().sum()),
         }
@@ -196,6 +204,44 @@ def preview(rows: pd.DataFrame, columns: list[str], count: int) -> str:
     return "\n".join(lines)
 
 
+def expected_counts(
+    name: str, recipe: catalogue.Parse, found: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return what `expect` states of each set, and the same counts of what was `found`.
+
+    CoLA's layout states the acceptable sentences, a table those of any class or none.
+    """
+    if recipe.expect is None:
+        return None, {}
+    if isinstance(recipe, catalogue.ColaParse):
+        acceptable = cola.CLASSES[1]
+        return {key: counts.model_dump() for key, counts in recipe.expect.items()}, {
+            key: {"rows": of_set["rows"], "acceptable": of_set["classes"].get(acceptable, 0)}
+            for key, of_set in found.items()
+        }
+    # Of a table it is checked here: its `expect` may be of sentences or of documents.
+    stated = {
+        key: params.validate(
+            value, catalogue.ClassCounts, where=f"sources.yaml: {name}.parse.expect.{key}"
+        ).model_dump(exclude_none=True)
+        for key, value in recipe.expect.items()
+    }
+    return stated, {
+        key: {kind: of_set[kind] for kind in stated.get(key, {})} for key, of_set in found.items()
+    }
+
+
+def preview_sentences(sentences: pd.DataFrame, count: int) -> str:
+    """Return the first `count` texts of each class, of PREVIEW_CLASSES classes at most."""
+    shown = []
+    by_class = sentences.groupby("class", sort=False)
+    for name, rows in list(by_class)[:PREVIEW_CLASSES]:
+        shown.append(f"{name}:\n{preview(rows, ['source', 'mark', 'text'], count)}")
+    if len(by_class) > PREVIEW_CLASSES:
+        shown.append(f"and {len(by_class) - PREVIEW_CLASSES} other classes")
+    return "\n".join(shown)
+
+
 def parse_sentences(
     folder: Path, name: str, recipe: catalogue.Parse, options: ParseSentences
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -203,30 +249,16 @@ def parse_sentences(
     rows = read_sentences(folder, recipe)
     sentences = rows.table
     counts = count_sentences(sentences)
-    if "in_domain_train" not in counts:
-        raise BertlineError(f"{name} has no sentence to train on: in_domain_train is empty.")
-    stated = None
-    if recipe.expect is not None:
-        # A table's counts are checked here: its `expect` may be of sentences or of documents.
-        where = f"sources.yaml: {name}.parse.expect"
-        stated = {
-            key: value.model_dump()
-            if isinstance(value, catalogue.SetCounts)
-            else params.validate(value, catalogue.SetCounts, where=f"{where}.{key}").model_dump()
-            for key, value in recipe.expect.items()
-        }
-    found = {
-        key: {"rows": value["rows"], "acceptable": value["acceptable"]}
-        for key, value in counts.items()
-    }
+    stated, found = expected_counts(name, recipe, counts)
     check_expected(stated, found, source=name)
+    named = recipe.files if isinstance(recipe, catalogue.TableParse) else cola.SETS
+    training = next(key for key in named if key in TRAINING_SETS)
+    if training not in counts:
+        raise BertlineError(f"{name} has no sentence to train on: {training} is empty.")
+    labels.check(sentences, training=training, source=name)
     for key, of_set in sentences.groupby("set", sort=False):
-        shown = ["source", "label", "text"]
-        console.log(f"{key}: {counts[str(key)]}\n{preview(of_set, shown, options.preview)}")
-        console.log("unacceptable ones:")
-        console.log(
-            preview(of_set[of_set["label"] == 0], ["source", "mark", "text"], options.preview)
-        )
+        told = labels.summarize(counts[str(key)])
+        console.log(f"{key}: {told}\n{preview_sentences(of_set, options.preview)}")
     return sentences, {"rows_in": rows.rows_in, "dropped": rows.dropped, "sets": counts}
 
 

@@ -1,4 +1,4 @@
-"""Fine-tune the backbone to classify sentences as acceptable or not, with one seed.
+"""Fine-tune the backbone to classify sentences, with one seed.
 
 Reads   data/tokenize, data/split, the encoder in data/adapt, and `train` of params.yaml.
 Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.pipeline` loads it)
@@ -7,10 +7,12 @@ Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.p
     python -m stages.train 1 data/tokenize data/split data/adapt data/train/1
 
 `bertline.training.fine_tuning` has the recipe. With an encoder that `adapt` trained, the head is
-the one that it learned. Everything is seeded before the head is drawn. A killed run resumes from
-its last checkpoint, to the same bytes (`bertline.training.loop`).
+the one that it learned if the classes are its own, unacceptable and acceptable. Everything is
+seeded before the head is drawn. A killed run resumes from its last checkpoint, to the same bytes
+(`bertline.training.loop`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,18 @@ from bertline.training import fine_tuning, loop
 from bertline.training.fine_tuning import FineTuning, Train
 
 
-def read_rows(tokens: Path, folds: Path, options: Train) -> dict[str, list[dict[str, Any]]]:
-    """Return the word pieces and labels of the training and the validation fold.
+def read_rows(
+    tokens: Path, folds: Path, labels: Sequence[str], options: Train
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the windows and labels of the training and the validation fold.
 
-    Raises BertlineError if they are none to train on, or if there is no fold to keep an epoch by.
+    labels: names of the classes. Raises BertlineError if a class has nothing to train on, or if
+    there is no fold to keep an epoch by.
     """
-    table = files.read_table(tokens / "tokens.parquet", columns=["id", "label", "input_ids"])
+    table = files.read_table(tokens / "tokens.parquet", columns=["id", "label", "windows"])
     of_fold = files.read_table(folds / "folds.parquet", columns=["id", "fold"])
     rows = {fold: fine_tuning.select(table, of_fold, fold) for fold in (TRAINING, VALIDATION)}
-    fine_tuning.check_labels(rows[TRAINING])
+    fine_tuning.check_labels(rows[TRAINING], labels)
     if options.keep != "last" and not rows[VALIDATION]:
         raise BertlineError(
             f"params.yaml: train.keep is {options.keep}, which needs a validation fold, and "
@@ -54,8 +59,8 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
-    max_length = files.read_json(args.tokens / "settings.json", keys=["max_length"])["max_length"]
-    rows = read_rows(args.tokens, args.folds, options)
+    settings = files.read_json(args.tokens / "settings.json", keys=["max_length", "labels"])
+    rows = read_rows(args.tokens, args.folds, settings["labels"], options)
 
     work = receipt(
         args.receipt,
@@ -70,8 +75,8 @@ def main() -> None:
             torch.set_num_threads(options.threads)
             tokenizer = loading.load_tokenizer(args.backbone)
             torch.manual_seed(args.seed)  # before the head is drawn
-            model = loop.load_classifier(args.backbone)
-            collator = fine_tuning.collator(tokenizer, options, max_length)
+            model = loop.load_classifier(args.backbone, settings["labels"])
+            collator = fine_tuning.collator(tokenizer, options, settings["max_length"])
             plan = FineTuning(
                 options, args.seed, device, precision, rows[TRAINING], rows[VALIDATION], collator
             )

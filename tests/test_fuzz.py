@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from bertline.core import params
 from bertline.core.errors import BertlineError
 from bertline.corpora import annotations, cola, newsgroups, table
+from bertline.corpora.readers import Layout
 from bertline.corpora.rows import decode
 from bertline.runs import compare
 from bertline.sources import catalogue
@@ -63,7 +64,8 @@ def read_table(folder: Path, name: str, content: bytes, encoding: str = "utf-8")
     """Return the sentences of a table that is the training set."""
     (folder / name).write_bytes(content)
     named = {"in_domain_train": name}
-    return table.read_sentences(folder, files=named, columns=COLUMNS, encoding=encoding).table
+    layout = Layout(encoding=encoding)
+    return table.read_sentences(folder, files=named, columns=COLUMNS, layout=layout).table
 
 
 class TestCola:
@@ -139,7 +141,7 @@ class TestTable:
         found = read_table(tmp_path, "a.csv", content.getvalue().encode())
 
         assert found["text"].tolist() == [text for text, _ in rows]
-        assert found["label"].tolist() == [int(label) for _, label in rows]
+        assert found["class"].tolist() == [label for _, label in rows]
 
     @fuzzed
     @given(st.lists(st.tuples(CELL, LABELS), min_size=1))

@@ -24,6 +24,8 @@ GROUPS = {
     "gardening": "blossom compost garden hedge mulch pruning rose seed shovel soil",
 }
 
+CLASSES = ("unacceptable", "acceptable")  # by number, as in CoLA
+
 # Sentences are `the (adjective) noun verb adverb.`; number agreement makes them acceptable.
 DETERMINERS = ("the", "this", "that")
 ADJECTIVES = ("big", "small", "old", "new", "red", "green")
@@ -189,6 +191,7 @@ def sentence_sets(sizes: Mapping[str, int], seed: int = 0) -> pd.DataFrame:
     lines = [line for size in sizes.values() for line in range(1, size + 1)]
     table.insert(0, "set", names)
     table.insert(0, "id", [f"{name}:{line}" for name, line in zip(names, lines, strict=True)])
+    table["class"] = table["label"].map(dict(enumerate(CLASSES)))
     table["pair"] = table["id"]
     return table
 

@@ -14,16 +14,18 @@ from bertline.corpora.rows import Rows, decode, read_published, split_lines
 SETS = ("in_domain_train", "in_domain_dev", "out_of_domain_dev")
 COLUMNS = ("source", "label", "mark", "text")
 LABELS = {"0": 0, "1": 1}
+CLASSES = ("unacceptable", "acceptable")  # by number
 LAYOUT = f"CoLA's layout has {', '.join(SETS)}.tsv"
 
 
 def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
     """Read the three sets below `folder`, or below `inner` in the zip file `archive` of it.
 
-    Returns rows with the columns id, set, source, label, mark, text and pair; a row without a
-    sentence is dropped and counted. With `pairs`, an unacceptable sentence is the partner of the
-    acceptable one on the line before, and `pair` is the id of that one; otherwise each sentence is
-    a pair of its own. Raises BertlineError, with file and line, for anything else.
+    Returns rows with the columns id, set, source, label, class (one of CLASSES), mark, text and
+    pair; a row without a sentence is dropped and counted. With `pairs`, an unacceptable sentence is
+    the partner of the acceptable one on the line before, and `pair` is the id of that one;
+    otherwise each sentence is a pair of its own. Raises BertlineError, with file and line, for
+    anything else.
     """
     frames, dropped = [], 0
     for name in SETS:
@@ -32,6 +34,7 @@ def read(folder: Path, *, archive: str | None, inner: str, pairs: bool) -> Rows:
         frame = _parse(decode(content, place, "utf-8"), place)
         frame.insert(0, "set", name)
         frame.insert(0, "id", [f"{name}:{line}" for line in frame.index])
+        frame.insert(4, "class", frame["label"].map(dict(enumerate(CLASSES))))
         frame["pair"] = frame["id"]
         if pairs:
             frame.loc[frame["label"] == 0, "pair"] = frame["id"].shift(1)

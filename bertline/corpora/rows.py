@@ -8,6 +8,9 @@ import pandas as pd
 
 from bertline.core.errors import BertlineError
 
+# The set of sentences that `split` draws its folds from: a table's name for it, and CoLA's.
+TRAINING_SETS = ("train", "in_domain_train")
+
 
 @dataclass(frozen=True)
 class Rows:

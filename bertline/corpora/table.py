@@ -1,25 +1,22 @@
 """A table of the user as labelled sentences or documents; `columns` reads the file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bertline.core.errors import BertlineError
 from bertline.corpora import columns as cells
+from bertline.corpora import labels
 from bertline.corpora.readers import Layout
-from bertline.corpora.rows import Rows
+from bertline.corpora.rows import TRAINING_SETS, Rows
 
-# One rule for every format, since pandas writes the same column as 1, 1.0 or True.
-LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}  # in lower case
 # Columns whose values tell rows apart: a number that lost its digits would merge them silently.
 IDENTIFIERS = ("id", "pair", "group")
 # Columns of documents; an entry that serves both roles has those of sentences, too.
 OF_DOCUMENTS = ("id", "text", "group", "date")
 # Columns whose values are names in tables and figures.
-NAMES = ("source", "group")
-# Folds that `split` draws from the training set: a test set of that name would be trained on.
-FOLDS = ("train", "validation")
+NAMES = ("source", "group", "label")
 
 
 def read_sentences(
@@ -28,42 +25,41 @@ def read_sentences(
     files: Mapping[str, str],
     columns: Mapping[str, str],
     layout: Layout = cells.AS_READ,
+    listed: Sequence[labels.Written] | Mapping[labels.Written, str] | None = None,
 ) -> Rows:
     """Read one table per set of labelled sentences.
 
-    Returns rows with the columns id, set, source, label, mark, text and pair (the id, where the
-    table has no such column): sentences of one pair share a fold. A row without text is
-    dropped and counted; a missing column or a label that is none of LABELS raises BertlineError.
+    Returns rows with the columns id, set, source, label, class, mark, text and pair (the id, where
+    the table has no such column): sentences of one pair share a fold. `label` is the number of the
+    class and `class` its name; `labels.read` makes them, in the order of `listed` if it is given. A
+    row without text is dropped and counted; a missing column or a blank label raises BertlineError.
     """
-    if "in_domain_train" not in files:
+    named = [name for name in files if name in TRAINING_SETS]
+    if len(named) != 1:
         raise BertlineError(
-            f"sources.yaml: `files` should name the table of in_domain_train, the "
-            f"training set; found {', '.join(files)}."
-        )
-    taken = [name for name in files if name in FOLDS]
-    if taken:
-        raise BertlineError(
-            f"sources.yaml: `files` has a set named {taken[0]}, like a fold of in_domain_train. "
-            f"Give it another name, such as in_domain_dev."
+            f"sources.yaml: `files` should name the table of one training set, `train`; found "
+            f"{', '.join(files)}."
         )
     rows = _read(folder, files, columns, layout, required=("text", "label"), group="set")
     table = rows.table
-    labels = table["label"].str.lower().map(LABELS)
-    known = labels.notna()
-    if not known.all():
-        row = table[~known].iloc[0]
+    blank = table["label"].str.strip() == ""
+    if blank.any():
+        row = table[blank].iloc[0]
         raise BertlineError(
-            f"{folder / files[row['set']]}, row {row['id']}: expected the label 0 or 1 in column "
-            f"{columns['label']!r}, found {row['label']!r}."
+            f"{folder / files[row['set']]}, row {row['id']}: the label in column "
+            f"{columns['label']!r} is blank, as are {blank.sum():,} of {len(table):,} in all. Give "
+            f"each text a label, or take these rows out of the table."
         )
-    table["label"] = labels.astype("int64")
+    where = f"sources.yaml: column {columns['label']!r}"
+    table["label"], names = labels.read(table["label"], listed, where=where)
+    table["class"] = table["label"].map(dict(enumerate(names)))
     for name in ("source", "mark"):
         if name not in table:
             table[name] = ""
     pairs = table["pair"] if "pair" in table else pd.Series("", index=table.index)
     # A sentence without a pair, of which a blank is no name, is a pair of its own.
     table["pair"] = pairs.where(pairs.str.strip() != "", table["id"])
-    ordered = table[["id", "set", "source", "label", "mark", "text", "pair"]]
+    ordered = table[["id", "set", "source", "label", "class", "mark", "text", "pair"]]
     return Rows(ordered, rows.rows_in, rows.dropped)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ CUBLAS_WORKSPACE = ":4096:8"
 # Sentences classified at once. They share a padded length, so it is part of the last digits.
 SENTENCES_PER_STEP = 64
 
+Ids = Sequence[int] | np.ndarray  # word pieces
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -141,11 +142,20 @@ def load_trained(folder: Path) -> PreTrainedModel:
 
 
 def logits_of(
-    model: PreTrainedModel, input_ids: list[np.ndarray], device: torch.device
+    model: PreTrainedModel, windows: Sequence[Sequence[Ids]], device: torch.device
 ) -> np.ndarray:
-    """Return each sentence's logit of acceptable less that of unacceptable, (n,), float32."""
-    logits = classify(model, input_ids, model.config.pad_token_id, device)
-    return logits[:, 1] - logits[:, 0]
+    """Return a classifier's logits of each text, shape (n, classes), float32.
+
+    windows: for each text the word pieces of its windows, one at least. The logits of a text are
+    the mean of those of its windows.
+    """
+    flat = [np.asarray(window) for of_text in windows for window in of_text]
+    logits = classify(model, flat, model.config.pad_token_id, device)
+    if len(flat) == len(windows):
+        return logits
+    counts = np.array([len(of_text) for of_text in windows])
+    sums = np.add.reduceat(logits, np.cumsum(counts) - counts, axis=0)
+    return (sums / counts[:, None]).astype(np.float32)
 
 
 def describe(device: torch.device) -> str:

@@ -4,9 +4,9 @@ Who writes them and who reads them take them from here. The trainings depend on 
 columns of the tables that `evaluate` and `analyze` write are in `tables`.
 """
 
-TRAINING_SET = "in_domain_train"  # the set that `split` draws the folds from
 TRAINING = "train"  # the fold that models are trained on
-VALIDATION = "validation"  # the fold that is held out of the training set; no test set
+VALIDATION = "validation"  # the fold that choices are made by: drawn, or a set of the source's own
+TEST = "test"  # the set that `split` draws where the source has no test set
 # CoLA's dev sets, and the two together, which others quote as the GLUE dev set.
 DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
 BOTH = "both_dev"

@@ -61,6 +61,20 @@ def _address(url: str) -> str:
     return url
 
 
+def _labels(value: Any) -> Any:
+    """Refuse what is neither a list of labels nor names by label."""
+    labels = [*value] if isinstance(value, list | dict) else []
+    names = list(value.values()) if isinstance(value, dict) else []
+    plain = all(isinstance(label, str | int | float) for label in labels)
+    if not labels or not plain or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            "should be the labels in the order of their numbers, such as [ham, spam], or a name "
+            "for each label, such as {0: ham, 1: spam}"
+        )
+    return value
+
+
+Labels = Annotated[Any, AfterValidator(_labels)]
 Sha256 = Annotated[str, AfterValidator(_digest)]
 FileName = Annotated[str, AfterValidator(_plain)]
 # A name of a set or part becomes part of ids, file names and headings of figures.
@@ -115,10 +129,17 @@ FETCHES: dict[str, type[Fetch]] = {
 
 
 class SetCounts(Section):
-    """What a published set of sentences must hold."""
+    """What a set of CoLA's layout must hold."""
 
     rows: Count
     acceptable: Count
+
+
+class ClassCounts(Section):
+    """What a set of a table must hold: rows, and those of each class by its name."""
+
+    rows: Count
+    classes: dict[str, Count] | None = None
 
 
 class ColaParse(Section):
@@ -176,12 +197,14 @@ class TableParse(Section):
     which of its columns hold the text and, for sentences, the label. Optional are `id`, for
     documents `group` and `date`, and for sentences `source`, `mark` and `pair`. `type` is what the
     file's ending stands for, unless it says another. `header` is false for a file whose first line
-    is a row, with columns named 1, 2 and so on, or a list of names for them.
+    is a row, with columns named 1, 2 and so on, or a list of names for them. `labels` gives
+    the classes in the order of their numbers, as a list of labels, or with a name for each label.
     """
 
     format: Literal["table"]
     files: Annotated[dict[SetName, FileName], Field(min_length=1)]
     columns: dict[ColumnName, Column]
+    labels: Labels | None = None
     type: TableType | None = None
     separator: Annotated[str, AfterValidator(_divides)] | None = None
     header: bool | Annotated[list[Column], Field(min_length=1)] = True

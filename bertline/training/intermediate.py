@@ -3,7 +3,8 @@
 Training on another task before fine-tuning (Phang, Févry and Bowman 2018, arXiv:1811.01088;
 Pruksachatkun et al. 2020, ACL), here one without labels: half of the documents' sentences are
 corrupted (`corruptions`), and the encoder learns which, and which of their words are wrong. The
-head for sentences is kept for fine-tuning, as an intact sentence counts as acceptable.
+head for sentences is kept for fine-tuning on acceptability, as an intact sentence counts as
+acceptable.
 """
 
 import hashlib
@@ -27,6 +28,8 @@ from bertline.training import corruptions, loop
 from bertline.training.corruptions import Corruptor, Words
 from bertline.training.loop import Plan, Recipe
 
+# What is detected, by number: the classes of CoLA and of the minimal pairs, whose head this is.
+LABELS = ("unacceptable", "acceptable")
 IGNORED = -100.0  # target of special tokens and padding, which the loss leaves out
 BATCH = 10_000  # sentences that are tokenized at a time
 
@@ -118,7 +121,9 @@ class Detection(Plan[Detector]):
 
     def validate(self, model: Detector) -> dict[str, float]:
         """Return the loss and the MCC of detecting held-out corrupted sentences, in fp32."""
-        logits, labels, loss = loop.judge(model.classifier, self.held_out, self.device)
+        labels = [row["labels"] for row in self.held_out]
+        windows = [[row["input_ids"]] for row in self.held_out]
+        logits, loss = loop.judge(model.classifier, windows, labels, self.device)
         return {"loss": loss, "mcc": float(matthews_corrcoef(labels, logits.argmax(axis=1)))}
 
 

@@ -35,7 +35,6 @@ from bertline.core.checkpoint import Checkpoint
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
 from bertline.encoders import loading, running
-from bertline.scoring.names import LABELS
 
 STEPS_PER_LINE = 40  # steps between two progress lines, as the recipe's authors print them
 
@@ -141,39 +140,53 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def load_classifier(backbone: Path) -> PreTrainedModel:
-    """Return the backbone with a new head for two labels, drawn from torch's random state.
+def load_classifier(backbone: Path, labels: Sequence[str]) -> PreTrainedModel:
+    """Return the backbone with a head for `labels`, the names of classes by number.
 
-    Raises BertlineError if the backbone's weights do not fill the encoder that its config.json
-    describes: transformers would draw the others at random and train on.
+    The head is the backbone's own if it was trained for the same labels, and else a new one, drawn
+    from torch's random state. Raises BertlineError if the backbone's weights do not fill the
+    encoder that its config.json describes: transformers would draw the others at random.
     """
     with loading.explaining(backbone, "model that can be fine-tuned to classify sentences"):
         model, report = AutoModelForSequenceClassification.from_pretrained(
             backbone,
-            num_labels=len(LABELS),
-            id2label=dict(enumerate(LABELS)),
-            label2id={label: number for number, label in enumerate(LABELS)},
+            num_labels=len(labels),
+            id2label=dict(enumerate(labels)),
+            label2id={label: number for number, label in enumerate(labels)},
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            ignore_mismatched_sizes=True,  # a head for other labels is replaced by a new one
+            ignore_mismatched_sizes=True,  # a head of another size is replaced by a new one
             output_loading_info=True,
         )
     drawn = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    encoder = f"{model.base_model_prefix}."
     # The pooler belongs to the head: encoders trained on other tasks come without one.
-    lost = sorted(
-        name
-        for name in drawn
-        if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name
-    )
+    lost = sorted(name for name in drawn if name.startswith(encoder) and ".pooler." not in name)
     if lost:
         raise BertlineError(
             f"{backbone}: model.safetensors lacks {len(lost)} tensors of the encoder that "
             f"config.json describes, or has them in another shape: {', '.join(lost[:3])}"
             f"{' and others' if len(lost) > 3 else ''}. The two files belong to different models."
         )
+    if all(name.startswith(encoder) for name in drawn):  # it has a head for as many labels
+        own = loading.load_config(backbone).id2label or {}
+        if list(own.values()) == list(labels):
+            console.log(f"the head is that of {backbone}, for {', '.join(labels)}")
+        else:
+            _draw_head(model, encoder)
+            console.log(
+                f"the head is a new one: that of {backbone} is for {', '.join(own.values())}"
+            )
     return model
+
+
+def _draw_head(model: PreTrainedModel, encoder: str) -> None:
+    """Replace the weights outside of the encoder by those of a new model."""
+    weights = type(model)(model.config).state_dict()
+    head = {name: tensor for name, tensor in weights.items() if not name.startswith(encoder)}
+    model.load_state_dict(head, strict=False)
 
 
 def batches_of(
@@ -320,17 +333,18 @@ def fit(model: ModelType, plan: Plan[ModelType], checkpoint: Checkpoint) -> Hist
 
 
 def judge(
-    model: PreTrainedModel, rows: Sequence[Mapping[str, Any]], device: torch.device
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return a classifier's logits of rows, shape (n, 2), their labels (n,), and its mean loss.
+    model: PreTrainedModel,
+    windows: Sequence[Sequence[running.Ids]],
+    labels: Sequence[int],
+    device: torch.device,
+) -> tuple[np.ndarray, float]:
+    """Return a classifier's logits of texts, shape (n, classes), and its mean loss, in fp32.
 
-    Computed in fp32.
+    windows: as for `running.logits_of`; labels: the number of each text's class.
     """
-    ids = [np.asarray(row["input_ids"]) for row in rows]
-    labels = np.array([row["labels"] for row in rows])
-    logits = running.classify(model, ids, model.config.pad_token_id, device)
-    loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
-    return logits, labels, loss.item()
+    logits = running.logits_of(model, windows, device)
+    loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.tensor(labels))
+    return logits, loss.item()
 
 
 def facts(plan: Plan[Any]) -> dict[str, Any]:

@@ -40,19 +40,21 @@ def read(request: pytest.FixtureRequest, tmp_path: Path) -> Callable:
 def test_rows_are_typed_and_have_ids_of_set_and_line(read):
     rows = read(in_domain_dev="b2\t0\t??\tLamps the glow.\n")
 
+    good, bad = "acceptable", "unacceptable"
     assert rows.table.to_dict("split")["data"] == [
-        ["in_domain_train:1", "in_domain_train", "a1", 1, "", "The lamp glows."]
+        ["in_domain_train:1", "in_domain_train", "a1", 1, good, "", "The lamp glows."]
         + ["in_domain_train:1"],
-        ["in_domain_train:2", "in_domain_train", "a1", 0, "*", "The lamp glow."]
+        ["in_domain_train:2", "in_domain_train", "a1", 0, bad, "*", "The lamp glow."]
         + ["in_domain_train:2"],
-        ["in_domain_dev:1", "in_domain_dev", "b2", 0, "??", "Lamps the glow."]
+        ["in_domain_dev:1", "in_domain_dev", "b2", 0, bad, "??", "Lamps the glow."]
         + ["in_domain_dev:1"],
-        ["out_of_domain_dev:1", "out_of_domain_dev", "a1", 1, "", "The lamp glows."]
+        ["out_of_domain_dev:1", "out_of_domain_dev", "a1", 1, good, "", "The lamp glows."]
         + ["out_of_domain_dev:1"],
-        ["out_of_domain_dev:2", "out_of_domain_dev", "a1", 0, "*", "The lamp glow."]
+        ["out_of_domain_dev:2", "out_of_domain_dev", "a1", 0, bad, "*", "The lamp glow."]
         + ["out_of_domain_dev:2"],
     ]
-    assert list(rows.table.columns) == ["id", "set", "source", "label", "mark", "text", "pair"]
+    names = ["id", "set", "source", "label", "class", "mark", "text", "pair"]
+    assert list(rows.table.columns) == names
     assert (rows.rows_in, rows.dropped) == (5, {"no sentence": 0})
 
 

@@ -43,6 +43,7 @@ def read(tmp_path: Path) -> Callable[..., table.Rows]:
             files={"in_domain_train": path.name},
             columns=options.get("columns", SENTENCES),
             layout=Layout(**options.get("layout", {})),
+            listed=options.get("listed"),
         )
 
     return read
@@ -62,6 +63,7 @@ def test_sentences_are_the_same_from_every_format(read, ending):
         "set": ["in_domain_train"] * 5,
         "source": [""] * 5,
         "label": [1, 0, 1, 0, 1],
+        "class": ["1", "0", "1", "0", "1"],
         "mark": [""] * 5,
         "text": texts,
         "pair": ids,
@@ -71,20 +73,24 @@ def test_sentences_are_the_same_from_every_format(read, ending):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize(
-    "labels",
+    ("labels", "classes"),
     [
-        pytest.param([True, False], id="truth-values"),
-        pytest.param([1.0, 0.0], id="floats"),
-        pytest.param(["1", "0"], id="texts"),
-        pytest.param(["1.0", "0.0"], id="floats-as-texts"),
-        pytest.param(["TRUE", "false"], id="truth-values-as-texts"),
-        pytest.param(pd.array([1, 0], dtype="Int64"), id="nullable-integers"),
+        pytest.param([True, False], ["true", "false"], id="truth-values"),
+        pytest.param(["TRUE", "false"], ["true", "false"], id="truth-values-as-texts"),
+        pytest.param([1.0, 0.0], ["1", "0"], id="floats"),
+        pytest.param(["1", "0"], ["1", "0"], id="texts"),
+        pytest.param(["1.0", "0.0"], ["1", "0"], id="floats-as-texts"),
+        pytest.param(["True", "0"], ["1", "0"], id="mixed"),
+        pytest.param(pd.array([1, 0], dtype="Int64"), ["1", "0"], id="nullable-integers"),
+        pytest.param(["spam", " ham "], ["spam", "ham"], id="names"),
+        pytest.param(["null", "NA"], ["null", "NA"], id="names-that-look-missing"),
     ],
 )
-def test_label_is_read_from_any_type_of_column(read, ending, labels):
+def test_label_is_read_from_any_type_of_column(read, ending, labels, classes):
     rows = read(pd.DataFrame({"words": ["a b", "c d"], "good": labels}), ending)
 
     assert rows.table["label"].tolist() == [1, 0]
+    assert rows.table["class"].tolist() == classes
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -97,20 +103,22 @@ def test_row_without_text_is_dropped_and_counted(read, ending, empty):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize(
-    ("labels", "found"),
-    [
-        pytest.param([1, 2], "'2'", id="other-number"),
-        pytest.param(["1", "good"], "'good'", id="word"),
-        pytest.param(["1", "0.5"], "'0.5'", id="between"),
-        pytest.param(["1", "2.0"], "'2.0'", id="other-float-as-text"),
-        pytest.param(pd.array([1, None], dtype="Int64"), "''", id="missing-nullable"),
-    ],
-)
-def test_label_that_is_neither_0_nor_1_is_named_by_file_and_row(read, ending, labels, found):
-    message = rf"a\.{ending}, row in_domain_train:2: .* in column 'good', found {found}"
+@pytest.mark.parametrize("blank", ["", "  ", None], ids=["empty", "blank", "missing"])
+def test_blank_labels_are_named_by_file_and_row_and_counted(read, ending, blank):
+    frame = pd.DataFrame({"words": ["a", "b", "c"], "good": ["x", blank, blank]})
+
+    message = rf"a\.{ending}, row in_domain_train:2: .*column 'good' is blank, as are 2 of 3"
     with pytest.raises(BertlineError, match=message):
-        read(pd.DataFrame({"words": ["a", "b"], "good": labels}), ending)
+        read(frame, ending)
+
+
+def test_labels_are_listed_in_sources_yaml_and_others_are_refused(read):
+    frame = pd.DataFrame({"words": ["a", "b", "c"], "good": [1, 0, 1]})
+
+    rows = read(frame, listed={0: "ham", 1: "spam"})
+    assert rows.table["class"].tolist() == ["spam", "ham", "spam"]
+    with pytest.raises(BertlineError, match=r"column 'good': .*other labels: '0' \(1 text\)\."):
+        read(frame, listed=[1])
 
 
 def test_json_lines_keep_numbers_and_dates_as_they_are_written(read):
@@ -149,14 +157,19 @@ def test_json_line_that_is_no_row_is_named(read, line, message):
         read(b'{"words": "a", "good": 0}\n' + line, "jsonl")
 
 
-@pytest.mark.parametrize("name", ["train", "validation"])
-def test_set_with_the_name_of_a_fold_is_refused(tmp_path, name):
-    with pytest.raises(BertlineError, match=f"a set named {name}, like a fold of in_domain_train"):
-        table.read_sentences(
-            tmp_path,
-            files={"in_domain_train": "a.csv", name: "b.csv"},
-            columns=SENTENCES,
-        )
+@pytest.mark.parametrize("training", ["train", "in_domain_train"])
+def test_training_set_has_either_name(tmp_path, training):
+    for name in "abc":
+        write(tmp_path / f"{name}.csv", pd.DataFrame({"words": ["x"], "good": [name]}))
+
+    rows = table.read_sentences(
+        tmp_path,
+        files={training: "a.csv", "validation": "b.csv", "test": "c.csv"},
+        columns=SENTENCES,
+    )
+
+    assert rows.table["set"].tolist() == [training, "validation", "test"]
+    assert rows.table["label"].tolist() == [0, 1, 2]  # of all sets together
 
 
 def test_optional_columns_are_taken_and_a_sentence_without_a_pair_is_its_own(read):
@@ -312,9 +325,15 @@ def test_column_that_is_needed_must_be_named(read, column):
         read(b"words,good\na,1\n", columns=columns)
 
 
-def test_table_to_train_on_must_be_named(tmp_path):
-    with pytest.raises(BertlineError, match="in_domain_train.*found out_of_domain_dev"):
-        table.read_sentences(tmp_path, files={"out_of_domain_dev": "a.csv"}, columns=SENTENCES)
+@pytest.mark.parametrize("names", [["test"], ["train", "in_domain_train"]], ids=["none", "two"])
+def test_one_table_to_train_on_must_be_named(tmp_path, names):
+    message = f"table of one training set, `train`; found {', '.join(names)}"
+    with pytest.raises(BertlineError, match=message):
+        table.read_sentences(
+            tmp_path,
+            files=dict.fromkeys(names, "a.csv"),
+            columns=SENTENCES,
+        )
 
 
 def test_missing_file_is_named(tmp_path):

@@ -330,9 +330,10 @@ def build(folder: Path) -> Path:
     tokenizer = loading.load_tokenizer(folder / "encoder")
     ids = tokenize.tokenize(sentences["text"].tolist(), tokenizer)
     (folder / "tokens").mkdir()
-    tokens = sentences.assign(input_ids=ids)
+    tokens = sentences.assign(windows=[[row] for row in ids])
     files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
-    files.write_json(folder / "tokens" / "settings.json", {"max_length": 64})
+    settings = {"max_length": 64, "labels": tiny.CLASSES}
+    files.write_json(folder / "tokens" / "settings.json", settings)
 
     folds = sentences["set"].where(sentences["set"] != "in_domain_train", "train")
     folds[:10] = "validation"
@@ -340,7 +341,8 @@ def build(folder: Path) -> Path:
     (folder / "folds").mkdir()
     files.write_table(folder / "folds" / "folds.parquet", table, split.FOLDS)
 
-    loop.load_classifier(folder / "encoder").save_pretrained(folder / "models" / "1")
+    model = loop.load_classifier(folder / "encoder", tiny.CLASSES)
+    model.save_pretrained(folder / "models" / "1")
     history = [[1, 0.5, 0.5, 0.5, 0.0]]
     files.write_csv(folder / "models" / "1" / "history.csv", EPOCH, history)
 

@@ -58,9 +58,9 @@ def tokens(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Desk], N
 
 def repeat(rows: pd.DataFrame, *, of: slice, at: slice) -> pd.DataFrame:
     """Return sentences of which those `at` are the ones `of` again."""
-    pieces = rows["input_ids"].tolist()
+    pieces = rows["windows"].tolist()
     pieces[at] = pieces[of]
-    return rows.assign(input_ids=pieces)
+    return rows.assign(windows=pieces)
 
 
 def shares(pair: str, count: int) -> Callable[[Desk], None]:
@@ -92,8 +92,8 @@ CORPORA = [
         "cola-million-characters",
         "parse",
         "in_domain_train",
-        lambda desk: desk.write(TRAIN, b"t01\t1\t\t" + LONG.encode() + b"\n"),
-        holds=training(LONG),
+        lambda desk: desk.write(TRAIN, ROW + b"t01\t0\t\t" + LONG.encode() + b"\n"),
+        holds=training("The lamp glows.", LONG),
     ),
     Case(
         "set-missing",
@@ -146,8 +146,8 @@ CORPORA = [
         "csv-million-characters",
         "parse",
         "in_domain_train",
-        lambda desk: desk.table("a.csv", f'{HEADER}"{LONG}",1\n'),
-        holds=training(LONG),
+        lambda desk: desk.table("a.csv", f'{HEADER}"{LONG}",1\nlamp,0\n'),
+        holds=training(LONG, "lamp"),
     ),
     Case(
         "parquet-not-utf-8",
@@ -228,8 +228,9 @@ FOLDS = [
     Case(
         "all-the-same",
         "split",
-        "duplicates, which cannot be divided",
-        tokens(lambda rows: rows.assign(input_ids=[[1, 2, 3]] * len(rows))),
+        "the validation fold lacks 6 of 6 sentences: .* 60 training sentences make 1 groups of "
+        "duplicates or pairs, which cannot be divided.*or set split.validation to 0",
+        tokens(lambda rows: rows.assign(windows=[[[1, 2, 3]]] * len(rows))),
     ),
     Case(
         "share-too-small",
@@ -264,7 +265,7 @@ FOLDS = [
     Case(
         "one-class",
         "train",
-        "the training fold should hold acceptable .*with the labels .1.",
+        "the training fold should hold .*it has 50, and none of unacceptable",
         tokens(lambda rows: rows.assign(label=rows["label"].clip(lower=1))),
     ),
     Case(
@@ -296,7 +297,7 @@ FOLDS = [
     Case(
         "settings-of-another-version",
         "train",
-        "settings.json has no `max_length`; it has longest",
+        "settings.json has no `max_length`, `labels`; it has longest",
         lambda desk: desk.write("tokens/settings.json", '{"longest": 64}'),
     ),
     Case(

@@ -18,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, RobertaConfig
 
 from bertline.core import checkpoint, files
 from bertline.core.errors import BertlineError
+from bertline.corpora import cola
 from bertline.scoring import tables
 from bertline.training import corruptions, intermediate, loop
 from bertline.training.corruptions import Corruptor
@@ -133,7 +134,7 @@ def test_without_epochs_the_backbone_is_copied_byte_for_byte(fit, tiny_bert_cls,
 @pytest.mark.slow
 def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     torch.manual_seed(1)
-    loaded = loop.load_classifier(adapted).state_dict()
+    loaded = loop.load_classifier(adapted, intermediate.LABELS).state_dict()
     saved = load_file(adapted / "model.safetensors")
 
     assert loaded.keys() == saved.keys()
@@ -142,6 +143,10 @@ def test_fine_tuning_begins_with_every_weight_and_the_head(adapted):
     assert sorted(path.name for path in adapted.iterdir()) == [
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     ]
+
+
+def test_head_is_for_the_classes_of_cola():
+    assert intermediate.LABELS == cola.CLASSES == tiny.CLASSES
 
 
 def test_figures_have_a_row_per_epoch(adapted):

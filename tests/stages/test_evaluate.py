@@ -94,7 +94,7 @@ def test_every_sentence_outside_training_is_predicted_once_by_each_seed_s_own_mo
     assert (table["label"].to_numpy() == tokens.loc[table["id"], "label"].to_numpy()).all()
     for seed, of_seed in table.groupby("seed"):
         model = AutoModelForSequenceClassification.from_pretrained(trained / "models" / str(seed))
-        ids = tokens.loc[of_seed["id"], "input_ids"].tolist()
+        ids = [windows[0] for windows in tokens.loc[of_seed["id"], "windows"]]
         with torch.inference_mode():
             rows = [model(input_ids=torch.tensor(row)[None]).logits[0] for row in ids]
         expected = np.array([(row[1] - row[0]).item() for row in rows])

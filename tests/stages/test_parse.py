@@ -77,12 +77,12 @@ def test_sentences_are_counted_by_set(run, raw):
     assert counts["dropped"] == {"no sentence": 1}
     assert counts["sets"]["in_domain_train"] == {
         "rows": 20,
-        "acceptable": 14,
-        "acceptable_share": 0.7,
+        "classes": {"unacceptable": 6, "acceptable": 14},
         "sources": 3,
         "duplicates": 0,
     }
-    assert counts["sets"]["out_of_domain_dev"]["acceptable_share"] == 0.75  # (7 + 2) / 12
+    classes = {"unacceptable": 3, "acceptable": 9}  # one of the latter twice more
+    assert counts["sets"]["out_of_domain_dev"]["classes"] == classes
     assert counts["sets"]["out_of_domain_dev"]["duplicates"] == 1
 
 
@@ -114,11 +114,13 @@ TABLE = {
 @pytest.mark.parametrize(
     ("expected", "message"),
     [
-        ({"rows": 10, "acceptable": 7}, None),
-        ({"rows": 10}, r"in_domain_train\.acceptable is missing"),
+        ({"rows": 10, "classes": {"0": 3, "1": 7}}, None),
+        ({"rows": 10}, None),
+        ({"rows": 10, "classes": {"0": 4, "1": 6}}, "expected .*'0': 4.*found .*'0': 3"),
+        ({"classes": {}}, r"in_domain_train\.rows is missing"),
         (10, "in_domain_train: .*found 10"),
     ],
-    ids=["right", "incomplete", "number"],
+    ids=["right", "rows-alone", "wrong", "incomplete", "number"],
 )
 def test_counts_of_a_table_s_sentences_are_checked(run, raw, expected, message):
     tiny.sentences(10).to_csv(raw / "a.csv", index=False)
@@ -263,14 +265,61 @@ def test_preview_shows_some_rows_cut_and_on_a_line_each(run, raw, capsys):
     assert lines == [f"  a | {('lamp ' * 20)}"[:106], "  b | second"]
 
 
-def test_preview_of_unacceptable_sentences_has_their_marks(run, raw, capsys):
+def test_preview_has_sentences_of_each_class(run, raw, capsys):
     tiny.write_sentences(raw, SIZES)
 
     run("sentences", {"format": "cola"}, preview=1)
 
     shown = capsys.readouterr().err
-    assert shown.count("unacceptable ones:\n  t0") == 3
+    assert shown.count("\nacceptable:\n  t0") == shown.count("\nunacceptable:\n  t0") == 3
     assert shown.count(" | * | ") == 3
+
+
+def write_classes(raw: Path, count: int, names: Callable[[int], object]) -> None:
+    frame = tiny.sentences(count)
+    frame.assign(label=[names(row) for row in range(count)]).to_csv(raw / "a.csv", index=False)
+
+
+def test_hundred_classes_are_counted_and_ten_are_shown(run, raw, capsys):
+    write_classes(raw, 300, lambda row: f"class {row % 100:02}")
+    recipe = TABLE | {"files": {"train": "a.csv"}}
+
+    table, counts = run("sentences", recipe, preview=1)
+
+    assert table.loc[7, ["label", "class"]].tolist() == [7, "class 07"]
+    assert counts["sets"]["train"]["classes"] == {f"class {k:02}": 3 for k in range(100)}
+    shown = capsys.readouterr().err
+    assert "class 09:" in shown and "class 10:" not in shown and "and 90 other classes" in shown
+    assert "'classes': '100, of 3 to 3 each'" in shown
+
+
+def test_classes_are_in_the_order_and_by_the_names_of_sources_yaml(run, raw):
+    write_classes(raw, 20, lambda row: row % 2)
+
+    # The keys are texts here, as sources.yaml is JSON; YAML has numbers.
+    table, counts = run("sentences", TABLE | {"labels": {"1": "spam", "0": "ham"}})
+
+    assert table["class"].tolist() == ["ham", "spam"] * 10
+    assert table["label"].tolist() == [1, 0] * 10
+    assert list(counts["sets"]["in_domain_train"]["classes"]) == ["spam", "ham"]
+
+
+@pytest.mark.parametrize("listed", ["ham", [], {"1": 2}, [["a"]]])
+def test_labels_of_sources_yaml_that_are_none_are_explained(run, raw, listed):
+    write_classes(raw, 20, lambda row: row % 2)
+
+    with pytest.raises(BertlineError, match=r"parse\.labels: should be .*\{0: ham, 1: spam\}; fo"):
+        run("sentences", TABLE | {"labels": listed})
+
+
+def test_class_of_a_test_set_alone_is_refused(run, raw, tmp_path):
+    write_classes(raw, 20, lambda row: f"c{row % 2}")
+    (raw / "b.csv").write_text("text,label\nA lamp.,c0\nA glow.,c7\n")
+
+    with pytest.raises(BertlineError, match=r"mine: train lacks 1 of .*test: 'c7' \(1 text\)"):
+        run("sentences", TABLE | {"files": {"train": "a.csv", "test": "b.csv"}})
+
+    assert not (tmp_path / "out.parquet").exists()
 
 
 @pytest.mark.parametrize("role", ["sentences", "documents"])
@@ -310,7 +359,7 @@ def test_cola_as_published():
     )
 
     found = {
-        name: (of_set["rows"], of_set["acceptable"], of_set["duplicates"])
+        name: (of_set["rows"], of_set["classes"]["acceptable"], of_set["duplicates"])
         for name, of_set in counts["sets"].items()
     }
     assert found["in_domain_train"] == (8551, 6023, 19)

@@ -1,7 +1,7 @@
 """Folds: the sizes of the published recipe, duplicates undivided, the same draw every time."""
 
 import json
-import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,14 @@ from stages import parse, split, tokenize
 from tests import tiny
 from tests.command import call, write_params
 
-CHANGED = {"validation": 0.2, "stratify": True, "seed": 42}
+CHANGED = {"validation": 0.2, "test": 0.0, "stratify": True, "seed": 42}
 
 
 def draw(labels: list[int] | np.ndarray, groups: list[int] | None = None, **changes) -> np.ndarray:
     """Draw from sentences with these labels; without `groups` all of them are distinct."""
     options = {"share": 0.1, "stratify": True, "seed": 42} | changes
     numbers = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    return split.draw_validation(np.asarray(labels), numbers, **options)
+    return split.draw(np.asarray(labels), numbers, **options)
 
 
 def labels_of(acceptable: int, others: int) -> np.ndarray:
@@ -45,7 +45,9 @@ def labels_of(acceptable: int, others: int) -> np.ndarray:
 def test_size_of_the_validation_fold(sentences, share, expected, stratify):
     labels = labels_of(sentences - sentences // 3, sentences // 3)
 
-    assert draw(labels, share=share, stratify=stratify).sum() == expected
+    # Stratified, each class keeps a sentence: of 10, 8 at most are drawn.
+    most = sentences - 2 if stratify else sentences
+    assert draw(labels, share=share, stratify=stratify).sum() == min(expected, most)
 
 
 def test_stratified_folds_have_the_same_share_of_acceptable_sentences():
@@ -65,6 +67,10 @@ def test_stratified_folds_have_the_same_share_of_acceptable_sentences():
         # 7 * 2 / 10 = 1.4 and 3 * 2 / 10 = 0.6
         pytest.param([1] * 7 + [0] * 3, 2, {0: 1, 1: 1}, id="largest-remainder"),
         pytest.param([1] * 10, 4, {1: 4}, id="one-label"),
+        # 0.9, 0.9 and 7.2 of 9; a class of one sentence gives none, and the others no more for it
+        pytest.param([0, 1] + [2] * 8, 9, {0: 0, 1: 0, 2: 7}, id="single-sentences"),
+        # 0.4 of each: two of the five get one
+        pytest.param([0, 1, 2, 3, 4] * 2, 2, {0: 1, 1: 1, 2: 0, 3: 0, 4: 0}, id="small-classes"),
     ],
 )
 def test_quotas_add_up_by_the_largest_remainder(labels, size, expected):
@@ -86,29 +92,47 @@ def test_duplicates_are_never_on_both_sides(seed, stratify):
     assert not set(groups[chosen]) & set(groups[~chosen])
 
 
-@pytest.mark.parametrize(
-    ("stratify", "remedy"),
-    [(True, "Set split.stratify to false"), (False, "Choose another split.validation")],
-)
-def test_quota_that_duplicates_cannot_fill_is_refused(stratify, remedy):
-    labels, groups = [1, 1, 0, 0] * 2, [0, 0, 1, 1, 2, 2, 3, 3]
+def test_fold_that_duplicates_leave_a_little_small_is_a_warning(capsys):
+    # 3 of 8, in groups of two
+    chosen = draw([1, 1, 0, 0] * 2, [0, 0, 1, 1, 2, 2, 3, 3], share=0.375)
 
-    message = f"lacks 1 of 3 sentences: .*duplicates.*{re.escape(remedy)}"
-    with pytest.raises(BertlineError, match=message if not stratify else remedy):
-        draw(labels, groups, share=0.375, stratify=stratify)
+    assert chosen.sum() == 2
+    assert (
+        "warning: the validation fold lacks 1 of 3 sentences: the 8 training sentences make 4 gr"
+        in (capsys.readouterr().err)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stratify", "remedy"), [(True, ", set split.stratify to false, rem"), (False, ", remove dup")]
+)
+def test_fold_that_duplicates_cannot_fill_is_refused(stratify, remedy):
+    message = f"lacks 1 of 1 sentences: .*of 4 to 4 sentences.*another split.validation{remedy}"
+    with pytest.raises(BertlineError, match=message):
+        draw([1, 1, 0, 0] * 2, [0] * 4 + [1] * 4, share=0.125, stratify=stratify)
+
+
+def test_hundred_classes_are_all_in_training_and_in_proportion():
+    labels = np.repeat(np.arange(100), np.arange(1, 101))
+
+    chosen = draw(labels, share=0.1)
+
+    in_training, in_validation = (
+        np.bincount(labels[of], minlength=100) for of in (~chosen, chosen)
+    )
+    assert chosen.sum() == 505
+    assert in_training.min() == 1
+    assert np.abs(in_validation - np.arange(1, 101) / 10).max() < 1
 
 
 def test_description_counts_folds_and_the_sentences_they_share():
-    tokens = pd.DataFrame({"label": [1, 0, 1, 1], "input_ids": [[2, 3], [4], [2, 3], [5]]})
+    tokens = pd.DataFrame({"label": [1, 0, 1, 1], "windows": [[[2, 3]], [[4]], [[2, 3]], [[5]]]})
     folds = pd.Series(["train", "train", "validation", "dev"])
 
-    found = split.describe(folds, tokens)
+    found = split.describe(folds, tokens, ["a", "b"])
 
-    assert found["folds"]["train"] == {
-        "sentences": 2,
-        "acceptable": 1,
-        "acceptable_share": 0.5,
-    }
+    assert found["folds"]["train"] == {"sentences": 2, "classes": {"a": 1, "b": 1}}
+    assert found["folds"]["dev"]["classes"] == {"a": 0, "b": 1}
     assert found["shared_sentences"] == {
         "train and validation": 1,
         "train and dev": 0,
@@ -122,10 +146,10 @@ def test_minimal_pairs_are_never_divided(stratify, seed):
     # 40 pairs and 60 sentences alone: 100 acceptable, 40 not
     pairs = pd.Series([f"p{number // 2}" for number in range(80)] + [f"s{n}" for n in range(60)])
     labels = np.array([1, 0] * 40 + [1] * 60)
-    ids = pd.Series([[number] for number in range(140)])
+    windows = pd.Series([[[number]] for number in range(140)])
 
-    groups = split.group_related(ids, pairs)
-    chosen = split.draw_validation(labels, groups, share=0.1, stratify=stratify, seed=seed)
+    groups = split.group_related(windows, pairs)
+    chosen = split.draw(labels, groups, share=0.1, stratify=stratify, seed=seed)
 
     assert chosen.sum() == 14
     assert pd.Series(chosen).groupby(pairs).nunique().max() == 1
@@ -134,7 +158,9 @@ def test_minimal_pairs_are_never_divided(stratify, seed):
 
 
 def test_a_pair_and_a_duplicate_of_its_member_are_one_group():
-    groups = split.group_related(pd.Series([[1], [2], [2], [3]]), pd.Series(["a", "a", "b", "c"]))
+    windows = pd.Series([[[1]], [[2]], [[2]], [[3]]])
+
+    groups = split.group_related(windows, pd.Series(["a", "a", "b", "c"]))
 
     assert groups[0] == groups[1] == groups[2] != groups[3]
 
@@ -149,9 +175,14 @@ def tokens(tmp_path: Path, tiny_bert: Path) -> Path:
     ids = tokenize.tokenize(texts, loading.load_tokenizer(tiny_bert))
     folder = tmp_path / "tokens"
     folder.mkdir()
-    files.write_table(folder / "tokens.parquet", table.assign(input_ids=ids), tokenize.TOKENS)
+    write(folder, table.assign(windows=[[row] for row in ids]), tiny.CLASSES)
     assert "mark" in parse.SENTENCES.names  # which tokenize leaves out
     return folder
+
+
+def write(folder: Path, tokens: pd.DataFrame, labels: Sequence[str]) -> None:
+    files.write_table(folder / "tokens.parquet", tokens, tokenize.TOKENS)
+    files.write_json(folder / "settings.json", {"max_length": 64, "labels": labels})
 
 
 def run(tokens: Path, name: str, **changes: object) -> tuple[pd.DataFrame, dict]:
@@ -189,3 +220,120 @@ def test_same_parameters_give_the_same_bytes(tokens):
         for name in ("first", "again", "other")
     )
     assert again == first != other
+
+
+def tokens_of(sets: str, labels: list[int], texts: list[int], pairs: list[str]) -> pd.DataFrame:
+    """Return a table of tokens: a set's first letter, label, text (a number) and pair of each."""
+    names = {"t": "train", "v": "validation", "d": "dev"}
+    return pd.DataFrame(
+        {
+            "id": [f"i{number}" for number in range(len(labels))],
+            "set": [names[letter] for letter in sets],
+            "source": "",
+            "label": labels,
+            "text": list(map(str, texts)),
+            "pair": pairs,
+            "windows": [[[text]] for text in texts],
+        }
+    )
+
+
+def options(**changes: object) -> split.Split:
+    return split.Split.model_validate(CHANGED | changes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_test_set_is_drawn_where_there_is_none_and_duplicates_are_on_one_side_of_any_border(seed):
+    random = np.random.default_rng(seed)
+    texts, pairs = random.integers(0, 150, size=200), random.integers(0, 180, size=200)
+    labels = texts % 5
+    tokens = tokens_of("t" * 200, labels.tolist(), texts.tolist(), [f"p{pair}" for pair in pairs])
+
+    folds = split.draw_folds(tokens, options(test=0.2, validation=0.1, seed=seed))
+
+    assert set(folds) == {"train", "validation", "test"}
+    assert abs((folds == "test").sum() - 40) <= 10
+    assert abs((folds == "validation").sum() - 16) <= 6
+    for key in (texts, pairs):
+        assert folds.groupby(key).nunique().max() == 1
+
+
+def test_draw_of_a_test_set_is_stratified(tokens):
+    table = files.read_table(tokens / "tokens.parquet")
+    write(tokens, table[table["set"] == "in_domain_train"], tiny.CLASSES)
+
+    folds, metrics = run(tokens, "out", test=0.2)
+
+    assert {name: of_fold["classes"] for name, of_fold in metrics["folds"].items()} == {
+        "train": {"unacceptable": 10, "acceptable": 22},
+        "validation": {"unacceptable": 2, "acceptable": 6},
+        "test": {"unacceptable": 3, "acceptable": 7},
+    }
+    assert (folds["fold"] == "test").sum() == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [("d", {"validation"}), ("v", {"test"}), ("dv", set()), ("", {"validation", "test"})],
+)
+def test_sets_of_the_source_are_kept_and_only_others_are_drawn(given, drawn, capsys):
+    sets = "t" * 40 + given * 4
+    count = len(sets)
+    pairs = [f"p{number}" for number in range(count)]
+    tokens = tokens_of(sets, [0, 1] * (count // 2), list(range(count)), pairs)
+
+    folds = split.draw_folds(tokens, options(test=0.2))
+
+    assert folds[40:].tolist() == tokens["set"].iloc[40:].tolist()
+    assert set(folds[:40]) == {"train", *drawn}
+    assert ("split.validation is unused" in capsys.readouterr().err) == ("v" in given)
+
+
+def test_duplicates_of_the_source_s_validation_set_are_not_drawn_for_testing():
+    # Texts 0 to 9 are in both sets, and p10 is a pair across them.
+    texts = [*range(40), *range(10), 99]
+    pairs = [f"p{number}" for number in range(50)] + ["p10"]
+    tokens = tokens_of("t" * 40 + "v" * 11, [0, 1] * 25 + [0], texts, pairs)
+
+    for seed in range(5):
+        folds = split.draw_folds(tokens, options(test=0.5, seed=seed))
+
+        assert (folds[:11] == "train").all()
+        assert (folds == "test").sum() == 20
+
+
+def test_all_draws_that_fail_are_told_at_once():
+    tokens = tokens_of("tttt", [0, 1, 0, 1], [1, 1, 1, 1], list("abcd"))
+
+    with pytest.raises(
+        BertlineError, match=r"(?s)the test fold lacks.*\nthe validation fold lacks"
+    ):
+        split.draw_folds(tokens, options(test=0.25))
+
+
+def test_class_without_a_training_sentence_is_refused(tokens):
+    table = files.read_table(tokens / "tokens.parquet")
+    labels = [0] * 59 + [1]
+    write(tokens, table.assign(label=labels, set="train"), ["a", "b"])
+    told = []
+    for seed in range(60):
+        try:
+            run(tokens, "out", seed=seed, validation=0.5, stratify=False)
+        except BertlineError as error:
+            told.append(str(error))
+
+    assert 0 < len(told) < 60
+    assert told[0].startswith(
+        "the draw left no training sentence of 'b'. Set split.stratify to true"
+    )
+
+
+def test_test_set_that_training_has_seen_is_a_warning(tokens, capsys):
+    table = files.read_table(tokens / "tokens.parquet")
+    windows = table["windows"].tolist()
+    write(tokens, table.assign(windows=windows[:50] + windows[:10]), tiny.CLASSES)
+
+    run(tokens, "out", validation=0.02)
+
+    told = capsys.readouterr().err
+    assert "of 10 sentences of in_domain_dev are in the training fold, too" in told

@@ -54,28 +54,16 @@ def test_order_is_kept_across_batches(tokenizer, monkeypatch):
     assert len({len(row) for row in whole}) > 1  # ragged, not padded
 
 
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        (5, [CLS, *ids_of("the", "dog", "sings"), SEP]),
-        (4, [CLS, *ids_of("the", "dog"), SEP]),
-        (3, [CLS, *ids_of("the"), SEP]),
-    ],
-)
-def test_truncated_sentence_ends_with_sep(tokenizer, limit, expected):
-    texts = ["the dog sings today", "the"]
-
-    assert tokenize.tokenize(texts, tokenizer, limit) == [expected, [CLS, *ids_of("the"), SEP]]
-    assert [len(row) for row in tokenize.tokenize(texts, tokenizer)] == [6, 3]  # nothing is kept
-
-
 @pytest.fixture
 def run(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return a function that runs the stage on sentences; it returns the folder of the output."""
 
-    def run(table: pd.DataFrame, max_length: object, name: str = "out") -> Path:
+    def run(
+        table: pd.DataFrame, max_length: object, name: str = "out", long_texts: str = "head"
+    ) -> Path:
         files.write_table(tmp_path / "sentences.parquet", table, parse.SENTENCES)
-        settings = write_params(tmp_path / "params.yaml", {"tokenize.max_length": max_length})
+        changed = {"tokenize.max_length": max_length, "tokenize.long_texts": long_texts}
+        settings = write_params(tmp_path / "params.yaml", changed)
         call(
             tokenize,
             *(tmp_path / "sentences.parquet", tiny_bert, tmp_path / name),
@@ -94,24 +82,37 @@ def test_table_holds_every_sentence_with_its_own_number_of_pieces(run, tokenizer
     written = files.read_table(out / "tokens.parquet")
     assert written.columns.tolist() == tokenize.TOKENS.names
     expected = tokenizer(table["text"].tolist(), truncation=True, max_length=8)["input_ids"]
-    assert [ids.tolist() for ids in written["input_ids"]] == expected
+    assert [[window.tolist() for window in row] for row in written["windows"]] == [
+        [ids] for ids in expected
+    ]
     for column in ("id", "set", "source", "label", "text"):
         assert written[column].tolist() == table[column].tolist()
-    assert json.loads((out / "settings.json").read_text()) == {"max_length": 8}
+    assert json.loads((out / "settings.json").read_text()) == {
+        "max_length": 8,
+        "long_texts": "head",
+        "labels": ["unacceptable", "acceptable"],
+    }
+
+
+def numbered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of one class, which its number says."""
+    return table.assign(**{"label": 0, "class": "lamp"})
 
 
 def test_metrics_by_hand(run, tmp_path):
     table = tiny.sentence_sets({"in_domain_train": 2, "in_domain_dev": 1})
     table["text"] = ["the dog sings", "cat", "\u4e2d the old dog sings"]
 
-    run(table, 4)
+    run(numbered(table), 4)
 
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
         "max_length": 4,
+        "long_texts": "head",
         "sentences": 3,
         "longest": 7,  # [CLS] [UNK] the old dog sings [SEP]
         "mean": 5.0,  # (5 + 3 + 7) / 3
         "truncated": 2,
+        "windows": 3,
         "unknown_share": 0.2,  # the dog | cat | [UNK] the: 1 of 5 pieces
         "distinct_pieces": 4,  # the, dog, cat, [UNK]
         "longest_by_set": {"in_domain_train": 5, "in_domain_dev": 7},
@@ -120,7 +121,7 @@ def test_metrics_by_hand(run, tmp_path):
 
 
 def test_length_that_the_backbone_cannot_take_is_refused(run):
-    table = tiny.sentence_sets({"in_domain_train": 2})
+    table = numbered(tiny.sentence_sets({"in_domain_train": 2}))
 
     assert (run(table, 64) / "tokens.parquet").is_file()
     message = r"max_length is 65, .* takes at most 64 word pieces\. Set it to 64 or less"
@@ -129,7 +130,7 @@ def test_length_that_the_backbone_cannot_take_is_refused(run):
 
 
 def test_one_sentence_is_shown_as_text_pieces_and_ids(run, capfd):
-    table = tiny.sentence_sets({"in_domain_train": 1})
+    table = numbered(tiny.sentence_sets({"in_domain_train": 1}))
     table["text"] = ["Dogs sing."]
 
     run(table, 16)
@@ -148,6 +149,53 @@ def test_same_inputs_give_the_same_bytes(run):
 
     for name in ("tokens.parquet", "settings.json"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("long_texts", "divided", "cut", "told"),
+    [
+        ("head", [["the", "dog", "sings"]], 1, "Raise it (to 8 at most), or set tokenize.long_te"),
+        ("head_tail", [["the", "here", "again"]], 1, "set tokenize.long_texts to windows."),
+        ("windows", [["the", "dog", "sings"], ["today", "here", "again"]], 0, ""),
+    ],
+)
+def test_long_texts_are_cut_or_divided_and_counted(
+    run, tmp_path, capfd, long_texts, divided, cut, told
+):
+    table = numbered(tiny.sentence_sets({"train": 1}))
+    table["text"] = ["the dog sings today here again"]
+
+    out = run(table, 5, long_texts=long_texts)
+
+    [windows] = files.read_table(out / "tokens.parquet")["windows"]
+    assert [window.tolist() for window in windows] == [[CLS, *ids_of(*row), SEP] for row in divided]
+    measures = json.loads((tmp_path / "metrics.json").read_text())
+    assert (measures["truncated"], measures["windows"]) == (cut, len(divided))
+    shown = capfd.readouterr().err
+    assert told in shown
+    assert ("100% of the texts are longer than tokenize.max_length (5 word" in shown) == bool(cut)
+
+
+def test_texts_of_unknown_pieces_are_a_warning(run, capfd):
+    table = numbered(tiny.sentence_sets({"train": 2}))
+    table["text"] = ["\u4e2d \u4e2d dog", "the dog"]
+
+    run(table, 16)
+    assert "40% of the word pieces are unknown" in capfd.readouterr().err
+    run(table.assign(text="the dog"), 16)
+    assert "warning" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"label": [1, 2]}, {"label": [0, 0]}, {"label": [0, 2]}],
+    ids=["from-1", "two-names", "gap"],
+)
+def test_classes_that_are_not_numbered_are_refused(run, change):
+    table = tiny.sentence_sets({"train": 2}).assign(**{"class": ["a", "b"]} | change)
+
+    with pytest.raises(BertlineError, match=r"number its classes from 0.*parse@sentences"):
+        run(table, 16)
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in PROJECT.glob("stages/[a-z]*.py")))

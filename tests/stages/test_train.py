@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from transformers import AutoModelForSequenceClassification, pipeline
 
 from bertline.core import checkpoint, files
 from bertline.core.errors import BertlineError
-from bertline.encoders import loading
-from bertline.scoring.names import EPOCH, LABELS
+from bertline.encoders import loading, running, windows
+from bertline.scoring.names import EPOCH
 from bertline.training import fine_tuning, loop
 from stages import split, tokenize, train
 from tests import killed, tiny
@@ -37,15 +37,21 @@ def data(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     folder = tmp_path_factory.mktemp("train")
     sentences = tiny.sentence_sets(SETS)
     ids = tokenize.tokenize(sentences["text"].tolist(), loading.load_tokenizer(tiny_bert))
-    write_inputs(folder, sentences.assign(input_ids=ids), validation=0.2)
+    write_inputs(folder, sentences.assign(windows=[[row] for row in ids]), validation=0.2)
     return folder
 
 
-def write_inputs(folder: Path, tokens: pd.DataFrame, *, validation: float) -> None:
+def write_inputs(
+    folder: Path,
+    tokens: pd.DataFrame,
+    *,
+    validation: float,
+    labels: Sequence[str] = tiny.CLASSES,
+) -> None:
     training = tokens[tokens["set"] == "in_domain_train"]
-    chosen = split.draw_validation(
+    chosen = split.draw(
         training["label"].to_numpy(),
-        split.group_duplicates(training["input_ids"]),
+        split.group_duplicates(training["windows"]),
         share=validation,
         stratify=True,
         seed=1,
@@ -55,7 +61,7 @@ def write_inputs(folder: Path, tokens: pd.DataFrame, *, validation: float) -> No
     (folder / "tokens").mkdir()
     (folder / "folds").mkdir()
     files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
-    files.write_json(folder / "tokens" / "settings.json", {"max_length": 16})
+    files.write_json(folder / "tokens" / "settings.json", {"max_length": 16, "labels": labels})
     files.write_table(folder / "folds" / "folds.parquet", folds, split.FOLDS)
 
 
@@ -89,7 +95,7 @@ def loss_of(model: Path, rows: list[dict]) -> float:
     network = AutoModelForSequenceClassification.from_pretrained(model).eval()
     losses = []
     for row in rows:
-        ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
+        ids, labels = torch.tensor(row["windows"]), torch.tensor([row["labels"]])
         with torch.inference_mode():
             losses.append(network(input_ids=ids, labels=labels).loss.item())
     return sum(losses) / len(losses)
@@ -103,10 +109,13 @@ def loss_of(model: Path, rows: list[dict]) -> float:
         pytest.param([1, 0, 1, 0], [1, 0, 1, 0], 1.0, 1.0, id="all-right"),
         pytest.param([1, 0, 1, 0], [0, 1, 0, 1], 0.0, -1.0, id="all-wrong"),
         pytest.param([1, 1, 1, 0], [1, 1, 1, 1], 3 / 4, 0.0, id="one-prediction"),
+        # R_K: 3 right of 4, 2 1 1 of each class and 1 2 1 of each prediction:
+        # (3 * 4 - 5) / sqrt((16 - 6) * (16 - 6)) = 0.7
+        pytest.param([0, 0, 1, 2], [0, 1, 1, 2], 3 / 4, 0.7, id="three-classes"),
     ],
 )
 def test_accuracy_and_mcc_are_those_of_the_more_probable_label(labels, predicted, accuracy, mcc):
-    logits = np.where(np.array(predicted)[:, None] == [0, 1], 2.0, -1.0)
+    logits = np.where(np.array(predicted)[:, None] == [0, 1, 2], 2.0, -1.0)
 
     found = fine_tuning.score(logits, np.array(labels))
 
@@ -139,7 +148,7 @@ def test_output_is_a_model_that_transformers_loads_and_a_history(fitted, data):
     ]
     classify = pipeline("text-classification", model=str(fitted), device="cpu")
     answers = classify(["The old dog sings today.", "The old dog sing today."])
-    assert {answer["label"] for answer in answers} <= set(LABELS)
+    assert {answer["label"] for answer in answers} <= set(tiny.CLASSES)
     history = pd.read_csv(fitted / "history.csv")
     assert tuple(history.columns) == EPOCH
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -207,8 +216,8 @@ def test_batches_are_padded_as_told(fit, monkeypatch, padding, widths):
         if model.training:
             found.add(inputs["input_ids"].shape[1])
 
-    def load_and_watch(backbone: Path) -> torch.nn.Module:
-        model = load(backbone)
+    def load_and_watch(backbone: Path, labels: Sequence[str]) -> torch.nn.Module:
+        model = load(backbone, labels)
         model.register_forward_pre_hook(watch, with_kwargs=True)
         return model
 
@@ -236,7 +245,68 @@ def test_training_fold_with_one_label_is_refused(fit, data, tmp_path):
     inputs.mkdir()
     write_inputs(inputs, tokens[tokens["label"] == 1], validation=0.1)
 
-    with pytest.raises(BertlineError, match=r"has \d+ with the labels \[1\]"):
+    with pytest.raises(BertlineError, match=r"it has \d+, and none of unacceptable"):
+        fit("out", inputs=inputs)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Return inputs of three classes, by the noun of a sentence; of some words, two windows."""
+    folder = tmp_path_factory.mktemp("many")
+    sentences = tiny.sentence_sets(SETS)
+    label = sentences["text"].str.contains("dog|cat|bird") + 2 * sentences["text"].str.contains(
+        "boy"
+    )
+    tokenizer = loading.load_tokenizer(tiny_bert)
+    ids = tokenize.tokenize(sentences["text"].tolist(), tokenizer)
+    divided = [windows.divide(row, (1, 1), max_length=7, long_texts="windows") for row in ids]
+    assert {len(row) for row in divided} == {1, 2}
+    write_inputs(
+        folder,
+        sentences.assign(label=label, windows=divided),
+        validation=0.2,
+        labels=["person", "animal", "boy"],
+    )
+    return folder
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_several_classes_are_trained_on_windows_and_validated_on_texts(fit, many, capfd, weights):
+    out = fit("out", inputs=many, class_weights=weights, epochs=2)
+
+    told = capfd.readouterr().err
+    assert re.search(r"3 classes, on .*; 96 sentences to train \(\d{3} windows\), 24 to val", told)
+    model = AutoModelForSequenceClassification.from_pretrained(out)
+    assert model.config.id2label == {0: "person", 1: "animal", 2: "boy"}
+    rows = validation_rows(many)
+    logits = running.logits_of(model, [row["windows"] for row in rows], torch.device("cpu"))
+    labels = torch.tensor([row["labels"] for row in rows])
+    loss = torch.nn.functional.cross_entropy(torch.tensor(logits), labels).item()
+    history = pd.read_csv(out / "history.csv")
+    assert loss == pytest.approx(history["validation_loss"].iloc[-1], abs=1e-5)
+
+
+def test_balanced_weights_are_those_of_scikit_learn(fit, many, monkeypatch):
+    plans = []
+    monkeypatch.setattr(loop, "fit", lambda _, plan, __: plans.append(plan) or 1 / 0)
+    for weights in ("balanced", "none"):
+        with pytest.raises(ZeroDivisionError):
+            fit("out", inputs=many, class_weights=weights)
+
+    balanced, plain = plans
+    labels = [row["labels"] for row in balanced.windows]
+    expected = [len(labels) / 3 / labels.count(label) for label in range(3)]
+    assert balanced.weights.tolist() == pytest.approx(expected)
+    assert plain.weights is None
+
+
+def test_class_without_a_training_sentence_is_refused(fit, many, tmp_path):
+    inputs = tmp_path / "four"
+    inputs.mkdir()
+    tokens = files.read_table(many / "tokens" / "tokens.parquet")
+    write_inputs(inputs, tokens, validation=0.1, labels=["person", "animal", "boy", "lamp"])
+
+    with pytest.raises(BertlineError, match=r"and none of lamp\. Check the labels"):
         fit("out", inputs=inputs)
 
 

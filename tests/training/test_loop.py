@@ -2,6 +2,7 @@
 
 import errno
 import math
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    AutoModelForSequenceClassification,
     BertConfig,
     BertForPreTraining,
     get_linear_schedule_with_warmup,
@@ -49,7 +49,7 @@ def test_learning_rate_is_that_of_transformers():
 
 
 def test_biases_and_normalisation_do_not_decay(tiny_bert):
-    model = loop.load_classifier(tiny_bert)
+    model = loop.load_classifier(tiny_bert, tiny.CLASSES)
     optimizer = loop.build_optimizer(model, recipe(weight_decay=0.1, learning_rate=2e-5))
 
     names = {weight: name for name, weight in model.named_parameters()}
@@ -131,7 +131,7 @@ def published(tmp_path: Path) -> tuple[Path, dict[str, torch.Tensor]]:
 def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
     folder, weights = published
 
-    loaded = loop.load_classifier(folder).state_dict()
+    loaded = loop.load_classifier(folder, tiny.CLASSES).state_dict()
 
     kept = {name: tensor for name, tensor in loaded.items() if name.startswith("bert.")}
     assert kept.keys() == weights.keys()
@@ -141,9 +141,9 @@ def test_checkpoint_laid_out_as_google_s_gives_every_encoder_weight(published):
 
 def test_plain_encoder_gives_every_weight_and_a_head_of_the_seed(tiny_bert):
     torch.manual_seed(1)
-    model = loop.load_classifier(tiny_bert)
+    model = loop.load_classifier(tiny_bert, tiny.CLASSES)
     torch.manual_seed(1)
-    again = loop.load_classifier(tiny_bert)
+    again = loop.load_classifier(tiny_bert, tiny.CLASSES)
 
     weights = load_file(tiny_bert / "model.safetensors")
     loaded = model.bert.state_dict()
@@ -159,21 +159,58 @@ def test_encoder_without_a_pooler_gets_a_new_one(tiny_bert, tmp_path):
     assert len(kept) == len(weights) - 2
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
 
-    loaded = loop.load_classifier(tmp_path).bert.state_dict()
+    loaded = loop.load_classifier(tmp_path, tiny.CLASSES).bert.state_dict()
 
     assert [name for name in kept if not torch.equal(loaded[name], kept[name])] == []
 
 
-def test_head_for_other_labels_is_replaced(tmp_path, tiny_bert):
-    three = AutoModelForSequenceClassification.from_pretrained(tiny_bert, num_labels=3)
-    three.save_pretrained(tmp_path)
+def save_with_head(folder: Path, backbone: Path, labels: list[str]) -> dict[str, torch.Tensor]:
+    """Write the backbone with a head for the labels to `folder`, and return its weights."""
+    torch.manual_seed(5)
+    model = loop.load_classifier(backbone, labels)
+    model.save_pretrained(folder)
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
-    model = loop.load_classifier(tmp_path)
 
-    assert model.classifier.weight.shape == (2, 32)
-    assert torch.equal(
-        model.bert.embeddings.word_embeddings.weight, three.bert.embeddings.word_embeddings.weight
-    )
+@pytest.mark.parametrize(
+    ("earlier", "kept", "told"),
+    [
+        pytest.param([*tiny.CLASSES], True, "is that of", id="same"),
+        pytest.param(["ham", "spam"], False, "is a new one: .* for ham, spam", id="other-names"),
+        pytest.param([*tiny.CLASSES[::-1]], False, "is a new one", id="other-order"),
+        pytest.param(["a", "b", "c"], False, "", id="other-number"),
+    ],
+)
+def test_head_is_kept_for_the_same_labels_and_else_drawn(
+    tmp_path, tiny_bert, capfd, earlier, kept, told
+):
+    weights = save_with_head(tmp_path, tiny_bert, earlier)
+    capfd.readouterr()
+
+    torch.manual_seed(1)
+    model = loop.load_classifier(tmp_path, tiny.CLASSES)
+    torch.manual_seed(1)
+    again = loop.load_classifier(tmp_path, tiny.CLASSES)
+
+    assert re.search(told, capfd.readouterr().err)
+    loaded = model.state_dict()
+    assert loaded["classifier.weight"].shape == (2, 32)
+    assert torch.equal(loaded["classifier.weight"], again.classifier.weight)
+    changed = [name for name in weights if not torch.equal(loaded[name], weights[name])]
+    # A new bias is 0, as a head that was not trained has it; its size differs for three labels.
+    assert changed == ([] if kept else [name for name in changed if name.startswith("classifier.")])
+    assert ("classifier.weight" in changed) != kept
+    assert model.config.id2label == dict(enumerate(tiny.CLASSES))
+    assert model.config.label2id == {"unacceptable": 0, "acceptable": 1}
+
+
+def test_model_has_the_names_of_its_classes(tiny_bert):
+    model = loop.load_classifier(tiny_bert, ["ham", "spam", "eggs"])
+
+    assert model.config.num_labels == 3
+    assert model.config.id2label == {0: "ham", 1: "spam", 2: "eggs"}
+    assert model.config.label2id == {"ham": 0, "spam": 1, "eggs": 2}
+    assert model.classifier.weight.shape == (3, 32)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +241,7 @@ def test_weights_that_would_be_drawn_anew_are_refused(tiny_bert, tmp_path, chang
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
 
     with pytest.raises(BertlineError, match=rf"that config\.json describes.*: {lost}"):
-        loop.load_classifier(tmp_path)
+        loop.load_classifier(tmp_path, tiny.CLASSES)
 
 
 @pytest.fixture
@@ -220,7 +257,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_full_disk_is_an_error_of_the_disk_and_not_of_the_format(tiny_bert, full_disk):
-    model = loop.load_classifier(tiny_bert)
+    model = loop.load_classifier(tiny_bert, tiny.CLASSES)
     optimizer = loop.build_optimizer(model, recipe())
     plan = SimpleNamespace(device=torch.device("cpu"))
 
