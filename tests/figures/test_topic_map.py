@@ -56,7 +56,7 @@ def topics_at(groups: dict[int, np.ndarray], words: list[str] | None = None) -> 
     topic = np.repeat(list(groups), [len(places) for places in groups.values()])
     places = np.concatenate(list(groups.values()))
     empty = pd.DataFrame()
-    return Topics("documents", "minilm", {}, table, topic, places, empty, empty, empty, empty)
+    return Topics("documents", "minilm", 1.0, {}, table, topic, places, empty, empty, empty, empty)
 
 
 def disc(number: int, *, seed: int = 0, middle: tuple[float, float] = (0, 0)) -> np.ndarray:
