@@ -20,10 +20,14 @@ from bertline.core.params import Section
 from bertline.topics import languages
 from bertline.topics.tokenizing import Tokenizer, find_fragments, token_pattern
 
-BOILERPLATE = 4  # words in the same documents, at least; names and terms have fewer
+NEAR = 3  # words on either side in which companions of a word are looked for
+COMPANIONS = 3  # beside a word where it is repeated; names and terms of three words have two
+BESIDE = 0.25  # share of a word's occurrences from which another word is a companion
+CHANCE = 1.5  # times as often as by chance, at least: frequent words are beside every word
+REPEATED = 4  # documents with a word, and occurrences with a companion, at least
 TEMPLATE = 0.75  # share of its documents' words from which boilerplate is what they say
 BARE = 4  # documents of boilerplate alone, from which a word is theirs; fewer are strays
-BLOCK = 1_000  # words compared with all others at once, to limit memory
+BLOCK = 500_000  # occurrences looked at at once, to limit memory
 SHOWN = 10  # words in a message
 
 StopWord = Annotated[str, Field(pattern=r"^\S+$")]
@@ -81,7 +85,11 @@ class Corpus:
         self.tokens = self._number(cut)
         self.boilerplate_words: list[str] = []
         if options.boilerplate is not None and self.words:
-            self._leave_out_boilerplate(options.boilerplate)
+            # Function words alone do not count: addresses are full of the other stop words.
+            spoken = options.model_copy(update={"more_stop_words": [], "ngram_range": [1, 1]})
+            analyze = _vectorizer(spoken).build_analyzer()
+            whole = [analyze(text) for text in texts]
+            self._leave_out_boilerplate(*find_passages(whole, self.words, options.boilerplate))
         self._check_size()
 
     def _check_size(self) -> None:
@@ -98,17 +106,19 @@ class Corpus:
             f"{left} left to name topics: two are needed, and all others are {others}. {advice}."
         )
 
-    def _leave_out_boilerplate(self, alike: float) -> None:
-        """Remove boilerplate from the documents that have other words, and say what stays."""
+    def _leave_out_boilerplate(self, repeated: np.ndarray, passage: np.ndarray) -> None:
+        """Remove boilerplate from the documents that have other words, and say what stays.
+
+        repeated, passage: of each word, by `find_passages`.
+        """
         counts = self.counts()
-        passage = find_passages(counts, self.words, alike)
         content = find_templates(counts, passage)
         if content.any():
             console.log(
                 f"vocabulary.boilerplate: {_some(self.words, content)} are repeated word for word, "
                 f"and kept: most of the words of their documents are such, as in templates"
             )
-        repeated = (passage >= 0) & ~content
+        repeated = repeated & ~content
         bare = np.diff(counts[:, ~repeated].indptr) == 0
         often = np.bincount(counts[bare].indices, minlength=len(repeated))
         theirs = often >= max(self.options.min_df, BARE)  # kept where no other word is
@@ -163,30 +173,88 @@ class Corpus:
         return _vectorizer(self.options, vocabulary=self.words, left_out=self.fragments)
 
 
-def find_passages(counts: sp.csr_matrix, words: Sequence[str], alike: float) -> np.ndarray:
-    """Return the number of the repeated passage that each word is of, -1 for none, shape (words,).
+def find_passages(
+    documents: Sequence[Sequence[str]], words: Sequence[str], share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which words are repeated, and the number of the passage of each, both (words,).
 
-    Two words are linked if the Jaccard similarity of their documents is `alike` at least, and
-    linked words are a passage if they are `BOILERPLATE` single words or more: an n-gram counts as
-    the words that it has. counts: documents by words.
+    Companions of a word stand within `NEAR` words of it in `BESIDE` of its occurrences at least. It
+    is repeated if `COMPANIONS` of them are there in this `share` of its occurrences, as in
+    signatures, addresses and "Ann Lee (lee@host.edu) writes". "Los" has "Angeles" beside it, and no
+    further companion. An n-gram is repeated if one of its words is. A passage is repeated words,
+    and those that are companions of one and have it for a companion; -1 for none.
+    documents: the single words of each in their order.
     """
-    has = (counts > 0).astype(np.float32).tocsc()
-    documents = np.asarray(has.sum(axis=0)).ravel()
-    by_word = has.T.tocsr()
-    pairs = []
-    for start in range(0, has.shape[1], BLOCK):
-        both = (by_word[start : start + BLOCK] @ has).tocoo()
-        one, other = both.row + start, both.col
-        linked = both.data >= alike * (documents[one] + documents[other] - both.data)
-        pairs.append(np.stack([one[linked], other[linked]]))
-    one, other = np.concatenate(pairs, axis=1)
-    links = sp.coo_matrix((np.ones(len(one)), (one, other)), shape=(has.shape[1],) * 2)
-    number, group = connected_components(links, directed=False)
-    single: list[set[str]] = [set() for _ in range(number)]
-    for word, of in zip(words, group, strict=True):
-        single[of].update(word.split(" "))
-    long = np.array([len(parts) >= BOILERPLATE for parts in single])
-    return np.where(long[group], group, -1)
+    number: dict[str, int] = {}
+    for part in (part for word in words for part in word.split(" ")):
+        number.setdefault(part, len(number))
+    single = len(number)
+    tokens = np.asarray(
+        [number.setdefault(word, len(number)) for words in documents for word in words], np.int64
+    )
+    document = np.repeat(np.arange(len(documents)), [len(words) for words in documents])
+    alone, pairs = find_repeated(tokens, document, single, share)
+    one, other = pairs[:, (pairs < single).all(axis=0)]
+    beside = sp.csr_matrix((alone[one] | alone[other], (one, other)), shape=(single, single))
+    _, group = connected_components(beside.multiply(beside.T), directed=False)
+    of = np.where(np.isin(group, group[alone]), group, -1)
+    parts = [[number[part] for part in word.split(" ")] for word in words]
+    repeated = np.asarray([alone[row].any() for row in parts], bool)
+    return repeated, np.asarray([of[row].max() for row in parts], np.int64)
+
+
+def find_repeated(
+    tokens: np.ndarray, document: np.ndarray, words: int, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which words are repeated, (words,), bool, and pairs of a word and a companion, (2, p).
+
+    tokens: the words of all documents one after another; only those below `words` are asked about.
+    document: the number of each one's document, rising.
+    """
+    order = np.flatnonzero(tokens < words)
+    order = order[np.argsort(tokens[order], kind="stable")]  # all occurrences of the first word, …
+    often = np.bincount(tokens, minlength=words)
+    first = np.ones(len(order), bool)  # occurrence of the word in its document
+    first[1:] = (np.diff(tokens[order]) != 0) | (np.diff(document[order]) != 0)
+    holding = np.bincount(tokens[order[first]], minlength=words)
+    ends = np.cumsum(often[:words])
+    beside, pairs = np.zeros(words, np.int64), [np.zeros((2, 0), np.int64)]
+    start = 0
+    while start < words:
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + BLOCK, side="right")))
+        found, companions = _look_beside(tokens, document, order[done : ends[stop - 1]], often)
+        beside += np.bincount(found, minlength=words)
+        pairs.append(companions)
+        start = stop
+    repeated = (holding >= REPEATED) & (beside >= share * often[:words])
+    return repeated, np.concatenate(pairs, axis=1)
+
+
+def _look_beside(
+    tokens: np.ndarray, document: np.ndarray, places: np.ndarray, often: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the word at each place that has `COMPANIONS` beside it, and words with companions.
+
+    places: all those of some words. often: the number of occurrences of each word, all of them.
+    """
+    steps = np.asarray([step for step in range(-NEAR, NEAR + 1) if step])
+    around = places[:, None] + steps
+    inside = (around >= 0) & (around < len(tokens))
+    around = np.where(inside, around, 0)
+    own = tokens[places]
+    near = np.where(inside & (document[around] == document[places][:, None]), tokens[around], -1)
+    near[near == own[:, None]] = -1
+    near.sort(axis=1)  # so that what stands there twice counts once
+    near[:, 1:][near[:, 1:] == near[:, :-1]] = -1
+    keys = np.where(near < 0, -1, own[:, None] * len(often) + near)
+    distinct, where, count = np.unique(keys, return_inverse=True, return_counts=True)
+    word, companion = np.divmod(distinct, len(often))
+    chance = 1 - (1 - often[companion] / len(tokens)) ** (2 * NEAR)
+    least = np.maximum(BESIDE, CHANCE * chance) * often[word]
+    together = (distinct >= 0) & (count >= np.maximum(least, REPEATED))
+    enough = together[where.reshape(keys.shape)].sum(axis=1) >= COMPANIONS
+    return own[enough], np.stack([word[together], companion[together]])
 
 
 def find_templates(counts: sp.csr_matrix, passage: np.ndarray) -> np.ndarray:

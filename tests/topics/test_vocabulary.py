@@ -69,16 +69,18 @@ def test_more_stop_words_are_left_out_before_words_are_paired(tmp_path):
 SIGNATURE = "skepticism chastity intellect surrender"
 
 
+OTHERS = ["orbit moon", "orbit moon", "oven moon", "wheel", "goal", "goal match"] * 3
+
+
 def test_words_of_boilerplate_are_left_out(tmp_path):
     signed = [f"{word} moon {SIGNATURE}" for word in ("orbit", "oven", "wheel", "orbit")]
-    texts = [*signed, "orbit moon", "orbit moon", "oven moon", "chastity"]
     options = load_options(tmp_path, min_df=1, boilerplate=0.7)
 
-    corpus = Corpus(texts, options)
+    corpus = Corpus([*signed, *OTHERS, "chastity"], options)
 
-    # "chastity" is in 5 documents, of which 4 have the other words too: 4/5 is 0.8
+    # "chastity" is 5 times there, and 4 times the other words are beside it: 4/5 is 0.8
     assert corpus.boilerplate_words == sorted(SIGNATURE.split())
-    assert corpus.words == ["moon", "orbit", "oven", "wheel"]
+    assert corpus.words == ["goal", "match", "moon", "orbit", "oven", "wheel"]
     assert [corpus.words[number] for number in corpus.tokens[0]] == ["orbit", "moon"]
     assert corpus.tokens[-1] == []
 
@@ -89,15 +91,33 @@ def test_words_of_boilerplate_are_left_out(tmp_path):
     ids=["not-alike-enough", "three-words", "kept"],
 )
 def test_words_that_are_not_boilerplate_stay(tmp_path, boilerplate, signature):
-    # chastity stands alone twice more: 4/6
-    texts = [f"{word} moon {signature}" for word in ("orbit", "oven", "wheel", "orbit")]
-    texts += ["orbit moon", "oven moon", "chastity", "chastity skepticism", "intellect chastity"]
+    # each word stands apart from the others in two further documents: 4/6
+    apart = [f"wheel {word}" for word in signature.split()] * 2
+    texts = [f"{word} {signature}" for word in ("orbit", "oven", "goal", "match")]
     options = load_options(tmp_path, min_df=1, boilerplate=boilerplate)
 
-    corpus = Corpus(texts, options)
+    corpus = Corpus([*texts, *apart, *OTHERS], options)
 
     assert set(signature.split()) <= set(corpus.words)
     assert corpus.boilerplate_words == []
+
+
+def test_names_in_attribution_lines_are_boilerplate_and_names_of_things_are_not(tmp_path):
+    random = np.random.default_rng(0)
+    plain = "orbit planet comet oven flour yeast wheel engine road goal match referee".split()
+    texts = [random.choice(plain, size=12).tolist() for _ in range(200)]
+    for number, words in enumerate(texts):
+        if number % 4 == 0:
+            words[:0] = "in article ann host edu ann lee writes".split()
+        for n, name in enumerate(("los angeles", "bursters gamma rays", "pros and cons")):
+            if number % 5 == n:
+                words[int(random.integers(8, 12)) : 0] = name.split()
+    options = load_options(tmp_path, more_stop_words=["article", "edu", "writes"], boilerplate=0.6)
+
+    corpus = Corpus([" ".join(words) for words in texts], options)
+
+    assert corpus.boilerplate_words == ["ann", "host", "lee"]
+    assert {"los", "angeles", "bursters", "gamma", "rays", "pros", "cons"} <= set(corpus.words)
 
 
 def test_documents_of_boilerplate_alone_keep_their_words(tmp_path):
