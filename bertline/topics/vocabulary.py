@@ -20,8 +20,9 @@ from bertline.core.params import Section
 from bertline.topics import languages
 from bertline.topics.tokenizing import Tokenizer, find_fragments, token_pattern
 
-NEAR = 3  # words on either side in which companions of a word are looked for
-COMPANIONS = 3  # beside a word where it is repeated; names and terms of three words have two
+# Words on either side in which companions of a word are looked for, and how many it has where it is
+# repeated; names and terms of three words have two. Twice as many where a word is cut into pairs.
+NEAR = {"words": 3, "bigrams": 6}
 BESIDE = 0.25  # share of a word's occurrences from which another word is a companion
 CHANCE = 1.5  # times as often as by chance, at least: frequent words are beside every word
 REPEATED = 4  # documents with a word, and occurrences with a companion, at least
@@ -87,9 +88,10 @@ class Corpus:
         if options.boilerplate is not None and self.words:
             # Function words alone do not count: addresses are full of the other stop words.
             spoken = options.model_copy(update={"more_stop_words": [], "ngram_range": [1, 1]})
-            analyze = _vectorizer(spoken).build_analyzer()
+            analyze = _vectorizer(spoken, left_out=self.fragments).build_analyzer()
             whole = [analyze(text) for text in texts]
-            self._leave_out_boilerplate(*find_passages(whole, self.words, options.boilerplate))
+            found = find_passages(whole, self.words, options.boilerplate, NEAR[options.tokenizer])
+            self._leave_out_boilerplate(*found)
         self._check_size()
 
     def _check_size(self) -> None:
@@ -174,14 +176,14 @@ class Corpus:
 
 
 def find_passages(
-    documents: Sequence[Sequence[str]], words: Sequence[str], share: float
+    documents: Sequence[Sequence[str]], words: Sequence[str], share: float, near: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which words are repeated, and the number of the passage of each, both (words,).
 
-    Companions of a word stand within `NEAR` words of it in `BESIDE` of its occurrences at least. It
-    is repeated if `COMPANIONS` of them are there in this `share` of its occurrences, as in
-    signatures, addresses and "Ann Lee (lee@host.edu) writes". "Los" has "Angeles" beside it, and no
-    further companion. An n-gram is repeated if one of its words is. A passage is repeated words,
+    Companions of a word stand within `near` words of it in `BESIDE` of its occurrences at least. It
+    is repeated if `near` of them are there in this `share` of its occurrences, as in signatures,
+    addresses and "Ann Lee (lee@host.edu) writes". "Los" has "Angeles" beside it, and no further
+    companion. An n-gram is repeated if one of its words is. A passage is repeated words,
     and those that are companions of one and have it for a companion; -1 for none.
     documents: the single words of each in their order.
     """
@@ -193,7 +195,7 @@ def find_passages(
         [number.setdefault(word, len(number)) for words in documents for word in words], np.int64
     )
     document = np.repeat(np.arange(len(documents)), [len(words) for words in documents])
-    alone, pairs = find_repeated(tokens, document, single, share)
+    alone, pairs = find_repeated(tokens, document, single, share, near)
     one, other = pairs[:, (pairs < single).all(axis=0)]
     beside = sp.csr_matrix((alone[one] | alone[other], (one, other)), shape=(single, single))
     _, group = connected_components(beside.multiply(beside.T), directed=False)
@@ -204,7 +206,7 @@ def find_passages(
 
 
 def find_repeated(
-    tokens: np.ndarray, document: np.ndarray, words: int, share: float
+    tokens: np.ndarray, document: np.ndarray, words: int, share: float, near: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which words are repeated, (words,), bool, and pairs of a word and a companion, (2, p).
 
@@ -223,7 +225,8 @@ def find_repeated(
     while start < words:
         done = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, done + BLOCK, side="right")))
-        found, companions = _look_beside(tokens, document, order[done : ends[stop - 1]], often)
+        places = order[done : ends[stop - 1]]
+        found, companions = _look_beside(tokens, document, places, often, near)
         beside += np.bincount(found, minlength=words)
         pairs.append(companions)
         start = stop
@@ -232,28 +235,28 @@ def find_repeated(
 
 
 def _look_beside(
-    tokens: np.ndarray, document: np.ndarray, places: np.ndarray, often: np.ndarray
+    tokens: np.ndarray, document: np.ndarray, places: np.ndarray, often: np.ndarray, near: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the word at each place that has `COMPANIONS` beside it, and words with companions.
+    """Return the word at each place that has `near` companions there, and words with companions.
 
     places: all those of some words. often: the number of occurrences of each word, all of them.
     """
-    steps = np.asarray([step for step in range(-NEAR, NEAR + 1) if step])
+    steps = np.asarray([step for step in range(-near, near + 1) if step])
     around = places[:, None] + steps
     inside = (around >= 0) & (around < len(tokens))
     around = np.where(inside, around, 0)
     own = tokens[places]
-    near = np.where(inside & (document[around] == document[places][:, None]), tokens[around], -1)
-    near[near == own[:, None]] = -1
-    near.sort(axis=1)  # so that what stands there twice counts once
-    near[:, 1:][near[:, 1:] == near[:, :-1]] = -1
-    keys = np.where(near < 0, -1, own[:, None] * len(often) + near)
+    inside &= document[around] == document[places][:, None]
+    others = np.where(inside & (tokens[around] != own[:, None]), tokens[around], -1)
+    others.sort(axis=1)  # so that what stands there twice counts once
+    others[:, 1:][others[:, 1:] == others[:, :-1]] = -1
+    keys = np.where(others < 0, -1, own[:, None] * len(often) + others)
     distinct, where, count = np.unique(keys, return_inverse=True, return_counts=True)
     word, companion = np.divmod(distinct, len(often))
-    chance = 1 - (1 - often[companion] / len(tokens)) ** (2 * NEAR)
+    chance = 1 - (1 - often[companion] / len(tokens)) ** (2 * near)
     least = np.maximum(BESIDE, CHANCE * chance) * often[word]
     together = (distinct >= 0) & (count >= np.maximum(least, REPEATED))
-    enough = together[where.reshape(keys.shape)].sum(axis=1) >= COMPANIONS
+    enough = together[where.reshape(keys.shape)].sum(axis=1) >= near
     return own[enough], np.stack([word[together], companion[together]])
 
 

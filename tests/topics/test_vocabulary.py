@@ -296,3 +296,19 @@ def test_a_stop_word_is_one_word(tmp_path, key):
 def test_a_single_word_is_a_sentence(tmp_path, texts, changes, message):
     with pytest.raises(BertlineError, match=rf"one word \((invoice|moon)\) is left.*{message}"):
         Corpus(texts, load_options(tmp_path, **changes))
+
+
+def test_a_long_name_in_pairs_of_characters_is_no_boilerplate_and_a_notice_is(tmp_path):
+    name, notice = "中央电视台", "版权所有请勿转载谢谢合作"
+    kinds = ["新闻", "天气", "足球", "音乐", "经济", "电影", "学校", "医院"]
+    random = np.random.default_rng(0)
+    texts = ["，".join(random.choice(kinds, size=6)) for _ in range(80)]
+    texts = [f"{text}，{name}，{random.choice(kinds)}" for text in texts[:40]] + [
+        f"{text}，{notice}" for text in texts[40:]
+    ]
+    options = load_options(tmp_path, tokenizer="bigrams", stop_words="zh", boilerplate=0.6)
+
+    corpus = Corpus(texts, options)
+
+    assert "电视" in corpus.words
+    assert {"版权", "转载"} <= {*corpus.boilerplate_words}
