@@ -6,6 +6,7 @@ from importlib import import_module
 from bertline.core import console
 
 VERBS = {
+    "add": ("bertline.own.add", "Take up your own texts: look into a file, write its entry"),
     "repro": ("bertline.runs.repro", "Run what has changed, independent stages side by side"),
     "verify": ("bertline.runs.verify", "Compare two runs stage by stage and name what differs"),
     "compare": ("bertline.runs.compare", "Test whether two runs differ in MCC"),

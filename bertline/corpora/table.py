@@ -13,7 +13,8 @@ from bertline.corpora.rows import TRAINING_SETS, Rows
 
 # Columns whose values tell rows apart: a number that lost its digits would merge them silently.
 IDENTIFIERS = ("id", "pair", "group")
-# Columns of documents; an entry that serves both roles has those of sentences, too.
+# Columns of each role; an entry that serves both roles has those of the other, too.
+OF_SENTENCES = ("id", "text", "label", "source", "mark", "pair")
 OF_DOCUMENTS = ("id", "text", "group", "date")
 # Columns whose values are names in tables and figures.
 NAMES = ("source", "group", "label")
@@ -40,6 +41,7 @@ def read_sentences(
             f"sources.yaml: `files` should name the table of one training set, `train`; found "
             f"{', '.join(files)}."
         )
+    columns = {key: column for key, column in columns.items() if key in OF_SENTENCES}
     rows = _read(folder, files, columns, layout, required=("text", "label"), group="set")
     table = rows.table
     blank = table["label"].str.strip() == ""

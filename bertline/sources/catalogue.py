@@ -44,7 +44,7 @@ def _digest(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise ValueError(
             "should be the SHA-256 of the file, 64 digits of 0-9a-f, as `sha256sum` prints it; "
-            "with 64 times `f` in its place, the download stage says which one it finds"
+            "`bertline add FILE` writes that of your own file"
         )
     return text
 
@@ -112,7 +112,10 @@ class HubFetch(Section):
 
 
 class PathFetch(Section):
-    """Files of the user or of the project below `folder`, with the hash of each."""
+    """Files, or folders of files, of the user or of the project below `folder`, with their hashes.
+
+    `bertline.sources.own` says what the hash of a folder is.
+    """
 
     kind: Literal["path"]
     folder: str

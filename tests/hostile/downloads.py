@@ -106,7 +106,7 @@ CASES = [
     Case(
         "own-changed",
         "download",
-        "own/train.tsv: the content has another SHA-256.*put this under `mine`, `fetch`, `files`",
+        r"own/train.tsv: the content has another SHA-256[^\n]*\n  bertline add own/train.tsv",
         lambda desk: (desk.write("own/train.tsv", GOOD), declared(desk)),
     ),
     Case(

@@ -129,6 +129,69 @@ CORPORA = [
         ),
     ),
     Case(
+        "csv-with-semicolons",
+        "parse",
+        r"own/a\.csv .*no column 'text', and the file looks separated by semicolons",
+        lambda desk: desk.table("a.csv", "text;label\na, b;1\n"),
+    ),
+    Case(
+        "csv-without-a-header",
+        "parse",
+        r"own/a\.csv has no column 'text' .*, and no column 'label'",
+        lambda desk: desk.table("a.csv", "a lamp,1\nlamps,0\n"),
+    ),
+    Case(
+        "csv-separated-by-words",
+        "parse",
+        r"parse\.separator: should be one character",
+        lambda desk: desk.table("a.csv", HEADER + "a,1\n", separator="comma"),
+    ),
+    Case(
+        "spreadsheet",
+        "parse",
+        r"own/a\.xlsx: expected a file that ends in .*in Excel by File, Save As",
+        lambda desk: desk.table("a.xlsx", b"PK\3\4"),
+    ),
+    Case(
+        "date-of-another-country",
+        "parse",
+        r"own/a\.csv, row 2, column 'day': expected a date such as 2001-02-03.* found '3/2/01'",
+        lambda desk: (
+            desk.table("a.csv", "text,day\na,2001\nb,3/2/01\n"),
+            desk.declare(
+                roles=["documents"],
+                parse={
+                    "format": "table",
+                    "files": {"all": "a.csv"},
+                    "columns": {"text": "text", "date": "day"},
+                },
+            ),
+        ),
+        arguments=DOCUMENTS,
+    ),
+    Case(
+        "lines-without-a-label",
+        "parse",
+        r"own/a\.txt cannot be read as labelled-lines: line 2 has a label and no text",
+        lambda desk: desk.table("a.txt", "1 a lamp\nlamps\n", type="labelled-lines"),
+    ),
+    Case(
+        "folder-with-a-picture",
+        "parse",
+        r"own/a/1/b\.png, line 1: byte 0x89 is not utf-8",
+        lambda desk: (
+            desk.write("raw/a/1/a.txt", "a lamp"),
+            desk.write("raw/a/1/b.png", b"\x89PNG"),
+            desk.declare(
+                parse={
+                    "format": "table",
+                    "files": {"in_domain_train": "a"},
+                    "columns": {"text": "text", "label": "folder"},
+                },
+            ),
+        ),
+    ),
+    Case(
         "csv-lone-quote",
         "parse",
         r"a\.csv .*line 3: .*ends with one",

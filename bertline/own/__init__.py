@@ -1,0 +1,1 @@
+"""A person's own files: what they hold, and their entry in sources.yaml."""

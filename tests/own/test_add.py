@@ -1,0 +1,424 @@
+"""`bertline add` as people type it: what it understands, writes and says, and what it refuses."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bertline.core import params
+from bertline.core.dependencies import ROOT
+from bertline.core.errors import BertlineError
+from bertline.own import add
+from bertline.sources import catalogue, own
+from stages import download, parse
+from tests.command import call
+
+TEXTS = [f"The lamp of house {number} glows, and nobody knows why." for number in range(12)]
+LABELS = ["good", "bad", "null"] * 4
+
+
+class Desk:
+    """A project with its own sources.yaml and params.yaml, and the command run in it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture) -> None:
+        self.folder, self.capsys = folder, capsys
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def table(self, name: str, *, texts=TEXTS, labels=LABELS, **options) -> Path:
+        frame = pd.DataFrame({"body": texts, "kind": labels, "price": range(len(texts))})
+        content = frame.to_csv(index=False, lineterminator="\n", **options)
+        return self.write(name, content)
+
+    def add(self, *words: object) -> str:
+        """Run the command and return what it prints."""
+        self.capsys.readouterr()
+        call(add, *words)
+        return self.capsys.readouterr().err
+
+    def fails(self, *words: object) -> str:
+        """Return the message of a command that fails and changes nothing."""
+        before = self.listing()
+        with pytest.raises(BertlineError) as caught:
+            call(add, *words)
+        assert self.listing() == before
+        return str(caught.value)
+
+    def listing(self) -> dict[str, bytes]:
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
+
+    def entry(self, name: str) -> dict:
+        return params.read_yaml(self.folder / "sources.yaml")[name]
+
+    def inputs(self) -> dict:
+        return params.read_yaml(self.folder / "params.yaml")["inputs"]
+
+    def parsed(self, name: str, role: str) -> pd.DataFrame:
+        """Return what `download` and `parse` make of a source."""
+        call(download, role, name, "raw")
+        call(parse, role, name, "raw", "out.parquet", "--params", "params.yaml")
+        return pd.read_parquet("out.parquet")
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys) -> Desk:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(params, "_READ", {})
+    for name in ("sources.yaml", "params.yaml"):
+        shutil.copyfile(ROOT / name, folder / name)
+    (folder / "own").mkdir()
+    return Desk(folder, capsys)
+
+
+def test_labelled_table_becomes_an_entry_and_the_input(desk):
+    path = desk.table("own/Reviews 2.csv")
+
+    said = desk.add("own/Reviews 2.csv")
+
+    assert desk.entry("reviews-2") == {
+        "title": "Reviews 2.csv",
+        "roles": ["sentences", "documents"],
+        "licence": "not stated",
+        "fetch": {"kind": "path", "folder": "own", "files": {path.name: own.digest(path)}},
+        "parse": {
+            "format": "table",
+            "files": {"train": "Reviews 2.csv"},
+            "columns": {"text": "body", "label": "kind", "group": "kind"},
+        },
+    }
+    assert desk.inputs()["sentences"] == "reviews-2"
+    assert desk.inputs()["documents"] == "newsgroups-tokens"
+    assert "own/Reviews 2.csv: CSV, separated by commas, the first line names" in said
+    assert "3 classes: good 4, bad 4, null 4" in said
+    assert "not used: 'price'" in said
+    assert said.count("| The lamp of house") == add.contents.SHOWN
+    assert said.endswith("next: make classifier\n")
+    assert "bertline add 'own/Reviews 2.csv' --role documents" in said
+
+
+def test_comments_and_layout_of_both_files_are_kept(desk):
+    desk.table("own/reviews.csv")
+    before = desk.listing()
+
+    desk.add("own/reviews.csv")
+    first = desk.listing()
+    assert first["sources.yaml"].startswith(before["sources.yaml"] + b"\nreviews:\n")
+    lines = [set(listing["params.yaml"].splitlines()) for listing in (before, first)]
+    assert lines[1] - lines[0] == {b"  sentences: reviews"}
+
+    desk.write("own/reviews.csv", "body,kind\n" + "a lamp,x\nlamps,y\n" * 3)
+    desk.add("own/reviews.csv")
+    second = desk.listing()["sources.yaml"].splitlines()
+    changed = [line for line in second if line not in first["sources.yaml"].splitlines()]
+    assert len(changed) == 1 and b"reviews.csv: " in changed[0]
+    assert second[: len(before["sources.yaml"].splitlines())] == (
+        before["sources.yaml"].splitlines()
+    )
+
+
+def test_what_is_added_is_downloaded_and_parsed(desk):
+    desk.table("own/reviews.csv", sep=";", encoding="utf-8")
+    desk.add("own/reviews.csv", "--role", "documents")
+
+    found = desk.parsed("reviews", "documents")
+
+    assert found["text"].tolist() == TEXTS
+    assert found["group"].tolist() == LABELS
+    assert desk.inputs()["documents"] == "reviews"
+
+
+LAYOUTS: dict[str, tuple[str, str | bytes, dict[str, object]]] = {
+    "semicolon": ("a.csv", "body;kind\n", {"separator": ";"}),
+    "tab": ("a.csv", "body\tkind\n", {"separator": "\t"}),
+    "tsv": ("a.tsv", "body\tkind\n", {}),
+    "tab-in-text-file": ("a.txt", "body\tkind\n", {"type": "tsv"}),
+    "capitals": ("A.CSV", "body,kind\n", {}),
+    "blanks": ("a.csv", " body , kind \n", {}),
+    "no-header": ("a.csv", "", {"header": False}),
+    "no-header-tab": ("a.txt", "", {"type": "tsv", "header": False}),
+    "other-ending": ("a.dat", "body,kind\n", {"type": "csv"}),
+}
+
+
+@pytest.mark.parametrize(("name", "header", "keys"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "mac-roman", "utf-16"])
+def test_layout_is_found_out(desk, name, header, keys, encoding):
+    texts = [f"{text[:-1]} – schön für Käthe" for text in TEXTS]
+    separator = next((mark for mark in "\t;" if mark in header or "tab" in str(keys)), ",")
+    separator = "\t" if keys.get("type") == "tsv" else separator
+    rows = [f'"{text}"{separator}{label}' for text, label in zip(texts, LABELS, strict=True)]
+    if separator == "\t":
+        rows = [row.replace('"', "") for row in rows]
+    desk.write(f"own/{name}", (header + "\n".join(rows) + "\n").encode(encoding))
+
+    desk.add(f"own/{name}", "--name", "mine", "--role", "documents")
+
+    recipe = desk.entry("mine")["parse"]
+    usual = {"format", "files", "columns", *([] if encoding == "utf-8" else ["encoding"])}
+    assert {key: recipe[key] for key in recipe if key not in usual} == keys
+    assert recipe.get("encoding", "utf-8") == encoding
+    found = desk.parsed("mine", "documents")
+    assert found["text"].tolist() == texts
+    assert found["group"].tolist() == LABELS
+
+
+LINES = {
+    "documents": ([*TEXTS], {"text": "text"}, None),
+    "fasttext": (
+        [f"__label__{label} {text}" for label, text in zip(LABELS, TEXTS, strict=True)],
+        {"text": "text", "label": "label", "group": "label"},
+        "labelled-lines",
+    ),
+    "labels": (
+        [f"{label}: {text}" for label, text in zip(LABELS * 2, TEXTS * 2, strict=True)],
+        {"text": "text", "label": "label", "group": "label"},
+        "labelled-lines",
+    ),
+    "lines-with-commas": (["Lamps, and light, glow."] * 11 + ["One"], {"text": "text"}, None),
+}
+
+
+@pytest.mark.parametrize(("lines", "columns", "kind"), LINES.values(), ids=LINES)
+def test_lines_of_a_text_file_are_texts_or_begin_with_a_label(desk, lines, columns, kind):
+    desk.write("own/a.txt", "\n".join(lines))
+
+    desk.add("own/a.txt", "--role", "documents")
+
+    recipe = desk.entry("a")["parse"]
+    assert (recipe["columns"], recipe.get("type")) == (columns, kind)
+
+
+def test_json_array_and_parquet_are_taken_up(desk):
+    rows = [{"body": text, "kind": label} for text, label in zip(TEXTS, LABELS, strict=True)]
+    nested = [row | {"tags": ["a"], "size": 1e300} for row in rows]
+    desk.write("own/a.json", json.dumps(nested, indent=1))
+    pd.DataFrame(nested).to_parquet(desk.folder / "own" / "b.parquet")
+
+    for name in ("a.json", "b.parquet"):
+        said = desk.add(f"own/{name}", "--role", "documents")
+        assert desk.parsed(name[0], "documents")["text"].tolist() == TEXTS
+        assert "not used: 'tags', 'size'" in said
+
+
+def test_folders_in_a_folder_are_classes(desk):
+    for number, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True)):
+        desk.write(f"own/news/{label}/{number}.txt", text)
+    desk.write("own/news/.DS_Store", b"\0")
+
+    said = desk.add("own/news")
+
+    recipe = desk.entry("news")["parse"]
+    columns = {"text": "text", "label": "folder", "id": "path", "group": "folder"}
+    assert recipe == {"format": "table", "files": {"train": "news"}, "columns": columns}
+    assert "own/news: folder, utf-8; 12 rows" in said
+    documents = desk.parsed("news", "documents")
+    assert set(documents["id"]) == {f"news/{label}/{n}.txt" for n, label in enumerate(LABELS)}
+    assert documents["group"].value_counts().to_dict() == {"bad": 4, "good": 4, "null": 4}
+
+    desk.write("own/news/good/0.txt", "Another text")
+    with pytest.raises(BertlineError, match="own/news: the content has another .*"):
+        call(download, "documents", "news", "raw")
+    desk.add("own/news")
+    assert "Another text" in desk.parsed("news", "documents")["text"].tolist()
+
+
+@pytest.mark.parametrize("given", ["folder", "files"])
+def test_several_files_are_sets_by_their_names(desk, given):
+    for name in ("train", "dev", "test-2024"):
+        desk.table(f"own/spam/{name}.csv")
+    names = ["own/spam"] if given == "folder" else sorted((desk.folder / "own/spam").iterdir())
+
+    desk.add(*names)
+
+    sets = {"train": "train.csv", "validation": "dev.csv", "test": "test-2024.csv"}
+    assert desk.entry("spam")["parse"]["files"] == sets
+    assert desk.entry("spam")["fetch"]["folder"] == "own/spam"
+
+
+def test_sets_can_be_named(desk):
+    for name in ("one", "two"):
+        desk.table(f"own/{name}.csv")
+
+    message = desk.fails("own/one.csv", "own/two.csv")
+    assert "the sets are one, two. Name the set of each: --set train --set two" in message
+    assert "given 1 times for 2" in desk.fails("own/one.csv", "own/two.csv", "--set", "train")
+    double = desk.fails("own/one.csv", "own/two.csv", *["--set", "train"] * 2)
+    assert "several files would be the set train" in double
+
+    desk.add("own/one.csv", "own/two.csv", "--set", "train", "--set", "later")
+    assert desk.entry("one")["parse"]["files"] == {"train": "one.csv", "later": "two.csv"}
+
+
+def test_file_elsewhere_is_copied_and_copied_again_when_it_changes(desk, tmp_path):
+    elsewhere = tmp_path / "letters.csv"
+    shutil.move(desk.table("letters.csv"), elsewhere)
+
+    said = desk.add(elsewhere)
+    assert f"{elsewhere} is copied to own/letters.csv" in said
+    assert (desk.folder / "own/letters.csv").read_bytes() == elsewhere.read_bytes()
+
+    elsewhere.write_text(elsewhere.read_text() + "One more lamp of a house.,good,1\n")
+    desk.add(elsewhere)
+    assert (desk.folder / "own/letters.csv").read_bytes() == elsewhere.read_bytes()
+    assert desk.entry("letters")["fetch"]["files"]["letters.csv"] == own.digest(elsewhere)
+
+    desk.write("own/letters.csv", "body\nedited here\n")
+    elsewhere.write_text(elsewhere.read_text() + "A last lamp.,bad,2\n")
+    assert "own/letters.csv is there already, with other content" in desk.fails(elsewhere)
+
+
+def test_options_override_each_guess(desk):
+    desk.table("own/a.csv", sep="|", encoding="utf-8")
+    frame = pd.read_csv(desk.folder / "own/a.csv", sep="|")
+    frame["when"], frame["key"] = "2001-02", range(12)
+    frame.to_csv(desk.folder / "own/a.csv", sep="|", index=False, header=False)
+
+    words = "--no-header --separator | --encoding latin-1 --text 1 --label 3 --group 2 --id 5"
+    said = desk.add("own/a.csv", *words.split(), "--date", "4", "--name", "mine", "--dry-run")
+    assert "nothing is written" in said and "mine" not in params.read_yaml(Path("sources.yaml"))
+
+    desk.add("own/a.csv", *words.split(), "--date", "4", "--name", "mine")
+    assert desk.entry("mine")["parse"] == {
+        "format": "table",
+        "files": {"train": "a.csv"},
+        "separator": "|",
+        "header": False,
+        "encoding": "latin-1",
+        "columns": {"text": "1", "label": "3", "group": "2", "id": "5", "date": "4"},
+    }
+
+
+def test_renewal_keeps_what_was_edited_and_takes_what_options_say(desk):
+    desk.table("own/a.csv")
+    desk.add("own/a.csv", "--role", "documents")
+    text = Path("sources.yaml").read_text().replace("title: a.csv", "title: Letters  # mine")
+    Path("sources.yaml").write_text(text.replace("group: kind", "group: price"))
+    desk.write("own/a.csv", "body;kind;price\n" + "A lamp that glows;x;1\nNo lamp;y;2\n" * 5)
+
+    message = desk.fails("own/a.csv")
+    assert "own/a.csv cannot be read as a csv table" in message or "has no column" in message
+    desk.add("own/a.csv", "--separator", ";")
+
+    assert "title: Letters  # mine" in Path("sources.yaml").read_text()
+    recipe = desk.entry("a")["parse"]
+    assert recipe["columns"] == {"text": "body", "label": "kind", "group": "price"}
+    assert recipe["separator"] == ";"
+    assert desk.inputs() == params.read_yaml(ROOT / "params.yaml")["inputs"] | {"documents": "a"}
+    desk.add("own/a.csv", "--role", "sentences")
+    assert desk.inputs()["sentences"] == "a"
+
+
+def test_ids_and_dates_are_recognised(desk):
+    frame = pd.DataFrame({"id": range(12), "created_at": "2001-02-03 10:00", "text": TEXTS})
+    frame.to_csv(desk.folder / "own/a.csv")  # with the index of pandas
+
+    desk.add("own/a.csv")
+
+    assert desk.entry("a")["parse"]["columns"] == {
+        "text": "text",
+        "id": "id",
+        "date": "created_at",
+    }
+    assert desk.entry("a")["roles"] == ["documents"]
+    assert desk.parsed("a", "documents")["date"][0] == "2001-02-03 10:00"
+
+
+def test_encoder_is_taken_up_for_the_roles_that_are_said(desk, tiny_bert):
+    shutil.copytree(tiny_bert, desk.folder / "own" / "tiny")
+
+    assert "is an encoder. Say what for: --role backbone" in desk.fails("own/tiny")
+    said = desk.add("own/tiny", "--role", "backbone", "--role", "embedder")
+
+    assert "model.safetensors" in desk.entry("tiny")["fetch"]["files"]
+    assert {desk.inputs()[role] for role in ("backbone", "embedder")} == {"tiny"}
+    assert said.endswith("next: make classifier and make topics\n")
+    assert catalogue.load_fetch("tiny", "embedder")
+    desk.write("own/tiny/config.json", "{}")
+    assert "is renewed" in desk.add("own/tiny/config.json")
+
+
+Refused = Callable[[Desk], object]
+REFUSALS: dict[str, tuple[Refused, list[str], str]] = {
+    "missing": (lambda desk: desk.table("own/reviews.csv"), ["own/review.csv"], "did you mean"),
+    "empty": (lambda desk: desk.write("own/a.csv", " \n"), ["own/a.csv"], "own/a.csv is empty"),
+    "no-rows": (lambda desk: desk.write("own/a.csv", "text\n"), ["own/a.csv"], "no row of text"),
+    "spreadsheet": (
+        lambda desk: desk.write("own/a.xlsx", b"PK\3\4"),
+        ["own/a.xlsx"],
+        "in Excel by File, Save As",
+    ),
+    "packed": (lambda desk: desk.write("own/a.gz", b"\x1f\x8b0"), ["own/a.gz"], "Unpack it"),
+    "empty-folder": (lambda desk: Path("own/a").mkdir(), ["own/a"], "has no file in it"),
+    "all-of-own": (lambda desk: None, ["own"], "is the folder of all your files"),
+    "column": (
+        lambda desk: desk.table("own/a.csv"),
+        ["own/a.csv", "--text", "boody"],
+        r"own/a.csv has no column 'boody' for the text; it has 'body', 'kind', 'price'",
+    ),
+    "no-label": (
+        lambda desk: desk.write("own/a.txt", "\n".join(TEXTS)),
+        ["own/a.txt", "--role", "sentences"],
+        "no column holds classes: text.*--role documents",
+    ),
+    "no-text": (
+        lambda desk: desk.write("own/a.csv", "a,b\n1,2\n3,4\n"),
+        ["own/a.csv"],
+        "no column holds texts: a, b. Name one: --text",
+    ),
+    "name": (lambda desk: desk.table("own/a.csv"), ["own/a.csv", "--name", "a.b"], "is no name"),
+    "name-taken": (
+        lambda desk: desk.table("own/cola.csv"),
+        ["own/cola.csv"],
+        "has a source `cola` with other files",
+    ),
+    "encoding": (
+        lambda desk: desk.write("own/a.csv", "text\nKöln\n".encode("cp1252")),
+        ["own/a.csv", "--encoding", "utf-8"],
+        "is not text in utf-8",
+    ),
+    "row": (
+        lambda desk: desk.write("own/a.csv", "text,label\na,1\nb\nc,1\nd,0\n"),
+        ["own/a.csv"],
+        "own/a.csv cannot be read as a csv table: line 3 has 1 cell",
+    ),
+    "code-in-a-folder": (
+        lambda desk: (desk.write("own/a/x/1.txt", "a lamp"), desk.write("own/a/b.py", "pass")),
+        ["own/a"],
+        "own/a/b.py may run code",
+    ),
+    "second-file-differs": (
+        lambda desk: (desk.table("own/train.csv"), desk.write("own/test.csv", "body,x\na,b\n")),
+        ["own/train.csv", "own/test.csv"],
+        "own/test.csv has no column 'kind'",
+    ),
+    "role-of-an-encoder": (
+        lambda desk: desk.table("own/a.csv"),
+        ["own/a.csv", "--role", "embedder"],
+        "holds texts and no encoder",
+    ),
+}
+
+
+@pytest.mark.parametrize(("prepare", "words", "message"), REFUSALS.values(), ids=REFUSALS)
+def test_what_cannot_be_taken_up_is_explained_and_nothing_is_written(desk, prepare, words, message):
+    prepare(desk)
+
+    assert re.search(message, desk.fails(*words), re.DOTALL)
+
+
+def test_command_is_run_in_the_projects_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(BertlineError, match="Run the command in the project's folder"):
+        call(add, "a.csv")
