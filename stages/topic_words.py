@@ -1,18 +1,21 @@
 """Name the topics by their words, reassign outliers, and measure the topics.
 
-Reads   data/parse/documents.parquet, data/embed/embeddings.npy, the clusters in data/topic_fit, the
-        encoder in data/download/embedder where words need vectors, and `topic_words`, `vocabulary`
-        and `topic_numbers` of params.yaml.
+Reads   data/parse/documents.parquet, the vectors and measures in data/embed, the clusters in
+        data/topic_fit, the encoder in data/download/embedder where words need vectors, and
+        `topic_words`, `vocabulary` and `topic_numbers` of params.yaml.
 Writes  data/topic_words:
         topics.parquet        a row per topic: topic (-1 for the outliers), count, core (documents
                               before outliers are reassigned), name, words, weights,
                               representative_documents
         assignments.parquet   a row per document: id, topic, core_topic, probability, x, y
+        documents.csv         for people, as spreadsheets open it: a row per document with id, text,
+                              group, date, topic, name of the topic, probability
         protocol.json         definitions of the measures
         model/, fit/          the model, which `bertline.topics.model` loads
         Coherence and agreement with known groups as JSON, and a folder with all measures as JSON
         and tables as CSV: the topics' frequencies (topics), strategies for outliers (coverage), the
-        model at other numbers of topics (by_number), the hierarchy of topics, and topics by group.
+        model at other numbers of topics (by_number), the hierarchy of topics, topics by group, and
+        over time.
 
     python -m stages.topic_words data/parse/documents.parquet data/embed data/topic_fit \\
         data/download/embedder data/topic_words
@@ -33,13 +36,16 @@ from bertline.topics import measures, summaries
 from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.fitting import Clusters
 from bertline.topics.naming import Fit, TopicWords, name_topics
+from bertline.topics.notes import find_notes
 from bertline.topics.tables import (
     ASSIGNMENTS,
     BY_NUMBER,
     COVERAGE,
+    DOCUMENTS,
     FREQUENCIES,
     GROUPS,
     HIERARCHY,
+    OVER_TIME,
     TOPICS,
 )
 from bertline.topics.vocabulary import Corpus, Vocabulary
@@ -51,8 +57,13 @@ TABLES = {
     "by_number": BY_NUMBER,
     "hierarchy": HIERARCHY,
     "groups": GROUPS,
+    "over_time": OVER_TIME,
 }
 COMPARED = ("npmi", "ami")  # what DVC compares between runs
+# What is read of the measures of embed.
+PIECES = ("longest_input", "mean_word_pieces", "long_share", "unseen_share", "unknown_share")
+CELL = 32_767  # characters that fit a cell of a spreadsheet
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 def main() -> None:
@@ -70,9 +81,10 @@ def main() -> None:
     options = params.load(args.params, "topic_words", TopicWords)
     vocabulary = params.load(args.params, "vocabulary", Vocabulary)
     numbers = measures.load_numbers(args.params)
-    documents = files.read_table(args.documents, columns=["id", "group", "text"])
+    documents = files.read_table(args.documents, columns=["id", "group", "date", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
+    pieces = files.read_json(args.vectors / "measures.json", keys=PIECES)
     clusters = Clusters.load(args.clusters)
     check_documents(clusters, documents["id"], args.documents)
 
@@ -91,17 +103,23 @@ def main() -> None:
         console.log("measures")
         reference, groups = measures.Reference(corpus), documents["group"]
         measured = summaries.measure_topics(described, fit, groups, reference)
-        tables = summaries.tabulate(described, fit, numbers, describer, groups, reference)
+        tables = summaries.tabulate(
+            described, fit, numbers, describer, groups, documents["date"], reference
+        )
+        noted = find_notes(corpus, described, fit.model.topics, pieces, smallest(clusters))
         console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
         console.log(f"topics: {measured}")
+        for note in noted:
+            console.log(f"warning: {note}")
         with files.whole_folder(args.out) as out:
             files.write_table(out / "topics.parquet", described, TOPICS)
             files.write_table(out / "assignments.parquet", assign(clusters, fit), ASSIGNMENTS)
+            write_documents(out / "documents.csv", documents, clusters, fit, described)
             files.write_json(out / "protocol.json", measures.protocol(reference))
             fit.model.save(out, args.vectors / "embeddings.npy")
             # Within, so that a failure leaves the earlier topics.
             if args.tables:
-                write_tables(args.tables, tables, measured)
+                write_tables(args.tables, tables, measured | {"notes": noted})
             if args.metrics:
                 files.write_json(args.metrics, {name: measured[name] for name in COMPARED})
 
@@ -118,6 +136,38 @@ def check_documents(clusters: Clusters, ids: pd.Series, documents: Path) -> None
 def assign(clusters: Clusters, fit: Fit) -> pd.DataFrame:
     """Return the columns of `ASSIGNMENTS`, a row per document."""
     return clusters.table.assign(topic=fit.model.topics)[ASSIGNMENTS.names]
+
+
+def smallest(clusters: Clusters) -> str:
+    """Return the parameter that sets the size of the smallest topic."""
+    if clusters.settings.method == "graph":
+        return "topic_fit.graph.min_topic_size"
+    return "topic_fit.hdbscan.min_cluster_size"
+
+
+def write_documents(
+    path: Path, documents: pd.DataFrame, clusters: Clusters, fit: Fit, described: pd.DataFrame
+) -> None:
+    """Write the table for people, which begins with a byte-order mark: Excel needs one for UTF-8.
+
+    Longer texts are cut to what a cell holds. What a spreadsheet would take for a formula gets an
+    apostrophe in front.
+    """
+    table = documents.assign(
+        topic=fit.model.topics,
+        name=pd.Series(fit.model.topics).map(described.set_index("topic")["name"]).to_numpy(),
+        probability=clusters.table["probability"].round(4),
+    )
+    shown = table[[*DOCUMENTS]].astype(object).where(table[[*DOCUMENTS]].notna(), "")
+    rows = [[as_cell(value) for value in row] for row in shown.itertuples(index=False)]
+    files.write_csv(path, ["\ufeff" + DOCUMENTS[0], *DOCUMENTS[1:]], rows)
+
+
+def as_cell(value: object) -> object:
+    """Return a value as a spreadsheet shows it, and computes nothing of it."""
+    if not isinstance(value, str):
+        return value
+    return ("'" + value if value.startswith(FORMULA) else value)[:CELL]
 
 
 def write_tables(

@@ -7,7 +7,7 @@ Writes  index.html in data/visualize/<branch>, a report that needs neither netwo
         its figures, each as PNG and SVG. Of the classification: learning_curves, scores,
         reliability, breakdown/<grouping>, and for each test set mcc_per_batch/<set> and
         confusion/<set>. Of the topics: topic_frequencies, topic_map, topic_tree, topic_coverage,
-        topic_groups, topic_stability, topic_baselines.
+        topic_groups, topic_over_time, topic_stability, topic_baselines.
 
     python -m stages.visualize classification metrics data/analyze data/visualize/classification
     python -m stages.visualize topics metrics data/topic_words data/visualize/topics \\
@@ -36,6 +36,7 @@ from bertline.figures import (
     topic_frequencies,
     topic_groups,
     topic_map,
+    topic_over_time,
     topic_stability,
     topic_tree,
 )
@@ -138,6 +139,8 @@ def draw_topics(documents: Topics, options: Map, dpi: int) -> Iterator[tuple[str
     yield "topic_coverage", topic_coverage.draw(documents)
     if len(documents.groups):
         yield "topic_groups", topic_groups.draw(documents)
+    if len(documents.over_time):
+        yield "topic_over_time", topic_over_time.draw(documents, coloured=options.top_topics)
     yield "topic_stability", topic_stability.draw(documents)
     if documents.compared:
         yield "topic_baselines", topic_baselines.draw(documents)
@@ -162,7 +165,7 @@ def report_topics(
     documents = load_topics(metrics, topics, baselines)
     return Report(
         draw_topics(documents, options.topics, options.dpi),
-        5 + bool(len(documents.groups)) + documents.compared,
+        5 + bool(len(documents.groups)) + bool(len(documents.over_time)) + documents.compared,
         lambda shown: build.topics(documents, shown),
         [documents.title, *documents.table["words"].explode().dropna()],
         [baselines] if baselines is not None and documents.compared else [],

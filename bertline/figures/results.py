@@ -32,6 +32,7 @@ SPREAD = "npmi_times_coverage_sd"  # over seeds, which the baselines have
 STABILITY = _pick(topic_tables.STABILITY, "topic", "stability", "verdict")
 MERGES = _pick(topic_tables.HIERARCHY, "node", "left", "right", "distance", "words")
 GROUPS = topic_tables.GROUPS
+OVER_TIME = topic_tables.OVER_TIME
 TOPICS = ("topic", "count", "words")
 ASSIGNMENTS = ("topic", "x", "y")
 
@@ -158,6 +159,7 @@ class Topics:
     by_number: pd.DataFrame  # the model at other numbers of topics, columns of BASELINES
     merges: pd.DataFrame  # of topics, in turn, columns of MERGES
     groups: pd.DataFrame  # documents by topic and known group, columns of GROUPS; may be empty
+    over_time: pd.DataFrame  # by topic and period, columns of OVER_TIME; empty without dates
     # Of what compares; empty where nothing was compared.
     stability: pd.DataFrame = field(  # stability and verdict by `topic`
         default_factory=lambda: pd.DataFrame(columns=[*STABILITY]).set_index("topic")
@@ -314,7 +316,7 @@ def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> T
         )
     named = table[table["topic"] != OUTLIERS]
     protocol = files.read_json(folder / "protocol.json", keys=["corpus"])
-    coverage, by_number, merges, groups = (
+    coverage, by_number, merges, groups, over_time = (
         files.read_csv(
             metrics / "topic_words" / f"{name}.csv", columns, command="dvc repro topic-words"
         )
@@ -323,6 +325,7 @@ def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> T
             ("by_number", BASELINES),
             ("hierarchy", MERGES),
             ("groups", GROUPS),
+            ("over_time", OVER_TIME),
         )
     )
     stability = files.read_csv(
@@ -341,6 +344,7 @@ def load_topics(metrics: Path, folder: Path, baselines: Path | None = None) -> T
         by_number=by_number,
         merges=merges.assign(words=pd.Series(words, index=merges.index, dtype=object)),
         groups=groups,
+        over_time=over_time,
         stability=stability.set_index("topic"),
         refits=files.read_json(metrics / "topic_stability.json", keys=["measures"])["measures"][0],
         baselines=load_baselines(by_number, baselines, protocol["corpus"]),

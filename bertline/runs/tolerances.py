@@ -128,6 +128,8 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/topic_words/topics.csv", "*", ROWS),
     ("metrics/topic_words/groups.csv", "*", ROWS),
     ("metrics/topic_words/hierarchy.csv", "*", ROWS),
+    ("metrics/topic_words/over_time.csv", "*", ROWS),
+    ("metrics/topic_words/measures.json", "notes*", ROWS),
     ("metrics/topic_stability/topics.csv", "*", ROWS),
     # classification
     ("metrics/evaluate/scores.csv", "*TF-IDF*.loss", BASELINE_LOSS),

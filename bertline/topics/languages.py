@@ -19,6 +19,10 @@ SAMPLE, LETTERS = 2_000, 2_000
 SHORT = 5
 # Share of the words from which a list is of the documents' language: in prose it is .3 to .5.
 SPOKEN = 0.15
+# Share of letters of scripts without spaces from which documents are in one; of hiragana from which
+# they are in Japanese, whose other letters are Chinese.
+MOSTLY, KANA = 0.3, 0.05
+CODES = {"Chinese": "zh", "Japanese": "ja", "Thai": "th"}
 
 
 class Language(NamedTuple):
@@ -26,11 +30,16 @@ class Language(NamedTuple):
 
     shares: dict[str, float]  # of their words that are in each language's list of stop words
     unspaced: float  # share of their letters that are of scripts without spaces between words
-    script: str  # of most letters, as Unicode names it; empty without letters
+    script: str  # of most letters; empty without letters
 
     @property
     def code(self) -> str | None:
-        """The language whose list has most of the words, None if that is few of them."""
+        """The language whose list has most of the words, None if that is few of them.
+
+        Without spaces between words it is that of the script.
+        """
+        if self.unspaced >= MOSTLY:
+            return CODES.get(self.script)
         code = max(sorted(self.shares), key=lambda name: self.shares[name])
         return code if self.shares[code] >= SPOKEN else None
 
@@ -58,7 +67,12 @@ def look(texts: Sequence[str]) -> Language:
     unspaced = sum(count for letter, count in letters.items() if re.match(f"[{UNSPACED}]", letter))
     scripts: Counter[str] = Counter()
     for letter, count in letters.items():
-        scripts[unicodedata.name(letter, "?").split(" ")[0].split("-")[0]] += count
+        scripts[unicodedata.name(letter, "?").split(" ")[0].split("-")[0].title()] += count
+    script = scripts.most_common(1)[0][0] if scripts else ""
+    if scripts["Hiragana"] + scripts["Katakana"] >= KANA * total:
+        script = "Japanese"
+    elif script == "Cjk":
+        script = "Chinese"
     words = Counter(word for text in sample for word in re.findall(token_pattern("words"), text))
     number = max(words.total(), 1)
     shares = {
@@ -66,5 +80,4 @@ def look(texts: Sequence[str]) -> Language:
         / number
         for code in stopwordsiso.langs()
     }
-    script = scripts.most_common(1)[0][0].title() if scripts else ""
     return Language(shares, unspaced / total, script)

@@ -11,6 +11,7 @@ from bertline.topics import tree
 from bertline.topics.measures import Reference, measure, measure_all
 from bertline.topics.naming import Fit
 from bertline.topics.outliers import Outliers, Strategy, reduce_outliers
+from bertline.topics.over_time import count_periods
 from bertline.topics.tables import MODEL, OUTLIERS
 from bertline.topics.words import Describer
 
@@ -43,21 +44,7 @@ def describe_topics(fit: Fit) -> pd.DataFrame:
             }
         )
     rows.sort(key=lambda row: (row["topic"] != OUTLIERS, -row["count"], row["topic"]))
-    described = pd.DataFrame(rows)
-    warn_of_nameless(described)
-    return described
-
-
-def warn_of_nameless(described: pd.DataFrame) -> None:
-    """Log a warning if topics have no words to be named by."""
-    topics = described[described["topic"] != OUTLIERS]
-    nameless = topics.loc[topics["words"].str.len() == 0, "topic"]
-    if len(nameless):
-        console.log(
-            f"warning: no document of topic {', '.join(map(str, nameless))} has a word of the "
-            f"vocabulary, so its name is a number: all words are stop words, boilerplate, or in "
-            f"fewer than vocabulary.min_df documents"
-        )
+    return pd.DataFrame(rows)
 
 
 def measure_topics(
@@ -84,11 +71,12 @@ def tabulate(
     numbers: Sequence[int],
     describer: Describer,
     groups: pd.Series,
+    dates: pd.Series,
     reference: Reference,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the tables topics, coverage, by_number, hierarchy and groups.
+    """Return the rows of the tables topics, coverage, by_number, hierarchy, groups and over_time.
 
-    described: by `describe_topics`. numbers: of topics, rising. groups: of each document.
+    described: by `describe_topics`. numbers: of topics, rising. groups, dates: of each document.
     """
     coverage = compare_outliers(fit, describer, groups, reference)
     middles, sizes = tree.means(fit.model.vectors, fit.core, int(fit.core.max()) + 1)
@@ -99,6 +87,7 @@ def tabulate(
         "by_number": measure_by_number(numbers, merges, describer, fit, groups, reference),
         "hierarchy": build_hierarchy(merges, described),
         "groups": count_groups(fit.model.topics, groups),
+        "over_time": count_periods(fit.model.topics, dates.tolist()),
     }
 
 

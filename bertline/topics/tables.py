@@ -56,6 +56,8 @@ ASSIGNMENTS = pa.schema(
         ("y", pa.float32()),
     ]
 )
+# For people: data/topic_words/documents.csv.
+DOCUMENTS = ("id", "text", "group", "date", "topic", "name", "probability")
 
 # --- metrics/topic_words --------------------------------------------------------------------------
 
@@ -75,6 +77,7 @@ HIERARCHY = {
     "words": "str",
 }
 GROUPS = {"topic": "int64", "group": "str", "documents": "int64"}
+OVER_TIME = {"topic": "int64", "period": "str", "documents": "int64", "share": "float64"}
 
 # --- topic_stability ------------------------------------------------------------------------------
 

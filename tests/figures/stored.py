@@ -207,11 +207,13 @@ def write_topics(
     words: Mapping[int, list[str]] | None = None,
     islands: bool = False,
     groups: bool = True,
+    periods: Sequence[str] = (),
 ) -> None:
     """Write what the stages of topics do: clusters of documents in the plane, and tables.
 
     words: of topics by number, drawn by chance for the others. islands: whether five documents and
-    the topic 2 lie far from all others.
+    the topic 2 lie far from all others. periods: each topic has two of ten documents in each of
+    them, and the second period has none.
     """
     random = np.random.default_rng(11)
     inside = documents - int(documents * outlier_share) if topics else 0
@@ -247,6 +249,12 @@ def write_topics(
     measures = measures if groups else {"nmi": None}
     files.write_json(metrics / "topic_words" / "measures.json", measures)
     write_topic_tables(metrics, topics, groups=groups)
+    dated = [
+        [number, period, *([2, 0.2] if place != 1 else [0, ""])]
+        for number in range(topics)
+        for place, period in enumerate(periods)
+    ]
+    files.write_csv(metrics / "topic_words" / "over_time.csv", [*results.OVER_TIME], dated)
 
 
 def write_topic_tables(metrics: Path, topics: int, *, groups: bool) -> None:

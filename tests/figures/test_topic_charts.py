@@ -13,6 +13,7 @@ from bertline.figures import (
     topic_frequencies,
     topic_groups,
     topic_map,
+    topic_over_time,
     topic_stability,
     topic_tree,
 )
@@ -35,9 +36,10 @@ def texts(figure) -> list[str]:
     [
         (lambda results: topic_frequencies.draw(results, coloured=5), "no topics to show"),
         (topic_stability.draw, "no topics to show"),
+        (lambda results: topic_over_time.draw(results, coloured=5), "no topics to show"),
         (lambda results: topic_tree.draw(results, coloured=5), "no two topics to merge"),
     ],
-    ids=["frequencies", "stability", "tree"],
+    ids=["frequencies", "stability", "over-time", "tree"],
 )
 def test_only_outliers_have_a_note_in_place_of_a_chart(topics, draw, note):
     assert note in texts(draw(topics(topics=0, documents=50)))[0]
@@ -80,6 +82,41 @@ def test_words_with_signs_of_mathematics_are_drawn_as_they_are(topics):
 
     assert labels(figure)[:2] == ["0  $x^2$, a_b, \\frac, 100%, $", "1  (no words)"]
     assert not any(label.get_parse_math() for label in figure.axes[0].get_yticklabels())
+
+
+# --- over time ------------------------------------------------------------------------------------
+
+YEARS = [str(year) for year in range(1990, 2000)]
+
+
+def test_each_of_the_largest_topics_has_a_panel_of_its_shares(topics):
+    results = topics(periods=YEARS)
+
+    figure = topic_over_time.draw(results, coloured=3)
+    figure.draw_without_rendering()
+
+    assert len(figure.axes) == topic_over_time.PANELS
+    for panel in figure.axes:
+        [line] = panel.get_lines()
+        shares = line.get_ydata()
+        assert np.isnan(shares[1])  # no document of that year
+        assert (np.delete(shares, 1) == 0.2).all()
+    named = [tick.get_text() for tick in figure.axes[-1].get_xticklabels()]
+    assert named == ["1990", "1993", "1996", "1999"]
+    assert figure.axes[2].get_lines()[0].get_color() == style.topic_colour(2)
+    assert figure.axes[3].get_lines()[0].get_color() == style.SMALL_TOPIC
+    assert "The 12 largest of 60 topics." in figure.get_label()
+    assert "1,080 of 3,000 documents have a date" in figure.get_label()  # 60 topics, 9 years, 2
+
+
+@pytest.mark.parametrize(("number", "periods"), [(1, YEARS[:1]), (2, YEARS[:2]), (5, YEARS)])
+def test_few_topics_and_periods_are_drawn(topics, number, periods):
+    results = topics(topics=number, documents=90, periods=periods)
+
+    figure = topic_over_time.draw(results, coloured=20)
+    figure.draw_without_rendering()
+
+    assert sum(panel.get_visible() for panel in figure.axes) == number
 
 
 # --- stability ------------------------------------------------------------------------------------

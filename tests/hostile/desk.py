@@ -31,6 +31,7 @@ from bertline.sources import fetch, published
 from tests import tiny
 from tests.command import write_params
 from tests.loopback import Act, Loopback
+from tests.topics import planted
 
 NOBODY = 65534  # a user who owns nothing
 SIZES = {"in_domain_train": 60, "in_domain_dev": 20, "out_of_domain_dev": 20}
@@ -377,6 +378,7 @@ def _build_documents(folder: Path) -> None:
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)
     (folder / "vectors").mkdir()
     np.save(folder / "vectors" / "embeddings.npy", vectors.astype(np.float32))
+    files.write_json(folder / "vectors" / "measures.json", planted.PIECES)
 
     # As topic_fit would write them: each group is a topic.
     topic = np.arange(DOCUMENTS) % 4

@@ -90,7 +90,21 @@ CASES = [
         "stop-words",
         "vocabulary.stop_words",
         "englisch",
-        "vocabulary.stop_words.*englisch",
+        "vocabulary.stop_words.*no list of stop words for 'englisch'.*de, .*or null",
+    ),
+    value(
+        "topic_words",
+        "tokenizer",
+        "vocabulary.tokenizer",
+        "jieba",
+        "vocabulary.tokenizer.*'words' or 'bigrams'",
+    ),
+    value(
+        "embed",
+        "long-texts",
+        "embed.long_texts",
+        "tail",
+        "embed.long_texts.*'head', 'head_tail' or 'windows'",
     ),
     value(
         "topic_words",

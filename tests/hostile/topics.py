@@ -146,6 +146,20 @@ CASES = [
         "topic_fit.graph.min_topic_size needs 61 documents at least, and there are 60",
         lambda desk: desk.parameters({"topic_fit.graph.min_topic_size": 61}),
     ),
+    Case(
+        "vectors-without-measures",
+        "topic_words",
+        "vectors/measures.json does not exist",
+        lambda desk: (desk.folder / "vectors" / "measures.json").unlink(),
+    ),
+    Case(
+        "measures-of-another-version",
+        "topic_words",
+        "vectors/measures.json has no `unseen_share`",
+        lambda desk: (desk.folder / "vectors" / "measures.json").write_text(
+            '{"longest_input": 64, "mean_word_pieces": 9.0, "long_share": 0, "unknown_share": 0}'
+        ),
+    ),
     accepted(
         "all-documents-alike",
         "topic_fit",

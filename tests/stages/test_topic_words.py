@@ -84,6 +84,7 @@ def test_planted_topics_are_found_with_the_same_bytes_twice(tmp_path, without_um
     assert len(pd.read_csv(first / "tables" / "hierarchy.csv")) == 3
     assert list(contents(first / "out")) == [
         "assignments.parquet",
+        "documents.csv",
         "fit/arrays.safetensors",
         "fit/embeddings.npy",
         "fit/settings.json",
@@ -195,7 +196,7 @@ def test_topics_of_templates_are_named_by_their_words_and_nameless_ones_are_told
     told = capsys.readouterr().err
     assert "are repeated word for word, and kept" in told
     nameless = topics.loc[topics["words"].str.len() == 0, "topic"].item()
-    assert f"warning: no document of topic {nameless} has a word" in told
+    assert f"warning: No document of topic {nameless} has a word" in told
     loaded = BERTopic.load(folder / "out" / "model").vectorizer_model.build_analyzer()
     assert loaded("मानक हिन्दी") == ["मानक", "हिन्दी"]
 
@@ -258,6 +259,43 @@ def test_clusters_of_other_documents_are_refused(tmp_path, without_umap):
 
     with pytest.raises(BertlineError, match="are of other documents .*`dvc repro topic-fit`"):
         name(folder)
+
+
+def test_the_table_for_people_is_what_a_spreadsheet_opens(tmp_path, without_umap):
+    table, vectors = planted(80)
+    texts = ["=1+1 orbit", '-- comet, "moon"\nplanet', "語 🔭", "oven " * 7_000, ""]
+    table["text"] = [*texts, *table["text"][len(texts) :]]
+    table["date"] = ["2001-02-03", None] * 40
+    table.loc[4, "group"] = None
+
+    folder = fit(tmp_path, table, vectors)
+
+    path = folder / "out" / "documents.csv"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfid,text,group,date,topic,name,probability\n")
+    read = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False)
+    assert read["id"].tolist() == table["id"].tolist()
+    shown = ["'=1+1 orbit", '\'-- comet, "moon"\nplanet', "語 🔭", ("oven " * 7_000)[:32_767], ""]
+    assert read["text"].tolist() == [*shown, *table["text"][len(texts) :]]
+    assert read["group"][4] == read["date"][1] == ""
+    assignments = files.read_table(folder / "out" / "assignments.parquet")
+    assert read["topic"].tolist() == assignments["topic"].tolist()
+    assert read["probability"].to_numpy() == pytest.approx(assignments["probability"], abs=1e-4)
+    names = files.read_table(folder / "out" / "topics.parquet").set_index("topic")["name"]
+    assert read["name"].tolist() == names[read["topic"]].tolist()
+
+
+def test_topics_over_time_and_notes_are_among_the_measures(tmp_path, without_umap, capsys):
+    table, vectors = planted(80)
+    table["date"] = [f"200{number // 20}-07" for number in range(80)]
+
+    folder = fit(tmp_path, table, vectors)
+
+    rows = pd.read_csv(folder / "tables" / "over_time.csv")
+    assert rows.columns.tolist() == ["topic", "period", "documents", "share"]
+    assert rows["documents"].sum() == 80
+    [note] = measures(folder)["notes"]
+    assert note.startswith("80 documents are few")
+    assert f"warning: {note}" in capsys.readouterr().err
 
 
 def test_only_what_is_compared_between_runs_is_a_metric(tmp_path, without_umap):

@@ -30,7 +30,7 @@ def write_inputs(folder: Path) -> Path:
     title = "A & B <x> --> --"
     stored.write_scores(folder / "metrics", title=title, epochs=1, **options)
     stored.write_analysis(folder / "metrics", folder / "analysis", **options)
-    topics = {"words": BREAKS_XML, "topics": 3, "documents": 90}
+    topics = {"words": BREAKS_XML, "topics": 3, "documents": 90, "periods": ["2001", "2002"]}
     stored.write_topics(folder / "metrics", folder / "topics", **topics)
     stored.write_baselines(folder / "baselines.csv")
     write_params(folder / "params.yaml", SMALL)
@@ -78,7 +78,7 @@ FIGURES = {
     ],
     "topics": [
         *("topic_frequencies", "topic_map", "topic_tree", "topic_coverage", "topic_groups"),
-        *("topic_baselines", "topic_stability"),
+        *("topic_baselines", "topic_over_time", "topic_stability"),
     ],
 }
 

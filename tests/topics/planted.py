@@ -23,6 +23,14 @@ SMALL = {
     "topic_numbers": [2, 3],
     "vocabulary.boilerplate": None,
 }
+# What `embed` measures of texts that its encoder knows and sees.
+PIECES = {
+    "longest_input": 64,
+    "mean_word_pieces": 8.0,
+    "long_share": 0.0,
+    "unseen_share": 0.0,
+    "unknown_share": 0.0,
+}
 
 
 def planted(count: int, *, noise: float = 0.3) -> tuple[pd.DataFrame, np.ndarray]:
@@ -56,8 +64,9 @@ def fit(folder: Path, table: pd.DataFrame, vectors: np.ndarray, **changes: objec
     """
     named = {key.replace("__", "."): value for key, value in changes.items()}
     write_params(folder / "params.yaml", SMALL | named)
-    dated = table.assign(date=None)
+    dated = table if "date" in table else table.assign(date=None)
     files.write_table(folder / "documents.parquet", dated, parse.DOCUMENTS)
+    files.write_json(folder / "measures.json", PIECES)
     np.save(folder / "embeddings.npy", vectors)
     documents, chosen = folder / "documents.parquet", ("--params", folder / "params.yaml")
     call(topic_fit, documents, folder, folder / "fitted", *chosen, "--metrics", folder / "fit.json")

@@ -21,20 +21,21 @@ def test_a_language_is_told_by_its_stop_words(code):
 
 
 @pytest.mark.parametrize(
-    ("texts", "unspaced", "script"),
+    ("texts", "unspaced", "script", "code"),
     [
-        (["这个电影很好看", "abc"], 7 / 10, "Cjk"),
-        (["コーヒー"], 1, "Katakana"),
-        (["ภาษาไทย"], 1, "Thai"),
-        (["orbit planet"], 0, "Latin"),
-        (["", "42 ?"], 0, ""),
+        (["这个电影很好看", "abc"], 7 / 10, "Chinese", "zh"),
+        (["昨日映画館へ"], 1, "Japanese", "ja"),
+        (["ภาษาไทย"], 1, "Thai", "th"),
+        (["ພາສາລາວ"], 1, "Lao", None),
+        (["orbit planet"], 0, "Latin", None),
+        (["", "42 ?"], 0, "", None),
     ],
-    ids=["Chinese", "Japanese", "Thai", "words", "no-letter"],
+    ids=["Chinese", "Japanese", "Thai", "Lao", "words", "no-letter"],
 )
-def test_texts_without_a_known_language_have_a_script(texts, unspaced, script):
+def test_texts_without_stop_words_have_a_script(texts, unspaced, script, code):
     found = languages.look(texts)
 
-    assert found.code is None
+    assert found.code == code
     assert (found.unspaced, found.script) == (pytest.approx(unspaced), script)
 
 
