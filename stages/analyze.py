@@ -5,9 +5,10 @@ Reads   data/parse/phenomena.parquet, the texts in data/tokenize, the prediction
 Writes  data/analyze/errors.json: the most confident errors, with their sentences. And a
         folder of small files, none of which holds a sentence of the corpus:
         summary.json       counts, calibration, and the notes on overfitting
-        breakdown.csv      errors and MCC by source, length and phenomenon, each against the rest
+        breakdown.csv      errors and MCC by class, source, length and phenomenon, each against
+                           the rest
         calibration.csv    calibration error, Brier score and loss, with and without temperature
-        reliability.csv    predicted and observed shares in bins: the points of the diagram
+        reliability.csv    probability of the predicted class, and how often it is right, in bins
         selection.csv      the epoch that each rule would keep, and its validation figures
         protocol.json      the parameters that the report shows
 
@@ -39,7 +40,12 @@ def tell(summary: dict[str, Any], table: pd.DataFrame) -> None:
     if not summary["annotations"]["sentences_annotated"]:
         console.log(
             "no sentence is annotated by the source that inputs.phenomena names in params.yaml: "
-            "errors are counted by source and length only."
+            "errors are counted by class, source and length only."
+        )
+    if "length" not in set(table["grouping"]):
+        console.log(
+            "all sentences are in one range of analyze.length_bounds, so errors are not counted by "
+            "length. Set it to null for fifths of the sentences, or to bounds that divide them."
         )
     whole = table[table["set"] == table["set"].iloc[-1]]
     for _, row in whole[whole["finding"].isin([WORSE, BETTER])].iterrows():
@@ -65,6 +71,7 @@ def main() -> None:
     options = params.load(args.params, "analyze", Analyze)
     phenomena = files.read_table(args.phenomena, columns=PHENOMENA)
     sentences = files.read_table(args.tokens / "tokens.parquet", columns=["id", "text", "pair"])
+    names = files.read_json(args.tokens / "settings.json", keys=["labels"])["labels"]
     path = args.predictions / "predictions.parquet"
     predictions = files.read_table(path, columns=list(tables.PREDICTIONS))
     curves = files.read_csv(args.curves, tables.CURVES, command="dvc repro evaluate")
@@ -81,7 +88,7 @@ def main() -> None:
         outputs=[args.out, args.tables],
     ):
         summary, found, errors = analysis.analyze(
-            phenomena, sentences, predictions, curves, options
+            phenomena, sentences, predictions, curves, names, options
         )
         tell(summary, found["breakdown"])
         with files.whole_folder(args.out) as out:

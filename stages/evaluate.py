@@ -1,19 +1,23 @@
-"""Score every seed's model on the published test sets and the validation fold, beside baselines.
+"""Score every seed's model on the test sets and the validation fold, beside baselines.
 
 Reads   data/tokenize, data/split, the models in data/train/<seed> for the seeds of params.yaml,
         and `seeds` and `evaluate` of params.yaml.
-Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, logit (of acceptable less
-        that of unacceptable), probability (of being acceptable, at the seed's temperature) and
-        predicted, for every sentence and seed. A JSON file with the MCC that runs are compared by,
-        and a folder of small files:
-        summary.json             MCC of every set: mean and spread over seeds, interval, baseline
+Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, predicted (numbers of
+        classes), logits, and probabilities (at the seed's temperature), one of each class, for
+        every sentence and seed. A JSON file with the MCC that runs are compared by, and a folder of
+        small files:
+        summary.json             scores of every set: mean and spread over seeds, intervals,
+                                 baselines, and notes on what they hide
         scores.csv               every model and baseline on every set, with intervals
-        decisions.csv            threshold and temperature of every model
+        classes.csv              precision, recall and F1 of every class in every set
+        decisions.csv            threshold (of two classes) and temperature of every model
         mcc_per_batch.csv        MCC of each batch of a test set, in the set's own order
         learning_curves.csv      the epochs of every seed
-        confusion/<set>.csv      actual and predicted label, a row per sentence and seed; pair is
+        confusion/<set>.csv      actual and predicted class, a row per sentence and seed; pair is
                                  the id of the first sentence of its minimal pair, or its own
-        protocol.json            the parameters, and the SHA-256 of each set's sentences and labels
+        confusion.csv            actual and predicted of the set that runs are compared by
+        protocol.json            the parameters, the names of the classes, and the SHA-256 of each
+                                 set's sentences and labels
 
     python -m stages.evaluate data/tokenize data/split data/train data/evaluate
 
@@ -24,7 +28,9 @@ the GLUE dev set. `bertline.scoring.evaluation` says what the scores are.
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,12 +49,8 @@ from bertline.scoring.tables import CURVES
 def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
     """Return id, source, label, text, pair, windows and fold of every sentence.
 
-    Raises BertlineError if there are more than two classes, an id occurs twice, or a sentence has
-    no fold.
+    Raises BertlineError if an id occurs twice, or a sentence has no fold.
     """
-    labels = files.read_json(tokens / "settings.json", keys=["labels"])["labels"]
-    if len(labels) != 2:
-        raise BertlineError(f"{tokens} has {len(labels)} classes, and two are scored.")
     columns = ["id", "source", "label", "text", "pair", "windows"]
     sentences = files.read_table(tokens / "tokens.parquet", columns=columns)
     of_fold = files.read_table(folds / "folds.parquet", columns=["id", "fold"])
@@ -67,12 +69,11 @@ def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
 def predict(
     models: Path, seeds: list[int], rows: pd.DataFrame, device: torch.device
 ) -> dict[int, np.ndarray]:
-    """Return the logits of each seed's model in `models` for the sentences `rows`, shape (n,)."""
+    """Return the logits of each seed's model in `models` for the sentences `rows`, shape (n, K)."""
     logits = {}
     for seed in console.progress(seeds, total=len(seeds), label="evaluate", unit="models"):
         model = running.load_trained(models / str(seed))
-        of_class = running.logits_of(model, rows["windows"].tolist(), device)
-        logits[seed] = of_class[:, 1] - of_class[:, 0]
+        logits[seed] = running.logits_of(model, rows["windows"].tolist(), device)
     return logits
 
 
@@ -122,6 +123,15 @@ def read_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
     return pd.concat(histories, ignore_index=True)
 
 
+def tell(scores: pd.DataFrame, summary: Mapping[str, Mapping[str, Any]]) -> None:
+    """Log the scores, and warn of what they hide."""
+    shown = ["set", "model", "mcc", "mcc_low", "mcc_high", "macro_f1", "accuracy", "loss"]
+    console.log(scores[shown].round(3).to_string(index=False, na_rep="-"))
+    for name, figures in summary.items():
+        for note in figures["notes"]:
+            console.log(f"warning: {name}: {note}")
+
+
 def main() -> None:
     """Read the arguments and the parameters, predict, score, and write everything."""
     arguments = console.parser(__doc__)
@@ -138,6 +148,7 @@ def main() -> None:
     args = arguments.parse_args()
     options = params.load(args.params, "evaluate", Evaluate)
     seeds = params.load_seeds(args.params)
+    labels = files.read_json(args.tokens / "settings.json", keys=["labels"])["labels"]
     rows = read_sentences(args.tokens, args.folds)
     if args.remove_others:
         remove_others(args.models, seeds)
@@ -152,7 +163,7 @@ def main() -> None:
         device, precision = running.set_up("fp32", key="")
         facts |= running.facts(device, precision)
         training = rows[rows["fold"] == TRAINING]
-        baseline = tfidf.fit(training["text"], training["label"].to_numpy())
+        baseline = tfidf.fit(training["text"], training["label"].to_numpy(), len(labels))
         held_out = rows[rows["fold"] != TRAINING].reset_index(drop=True)
         if held_out.empty:
             raise BertlineError(
@@ -162,18 +173,18 @@ def main() -> None:
         evaluated = evaluation.evaluate(
             held_out,
             predict(args.models, seeds, held_out, device),
-            baseline.predict_proba(held_out["text"])[:, 1],
-            training["label"].mean(),
+            baseline.predict(held_out["text"]),
+            np.bincount(training["label"], minlength=len(labels)) / len(training),
+            labels,
             options,
         )
-        shown = evaluated.scores.drop(columns="sentences").round(3)
-        console.log(shown.to_string(index=False, na_rep="-"))
+        summary = evaluation.summarize(evaluated)
+        tell(evaluated.scores, summary)
         curves = read_curves(args.models, seeds)
         with files.whole_folder(args.out) as out:
             predictions = evaluated.predictions
             files.write_table(out / "predictions.parquet", predictions, evaluation.PREDICTIONS)
             # Within, so that a failure leaves the earlier predictions.
-            summary = evaluation.summarize(evaluated.scores, evaluated.intervals)
             if args.metrics:
                 files.write_json(args.metrics, evaluation.headline(summary))
             if args.tables:

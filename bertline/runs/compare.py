@@ -1,4 +1,4 @@
-"""Test whether two runs differ in MCC, and which is better.
+"""Test whether two runs differ in a score, and which is better.
 
 Reads   metrics/evaluate/confusion/ and protocol.json of the runs A and B: a project's folder, a
         branch, tag or commit of the current project, a DVC experiment by its name, or `workspace`,
@@ -7,10 +7,12 @@ Writes  what it prints, and with --json the same to a file for programs.
 
     bertline compare HEAD
     bertline compare main faster --sets out_of_domain_dev
+    bertline compare main faster --score macro_f1
     bertline compare ../colleague/bertline . --json comparison.json
 
-Both runs have to be scored on the same sentences, which the SHA-256 of each set shows. The
-difference in MCC is paired over sentences, the two sentences of a minimal pair are one cluster, and
+Both runs have to be scored on the same sentences with the same classes, which the SHA-256 of each
+set shows. The score is MCC, macro F1 or accuracy. The difference is paired over sentences, the two
+sentences of a minimal pair are one cluster, and
 seeds are a random effect: docs/statistics.md has the method and its error rates. With several sets
 the p-values are corrected (Holm 1979); --sets with one name tests that set alone. Where one side
 has a single seed, the test compares models, not training recipes.
@@ -34,9 +36,10 @@ from bertline.core.errors import BertlineError
 from bertline.runs import recorded, text
 from bertline.runs.recorded import Run
 from bertline.scoring import differences, intervals
+from bertline.scoring.cells import MCC, SCORES, Score
 from bertline.scoring.differences import Difference
 from bertline.scoring.intervals import Interval
-from bertline.scoring.names import BOTH, DEV_SETS, LABELS, VALIDATION
+from bertline.scoring.names import BOTH, DEV_SETS, VALIDATION
 from bertline.scoring.tables import CONFUSION as COLUMNS
 
 EXIT_CONTRADICTED = 3
@@ -51,8 +54,8 @@ A_BETTER, B_BETTER, SAME, UNKNOWN = "A is better", "B is better", "the same", "n
 class Scored:
     """A set as a run predicted it.
 
-    rows: a row per sentence, by id: its `pair`, and `actual`, whether it is acceptable. predicted:
-    the same rows, whether each seed, a column, called it acceptable. sha256: of the sentences.
+    rows: a row per sentence, by id: its `pair`, and `actual`, its class. predicted: the same rows,
+    the class that each seed, a column, gave it. sha256: of the sentences.
     """
 
     rows: pd.DataFrame
@@ -62,12 +65,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Side:
-    """What is read of a run: its sets, its data, and how labels were decided."""
+    """What is read of a run: its sets, its data, its classes, and how they were decided."""
 
     run: Run
     data: str
     backbone: str
     threshold: str
+    labels: list[str]
     sets: dict[str, Scored]
 
     @property
@@ -97,18 +101,21 @@ def read_side(run: Run) -> Side:
     Raises BertlineError if it is missing, of an earlier version, or not what evaluate writes.
     """
     protocol = _read_json(run, f"{PLOTS}/protocol.json")
-    hashed = protocol.get("sentences")
-    if not isinstance(hashed, dict):
+    hashed, labels = protocol.get("sentences"), protocol.get("labels")
+    if not isinstance(hashed, dict) or not isinstance(labels, list):
+        lacking = "classes" if isinstance(hashed, dict) else "sentences"
         raise BertlineError(
-            f"{PLOTS}/protocol.json of {run.title} does not name its sentences, so that nothing "
+            f"{PLOTS}/protocol.json of {run.title} does not name its {lacking}, so that nothing "
             f"can be paired: an earlier version of `evaluate` wrote it. {AGAIN}"
         )
+    labels = [str(name) for name in labels]
     sets = {}
     for name, sha256 in hashed.items():
         content = run.read(f"{CONFUSION}/{name}.csv")
         if content is None:
             raise BertlineError(f"{run.title} has no {CONFUSION}/{name}.csv. {AGAIN}")
-        sets[name] = read_confusion(content, f"{CONFUSION}/{name}.csv of {run.title}", str(sha256))
+        where = f"{CONFUSION}/{name}.csv of {run.title}"
+        sets[name] = read_confusion(content, where, str(sha256), labels)
     backbone = _named(run, "metrics/download/backbone.json", "source")
     adapted = len((run.read("metrics/adapt.csv") or b"").splitlines()) > 1  # epochs below a header
     return Side(
@@ -116,12 +123,15 @@ def read_side(run: Run) -> Side:
         data=_named(run, "metrics/parse/sentences.json", "title"),
         backbone=f"{backbone}, adapted" if adapted else backbone,
         threshold=str(protocol.get("threshold", "half")),
+        labels=labels,
         sets=sets,
     )
 
 
-def read_confusion(content: bytes, where: str, sha256: str) -> Scored:
+def read_confusion(content: bytes, where: str, sha256: str, labels: Sequence[str]) -> Scored:
     """Return a set's predictions from the CSV file that evaluate wrote, one seed after another.
+
+    labels: the names of the classes.
 
     Raises BertlineError if it is no such file, or if seeds do not have the same sentences.
     """
@@ -138,9 +148,10 @@ def read_confusion(content: bytes, where: str, sha256: str) -> Scored:
     if table.empty:
         raise BertlineError(f"{where} has no rows. {AGAIN}")
     for column in ("actual", "predicted"):
-        for row in np.flatnonzero(~table[column].isin(LABELS))[:1]:
+        for row in np.flatnonzero(~table[column].isin(labels))[:1]:
             raise BertlineError(
-                f"{where}, row {row + 2}: {column} should be {' or '.join(LABELS)}, and is "
+                f"{where}, row {row + 2}: {column} should be {' or '.join(labels[:5])}"
+                f"{' or another class of protocol.json' * (len(labels) > 5)}, and is "
                 f"{table[column][row]!r}. {AGAIN}"
             )
     for row in np.flatnonzero(table.duplicated(["seed", "id"]))[:1]:
@@ -159,12 +170,8 @@ def read_confusion(content: bytes, where: str, sha256: str) -> Scored:
                 f"{where}: the seeds {', '.join(seeds)} do not have the same sentences with the "
                 f"same labels. {AGAIN}"
             )
-    predicted = [of_seed.loc[rows.index, "predicted"] == LABELS[1] for of_seed in of_seeds]
-    return Scored(
-        rows.assign(actual=rows["actual"] == LABELS[1]),
-        pd.concat(predicted, axis=1, keys=seeds),
-        sha256,
-    )
+    predicted = [of_seed.loc[rows.index, "predicted"] for of_seed in of_seeds]
+    return Scored(rows, pd.concat(predicted, axis=1, keys=seeds), sha256)
 
 
 def _read_json(run: Run, path: str) -> dict[str, Any]:
@@ -212,6 +219,18 @@ def choose_sets(a: Side, b: Side, asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked)) or tests or shared
 
 
+def check_labels(a: Side, b: Side) -> None:
+    """Raise BertlineError unless both runs have the same classes, in whatever order."""
+    only_a = [name for name in a.labels if name not in b.labels]
+    only_b = [name for name in b.labels if name not in a.labels]
+    if only_a or only_b:
+        raise BertlineError(
+            f"A and B do not have the same classes: {text.some(only_a) or 'none'} only in A, "
+            f"{text.some(only_b) or 'none'} only in B. A score over other classes is another "
+            f"score; train both on the same ones."
+        )
+
+
 def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
     """Return a set of both runs with the sentences in the same order.
 
@@ -244,7 +263,7 @@ def pair(a: Side, b: Side, name: str) -> tuple[Scored, Scored]:
             hint = " The validation fold depends on `split`: compare test sets."
         raise BertlineError(
             f"A and B were not scored on the same sentences of {name}: {differing}.{hint} Their "
-            f"MCC cannot be compared in pairs; score both on one data set."
+            f"scores cannot be compared in pairs; score both on one data set."
         )
     return one, other
 
@@ -259,17 +278,28 @@ def _together(parts: Sequence[Scored]) -> Scored:
     return Scored(rows, predicted, "")
 
 
-def compare(a: Side, b: Side, names: Sequence[str], confidence: float) -> list[Finding]:
-    """Return the comparison on each set, p-values corrected for their number."""
+def compare(
+    a: Side, b: Side, names: Sequence[str], confidence: float, score: Score = MCC
+) -> list[Finding]:
+    """Return the comparison on each set, p-values corrected for their number.
+
+    Raises BertlineError if the runs have other classes, or other sentences.
+    """
+    check_labels(a, b)
+    number = {of_class: place for place, of_class in enumerate(a.labels)}
     found = {}
     for name in names:
         one, other = pair(a, b, name)
-        labels, pairs = one.rows["actual"].to_numpy(), one.rows["pair"].to_numpy()
-        of_a, of_b = (side.predicted.to_numpy().T for side in (one, other))
+        pairs = one.rows["pair"].to_numpy()
+        labels = one.rows["actual"].map(number).to_numpy()
+        of_a, of_b = (
+            side.predicted.apply(lambda of_seed: of_seed.map(number)).to_numpy().T
+            for side in (one, other)
+        )
         found[name] = (
-            intervals.interval(labels, of_a, confidence, pairs),
-            intervals.interval(labels, of_b, confidence, pairs),
-            differences.difference(labels, of_a, of_b, confidence, pairs),
+            intervals.interval(labels, of_a, confidence, pairs, score),
+            intervals.interval(labels, of_b, confidence, pairs, score),
+            differences.difference(labels, of_a, of_b, confidence, pairs, score),
         )
     corrected = differences.holm([difference.p for _, _, difference in found.values()])
     return [
@@ -300,14 +330,16 @@ def list_errors(a: Side, b: Side) -> list[str]:
     return [error for error in errors if error]
 
 
-def describe(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> str:
+def describe(
+    a: Side, b: Side, findings: Sequence[Finding], confidence: float, score: Score = MCC
+) -> str:
     """Return the comparison as text: the runs, each set's figures and verdict, notes."""
     lines = [
         f"{letter}  {side.run.title}: {side.data}, {side.backbone}, {_seeds(side.seeds)}"
         for letter, side in (("A", a), ("B", b))
     ]
     for finding in findings:
-        lines += ["", *_figures(finding, confidence), say(finding)]
+        lines += ["", *_figures(finding, confidence, score), say(finding)]
     for error in list_errors(a, b):
         lines += ["", *text.wrap(error, "error: ", " " * 7)]
     notes = list_notes(a, b, findings, confidence)
@@ -320,7 +352,7 @@ def say(finding: Finding) -> str:
     if finding.verdict == SAME:
         return "Identical: A and B predict the same for every sentence and seed."
     if finding.p_corrected is None:
-        return "Not significant: MCC is 0 where all labels, or all predictions, are of one class."
+        return "Not significant: all labels, or all predictions, are of one class."
     p = f"p {_p(finding.p_corrected)}"
     if finding.verdict == UNKNOWN:
         return f"Not significant ({p})."
@@ -329,11 +361,11 @@ def say(finding: Finding) -> str:
     return f"{finding.verdict} ({p})."
 
 
-def _figures(finding: Finding, confidence: float) -> list[str]:
+def _figures(finding: Finding, confidence: float, score: Score) -> list[str]:
     """Return the lines of a set: its size, both sides, and their difference."""
     lines = [
-        f"{finding.name}, {finding.difference.sentences:,} sentences, MCC and "
-        f"{100 * confidence:g}% intervals"
+        f"{finding.name}, {finding.difference.sentences:,} sentences, {score.title} "
+        f"and {100 * confidence:g}% intervals"
     ]
     for letter, of_side in (("A", finding.a), ("B", finding.b)):
         spread = "" if of_side.sd is None else f", SD {of_side.sd:.3f}"
@@ -431,11 +463,14 @@ def _count(ids: pd.Index) -> str:
     return f"{len(ids):,} sentences{f' (first {ids[0]})' if len(ids) else ''}"
 
 
-def as_json(a: Side, b: Side, findings: Sequence[Finding], confidence: float) -> dict[str, Any]:
-    """Return the comparison for programs."""
+def as_json(
+    a: Side, b: Side, findings: Sequence[Finding], confidence: float, name: str
+) -> dict[str, Any]:
+    """Return the comparison for programs; name: of the score."""
     return {
         "a": a.run.title,
         "b": b.run.title,
+        "score": name,
         "confidence": confidence,
         "recipes": min(a.seeds, b.seeds) > 1,
         "sets": [asdict(finding) | {"says": say(finding)} for finding in findings],
@@ -454,6 +489,9 @@ def main() -> None:
     arguments.add_argument(
         "--sets", nargs="+", default=[], metavar="SET", help="compare these (default: test sets)"
     )
+    arguments.add_argument(
+        "--score", choices=list(SCORES), default="mcc", help="what is compared (default: mcc)"
+    )
     args = arguments.parse_args()
     if not 0 < args.confidence < 1:
         raise BertlineError(
@@ -461,10 +499,11 @@ def main() -> None:
             f"{args.confidence}."
         )
     a, b = read_side(recorded.open_run(args.a)), read_side(recorded.open_run(args.b))
-    findings = compare(a, b, choose_sets(a, b, args.sets), args.confidence)
+    score = SCORES[args.score]
+    findings = compare(a, b, choose_sets(a, b, args.sets), args.confidence, score)
     if args.json:
-        files.write_json(args.json, as_json(a, b, findings, args.confidence))
-    sys.stdout.write(f"{describe(a, b, findings, args.confidence)}\n")
+        files.write_json(args.json, as_json(a, b, findings, args.confidence, args.score))
+    sys.stdout.write(f"{describe(a, b, findings, args.confidence, score)}\n")
     if list_errors(a, b):
         sys.exit(EXIT_CONTRADICTED)
 

@@ -56,7 +56,9 @@ BATCH_CORRELATION = Tolerance(
     "One of 32 sentences moves MCC by .07; of 183 pairs of seeds the largest difference was .41.",
 )
 ADAPT_CORRELATION = Tolerance(0.065, "MCC of detecting corrupted sentences in one epoch.")
-SHARE = Tolerance(0.045, "Accuracy or F1 of one model: twice the SD between two seeds of .021.")
+SHARE = Tolerance(
+    0.045, "Accuracy or macro F1 of one model: twice the SD between two seeds of .021."
+)
 MEAN_SHARE = Tolerance(0.02, "As of one model, for means over seeds.")
 CALIBRATION = Tolerance(0.06, "Calibration error of one model: the SD over seeds is up to .02.")
 MEAN_CALIBRATION = Tolerance(
@@ -118,8 +120,10 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/split.json", "*", COUNTED),
     ("*/protocol.json", "*", COUNTED),
     # tables whose rows are not compared
-    ("metrics/evaluate/confusion/*", "predicted", ROWS),
-    ("metrics/analyze/breakdown.csv", "*.acceptable_share", WRITTEN),
+    ("metrics/evaluate/confusion*", "predicted", ROWS),
+    ("metrics/evaluate/classes.csv", "precision* recall* f1*", ROWS),
+    ("metrics/evaluate/summary.json", "notes", ROWS),
+    ("metrics/analyze/breakdown.csv", "*.majority_share", WRITTEN),
     ("metrics/analyze/breakdown.csv", "*,?all,?all.mcc*", MEAN_CORRELATION),
     ("metrics/analyze/breakdown.csv", "*,?all,?all.error_rate*", MEAN_SHARE),
     ("metrics/analyze/breakdown.csv", "*", ROWS),
@@ -137,7 +141,7 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/evaluate/scores.csv", "*majority*", WRITTEN),
     ("metrics/evaluate/scores.csv", "*mean?of*.mcc*", MEAN_CORRELATION),
     ("metrics/evaluate/scores.csv", "*mean?of*.loss", MEAN_LOSS),
-    ("metrics/evaluate/scores.csv", "*mean?of*.accuracy *mean?of*.f1", MEAN_SHARE),
+    ("metrics/evaluate/scores.csv", "*mean?of*.accuracy* *mean?of*.macro_f1*", MEAN_SHARE),
     ("metrics/evaluate/scores.csv", "*ensemble*.mcc*", ENSEMBLE_CORRELATION),
     ("metrics/adapt.csv", "*mcc*", ADAPT_CORRELATION),
     ("metrics/adapt.csv", "training_loss", ADAPT_LOSS),
@@ -155,8 +159,8 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/evaluate/summary.json", "*mcc*", MEAN_CORRELATION),
     ("metrics/evaluate/mcc_per_batch.csv", "mcc", BATCH_CORRELATION),
     ("*", "*mcc*", CORRELATION),
-    ("metrics/evaluate/summary.json", "accuracy", MEAN_SHARE),
-    ("*", "*accuracy f1", SHARE),
+    ("metrics/evaluate/summary.json", "accuracy* macro_f1*", MEAN_SHARE),
+    ("*", "*accuracy* macro_f1*", SHARE),
     ("metrics/evaluate/decisions.csv", "threshold", THRESHOLD),
     ("*", "temperature", TEMPERATURE),
     ("metrics/analyze/summary.json", "ece* brier overconfidence", MEAN_CALIBRATION),

@@ -29,9 +29,9 @@ class Analyze(Section):
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
     min_group_size: Annotated[int, Field(ge=2)]
-    length_bounds: Annotated[
-        list[Annotated[int, Field(ge=1)]], Field(min_length=1), params.Increasing
-    ]
+    length_bounds: (
+        Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), params.Increasing] | None
+    )
     false_discovery_rate: Annotated[float, Field(gt=0, lt=1)]
     calibration_bins: Annotated[int, Field(ge=2, le=1000)]
     simulations: Annotated[int, Field(ge=100, le=100_000)]
@@ -44,10 +44,10 @@ class TestSet:
     """A set to be analysed: its sentences, a row each, and every seed's predictions of them."""
 
     name: str
-    rows: pd.DataFrame  # id, source, label, text, pair, major, minor
-    predicted: np.ndarray  # shape (seeds, n), 0 or 1
-    probability: np.ndarray  # (seeds, n), as evaluate has it
-    logit: np.ndarray  # (seeds, n), as the model gives it
+    rows: pd.DataFrame  # id, source, label, class, text, pair, major, minor
+    predicted: np.ndarray  # shape (seeds, n), numbers of classes
+    probabilities: np.ndarray  # (seeds, n, K), as evaluate has them
+    logits: np.ndarray  # (seeds, n, K), as the model gives them
 
     @property
     def scored(self) -> Scored:
@@ -132,9 +132,9 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
     predictions: a row for each seed and sentence, in the order of `rows`, a row for each sentence.
     """
     stacked = {
-        name: np.stack([of_seed[name].to_numpy() for _, of_seed in by_seed])
+        name: np.stack([np.array(of_seed[name].tolist()) for _, of_seed in by_seed])
         for by_seed in [predictions.groupby("seed", sort=False)]
-        for name in ("predicted", "probability", "logit")
+        for name in ("predicted", "probabilities", "logits")
     }
 
     def select(name: str, chosen: pd.Series) -> TestSet:
@@ -158,32 +158,50 @@ def arrange(predictions: pd.DataFrame, rows: pd.DataFrame) -> tuple[TestSet | No
 def group(test: TestSet, bounds: list[int]) -> dict[str, pd.Series]:
     """Return what each sentence of a set is grouped by: lists of names, or None for not known."""
     rows = test.rows
-    words = rows["text"].map(lambda text: len(text.split()))
+    words = count_words(rows["text"])
     return {
+        "class": rows["class"].map(lambda name: [name]),
         "source": rows["source"].map(lambda name: [name]),
         "length": breakdown.bin_lengths(words, bounds).map(lambda name: [name]),
         **{level: rows[level] for level in LEVELS if rows[level].map(bool).any()},
     }
 
 
-def most_confident(test: TestSet, number: int) -> list[dict[str, Any]]:
+def count_words(texts: pd.Series) -> pd.Series:
+    """Return the number of words of each text: what blanks divide."""
+    return texts.map(lambda text: len(text.split()))
+
+
+def choose_bounds(words: pd.Series) -> list[int]:
+    """Return the fifths of numbers of words as bounds of lengths, one at least."""
+    fifths = np.floor(words.quantile([0.2, 0.4, 0.6, 0.8])).astype(int)
+    return sorted({max(bound, 1) for bound in fifths.tolist()})
+
+
+def most_confident(test: TestSet, number: int, names: list[str]) -> list[dict[str, Any]]:
     """Return the sentences that most seeds get wrong, the surest first, at most `number`.
 
-    Sure is what the mean probability over seeds says; `probability` is that of being acceptable.
+    `predicted` is the wrong class that most seeds answer, and `probability` its mean over seeds.
+    names: of the classes, by number.
     """
     labels = test.rows["label"].to_numpy()
+    places = np.arange(len(labels))
     wrong = (test.predicted != labels).sum(axis=0)
-    mean = test.probability.mean(axis=0, dtype=np.float64)
-    of_label = np.where(labels == 1, mean, 1 - mean)
-    table = test.rows.assign(wrong=wrong, mean=mean, of_label=of_label)
-    chosen = table[wrong * 2 > len(test.predicted)].sort_values(["of_label", "id"]).head(number)
+    mean = test.probabilities.mean(axis=0, dtype=np.float64)
+    votes = np.stack([(test.predicted == k).sum(axis=0) for k in range(len(names))], axis=1)
+    votes[places, labels] = -1
+    answer = (votes + mean / 2).argmax(axis=1)  # of as many votes, the more probable
+    table = test.rows.assign(wrong=wrong, answer=answer, sure=mean[places, answer])
+    chosen = table[wrong * 2 > len(test.predicted)]
+    chosen = chosen.sort_values(["sure", "id"], ascending=[False, True]).head(number)
     return [
         {
             "id": row["id"],
             "set": row["set"],
             "source": row["source"],
-            "label": int(row["label"]),
-            "probability": round(float(row["mean"]), 6),
+            "label": row["class"],
+            "predicted": names[row["answer"]],
+            "probability": round(float(row["sure"]), 6),
             "seeds_wrong": int(row["wrong"]),
             "seeds": len(test.predicted),
             "text": row["text"],
@@ -204,7 +222,7 @@ def calibrate(
     states = {UNCALIBRATED: [1.0] * len(seeds)}
     if validation is not None:
         labels = validation.rows["label"].to_numpy()
-        states[SCALED] = [thresholds.fit_temperature(labels, row) for row in validation.logit]
+        states[SCALED] = [thresholds.fit_temperature(labels, row) for row in validation.logits]
     measured: list[dict[str, Any]] = []
     points: list[tuple[Any, ...]] = []
     fold = [validation] if validation is not None else []
@@ -237,7 +255,7 @@ def measure_seeds(
                 seed=options.seed,
             )
         )
-        for seed, temperature, logits in zip(seeds, temperatures, test.logit, strict=True)
+        for seed, temperature, logits in zip(seeds, temperatures, test.logits, strict=True)
     ]
     mean = pd.DataFrame(rows).drop(columns="seed").mean()
     return [*rows, {"seed": MEAN} | {str(name): value for name, value in mean.items()}]
@@ -247,13 +265,12 @@ def reliability(
     test: TestSet, temperatures: list[float], options: Analyze
 ) -> list[tuple[int, int, float, float, float, float]]:
     """Return the points of a set's reliability diagram, as `calibration.reliability` does."""
-    probabilities = [
-        thresholds.probabilities_of(row, temperature).astype(np.float64)
-        for row, temperature in zip(test.logit, temperatures, strict=True)
-    ]
+    labels = test.rows["label"].to_numpy()
     return calibration.reliability(
-        np.stack(probabilities),
-        test.rows["label"].to_numpy(),
+        [
+            calibration.find_top(row, labels, temperature)
+            for row, temperature in zip(test.logits, temperatures, strict=True)
+        ],
         number=options.calibration_bins,
         simulations=options.simulations,
         confidence=options.confidence,
@@ -310,28 +327,31 @@ def analyze(
     sentences: pd.DataFrame,
     predictions: pd.DataFrame,
     curves: pd.DataFrame,
+    names: list[str],
     options: Analyze,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame], list[dict[str, Any]]]:
     """Return what people compare, the small tables by name, and the most confident errors.
 
-    The tables have the columns that the constants above name for each input.
+    The tables have the columns that `tables` names for each; names: of the classes, by number.
     """
     rows = list_sentences(predictions, sentences)
+    rows["class"] = rows["label"].map(dict(enumerate(names)))
     tested = rows["set"].isin(list_tests(rows))
     annotated, annotations = annotate(rows[tested].reset_index(drop=True), phenomena)
     levels = annotated.set_index("id")[list(LEVELS)]
     rows = rows.join(levels, on="id").astype(dict.fromkeys(LEVELS, object))
     validation, tests = arrange(predictions, rows)
+    bounds = options.length_bounds or choose_bounds(count_words(annotated["text"]))
     table = pd.concat(
         [
             breakdown.break_down(
                 test.name,
                 test.scored,
-                group(test, options.length_bounds),
+                group(test, bounds),
                 smallest=options.min_group_size,
                 confidence=options.confidence,
                 false_discovery_rate=options.false_discovery_rate,
-                orders={"length": breakdown.name_lengths(options.length_bounds)},
+                orders={"length": breakdown.name_lengths(bounds), "class": names},
             )
             for test in tests
         ],
@@ -348,7 +368,7 @@ def analyze(
     }
     summary = summarize(annotations, table, measures, observed, options)
     # The test sets together come last.
-    return summary, found, most_confident(tests[-1], options.confident_errors)
+    return summary, found, most_confident(tests[-1], options.confident_errors, names)
 
 
 def write_tables(

@@ -1,7 +1,7 @@
 """Error rate and MCC of groups of sentences, each group compared with the rest.
 
-A group is a publication, a range of lengths or a grammatical phenomenon. Every figure is a mean
-over seeds, and every interval covers the draw of sentences and that of seeds: the variance is
+A group is a class, a publication, a range of lengths or a grammatical phenomenon. Every figure is a
+mean over seeds, and every interval covers the draw of sentences and that of seeds: the variance is
 clustered by both (`variance`), and the sentences of a minimal pair count as one cluster.
 
 - Error rate: Wilson's interval (1927) for the effective number of sentences, which gives the
@@ -38,6 +38,11 @@ class Scored:
     labels: np.ndarray
     predicted: np.ndarray
     clusters: np.ndarray
+
+    @property
+    def majority(self) -> int:
+        """The most frequent class of the set."""
+        return int(np.bincount(self.labels).argmax())
 
     @property
     def wrong(self) -> np.ndarray:
@@ -122,7 +127,7 @@ def describe(
     share, low, high = error_rate(scored.wrong[:, inside], clusters, confidence)
     row: dict[str, Any] = {
         "sentences": count,
-        "acceptable_share": float(labels.mean()),
+        "majority_share": float((labels == scored.majority).mean()),
         "seeds": len(predicted),
         **dict.fromkeys(("mcc", "mcc_low", "mcc_high")),
         **{"error_rate": share, "error_rate_low": low, "error_rate_high": high},

@@ -1,14 +1,14 @@
-"""Score models and baselines on every set: probabilities, decisions, MCC, intervals, summaries.
+"""Score models and baselines on every set: probabilities, decisions, intervals, summaries.
 
-MCC is Matthews correlation (Matthews 1975; CoLA's own metric), F1 that of acceptable sentences.
-The interval of the mean over seeds covers the draw of sentences and of seeds, that of a single
-model the draw of sentences (`intervals`). The ensemble of seeds, a model of its own, has the mean
-of the seeds' probabilities.
+MCC is Matthews correlation, of more than two classes Gorodkin's R_K; `cells` has it, macro F1,
+accuracy, and the scores of single classes. The interval of the mean over seeds covers the draw of
+sentences and of seeds, that of a single model the draw of sentences (`intervals`). The ensemble of
+seeds, a model of its own, has the mean of the seeds' probabilities.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,18 +17,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field
-from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
-from bertline.scoring import intervals, tables, thresholds
+from bertline.scoring import intervals, tables, thresholds, variance
+from bertline.scoring.cells import SCORES
 from bertline.scoring.intervals import Interval
 from bertline.scoring.names import (
     BOTH,
     DEV_SETS,
     ENSEMBLE,
-    LABELS,
     MAJORITY,
     MEAN,
     TFIDF,
@@ -37,7 +36,16 @@ from bertline.scoring.names import (
 )
 from bertline.scoring.thresholds import Decision
 
-PREDICTIONS = pa.schema(list(tables.PREDICTIONS.items()))
+TYPES = {"floats": pa.list_(pa.float32())}
+PREDICTIONS = pa.schema(
+    [(name, TYPES.get(kind, kind)) for name, kind in tables.PREDICTIONS.items()]
+)
+
+# A larger share of one class in a set is noted: accuracy is high for who always answers this class.
+DOMINANT = 0.8
+# Of a class with fewer sentences, a score says little: see docs/statistics.md for macro F1.
+FEW = 5
+NAMED = 5  # classes that a note names
 
 
 class Evaluate(Section):
@@ -52,21 +60,16 @@ class Evaluate(Section):
 def decide(
     rows: pd.DataFrame, logits: dict[str, np.ndarray], tfidf: np.ndarray, options: Evaluate
 ) -> tuple[dict[str, np.ndarray], dict[str, Decision]]:
-    """Return the probabilities and the decision of every model, by its name.
+    """Return the probabilities (n, K) and the decision of every model, by its name.
 
-    rows: label and fold of the sentences; logits: shape (n,), by seed; tfidf: probabilities, (n,).
-    The majority class is none of them, as no threshold makes it answer differently.
-    Raises BertlineError if something is to be chosen on a validation fold that is not there.
+    rows: label and fold of the sentences; logits: shape (n, K), by seed; tfidf: probabilities,
+    (n, K). The majority class is none of them, as no threshold makes it answer differently.
+    Raises BertlineError if something is to be chosen on a validation fold that is not there, or a
+    threshold for more than two classes.
     """
     chosen = (rows["fold"] == VALIDATION).to_numpy()
     labels = rows["label"].to_numpy()
-    asked = [name for name in ("threshold", "temperature") if getattr(options, name) == VALIDATION]
-    if asked and not chosen.any():
-        default = {"threshold": "half", "temperature": "none"}[asked[0]]
-        raise BertlineError(
-            f"evaluate.{asked[0]} is validation, and split.validation is 0: there is no fold to "
-            f"choose it on. Set split.validation, or evaluate.{asked[0]} to {default}."
-        )
+    check_choices(options, tfidf.shape[1], validated=bool(chosen.any()))
     probabilities, temperatures = {}, {}
     for model, values in logits.items():
         if options.temperature == VALIDATION:
@@ -78,23 +81,49 @@ def decide(
     probabilities[TFIDF] = tfidf
     made = {}
     for model, values in probabilities.items():
-        threshold = thresholds.HALF
+        threshold = thresholds.HALF if values.shape[1] == 2 else None
         if options.threshold == VALIDATION:
-            threshold = thresholds.choose_threshold(labels[chosen], values[chosen])
+            threshold = thresholds.choose_threshold(labels[chosen], values[chosen, 1])
         made[model] = Decision(threshold, temperatures.get(model, 1.0))
     return probabilities, made
 
 
+def check_choices(options: Evaluate, classes: int, *, validated: bool) -> None:
+    """Raise BertlineError if what is to be chosen on the validation fold cannot be.
+
+    validated: whether there is a validation fold.
+    """
+    asked = [name for name in ("threshold", "temperature") if getattr(options, name) == VALIDATION]
+    if "threshold" in asked and classes != 2:
+        raise BertlineError(
+            f"evaluate.threshold is validation, which is for two classes, and there are {classes}: "
+            f"of more, the answer is the class of the highest probability. Set "
+            f"evaluate.threshold to half."
+        )
+    if asked and not validated:
+        default = {"threshold": "half", "temperature": "none"}[asked[0]]
+        raise BertlineError(
+            f"evaluate.{asked[0]} is validation, and split.validation is 0: there is no fold to "
+            f"choose it on. Set split.validation, or evaluate.{asked[0]} to {default}."
+        )
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the mean negative log of the probability (n, K) of each label; 0 counts as 2e-16."""
+    own = probabilities.astype(np.float64)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+
+
 def score(
-    labels: np.ndarray, probabilities: np.ndarray, decision: Decision | None = None
-) -> dict[str, float]:
-    """Return MCC, accuracy, F1 of acceptable sentences and log loss of probabilities, (n,)."""
-    predicted = (decision or Decision()).predict(probabilities)
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    confidence: float = 0.95,
+    clusters: np.ndarray | None = None,
+) -> dict[str, Interval]:
+    """Return each score's mean over seeds with its interval; predicted: shape (S, n)."""
     return {
-        "mcc": float(intervals.values(labels, predicted)[0]),
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1": float(f1_score(labels, predicted, zero_division=0.0)),
-        "loss": float(log_loss(labels, probabilities.astype(np.float64), labels=[0, 1])),
+        name: intervals.interval(labels, predicted, confidence, clusters, of_name)
+        for name, of_name in SCORES.items()
     }
 
 
@@ -105,31 +134,56 @@ def score_set(
     models: dict[str, np.ndarray],
     made: dict[str, Decision],
     confidence: float,
-) -> tuple[list[dict[str, Any]], Interval]:
-    """Return the rows of scores.csv for one set, and the interval of the mean over seeds.
+) -> tuple[list[dict[str, Any]], dict[str, Interval]]:
+    """Return the rows of scores.csv for one set, and the intervals of the mean over seeds.
 
-    rows: label and pair of the set's sentences; models: probabilities of being acceptable, (n,), by
-    the model's name; seeds: the names of those that the mean is of. They come first, then their
-    mean, then the others.
+    rows: label and pair of the set's sentences; models: probabilities, (n, K), by the model's name;
+    seeds: the names of those that the mean is of. They come first, then their mean, then the
+    others.
     """
     labels, pairs = rows["label"].to_numpy(), rows["pair"].to_numpy()
+    losses = {model: log_loss(labels, values) for model, values in models.items()}
 
-    def interval(several: list[str]) -> Interval:
+    def find(several: list[str]) -> dict[str, Interval]:
         predicted = [made.get(model, Decision()).predict(models[model]) for model in several]
-        return intervals.interval(labels, np.array(predicted), confidence, pairs)
+        return score(labels, np.array(predicted), confidence, pairs)
 
-    def row(model: str, figures: dict[str, float], found: Interval) -> dict[str, Any]:
-        bounds = {"mcc_low": found.low, "mcc_high": found.high}
-        return {"set": name, "model": model, "sentences": len(labels)} | figures | bounds
+    def row(model: str, found: dict[str, Interval], loss: float) -> dict[str, Any]:
+        return {"set": name, "model": model, "sentences": len(labels), "loss": loss} | {
+            f"{key}{end}": value
+            for key, interval in found.items()
+            for end, value in _with_bounds(interval).items()
+        }
 
-    each = {model: score(labels, values, made.get(model)) for model, values in models.items()}
-    others = [model for model in models if model not in seeds]
-    table = [row(model, each[model], interval([model])) for model in seeds]
-    means = pd.DataFrame([each[model] for model in seeds]).mean()
-    of_mean = interval(seeds)
-    table.append(row(MEAN, {str(key): float(value) for key, value in means.items()}, of_mean))
-    table += [row(model, each[model], interval([model])) for model in others]
+    table = [row(model, find([model]), losses[model]) for model in seeds]
+    of_mean = find(seeds)
+    table.append(row(MEAN, of_mean, float(np.mean([losses[model] for model in seeds]))))
+    table += [row(model, find([model]), losses[model]) for model in models if model not in seeds]
     return table, of_mean
+
+
+def _with_bounds(found: Interval) -> dict[str, float | None]:
+    return {"": found.estimate, "_low": found.low, "_high": found.high}
+
+
+def score_classes(
+    name: str, rows: pd.DataFrame, predicted: np.ndarray, labels: list[str], confidence: float
+) -> list[dict[str, Any]]:
+    """Return the rows of classes.csv for one set: precision, recall and F1, means over seeds.
+
+    rows: label and pair of the set's sentences; predicted: shape (S, n); labels: the names of the
+    classes by number. A class that the set lacks has no scores.
+    """
+    actual, pairs = rows["label"].to_numpy(), variance.number_clusters(rows["pair"].to_numpy())
+    table = []
+    for number, of_class in enumerate(labels):
+        row = {"set": name, "class": of_class, "sentences": int((actual == number).sum())}
+        if row["sentences"]:
+            found = intervals.class_intervals(actual, predicted, number, confidence, pairs)
+            for key, interval in found.items():
+                row |= {f"{key}{end}": value for end, value in _with_bounds(interval).items()}
+        table.append(row)
+    return table
 
 
 def batches(name: str, rows: pd.DataFrame, size: int) -> Iterator[tuple[str, int, int, int, float]]:
@@ -146,46 +200,98 @@ def batches(name: str, rows: pd.DataFrame, size: int) -> Iterator[tuple[str, int
             yield name, seed, number, len(actual), float(mcc)
 
 
-def summarize(
-    scores: pd.DataFrame, over_seeds: Mapping[str, Interval]
-) -> dict[str, dict[str, float | None]]:
-    """Return the metrics of each set: mean MCC over seeds, its spread, the baseline's MCC.
-
-    scores: the rows of scores.csv; over_seeds: the interval of the mean over seeds, by set.
-    """
+def summarize(evaluated: "Evaluated") -> dict[str, dict[str, Any]]:
+    """Return the metrics of each set: means over seeds, spread, the baselines, and notes."""
     summary = {}
-    for name, rows in scores.groupby("set", sort=False):
-        by_model = rows.set_index("model")
-        found, mean = over_seeds[str(name)], by_model.loc[MEAN]
-        ensemble = by_model["mcc"].get(ENSEMBLE)
+    for name, rows in evaluated.scores.groupby("set", sort=False):
+        by_model, found = rows.set_index("model"), evaluated.intervals[str(name)]
+        of_mcc = found["mcc"]
         figures: dict[str, Any] = {
-            "mcc": found.estimate,
-            "mcc_sd": found.sd,
-            "mcc_min": min(found.by_seed),
-            "mcc_max": max(found.by_seed),
-            "mcc_low": found.low,
-            "mcc_high": found.high,
-            "se_sentences": found.se_sentences,
-            "se_seeds": found.se_seeds,
-            "ensemble_mcc": ensemble,
-            "accuracy": mean["accuracy"],
+            "mcc": of_mcc.estimate,
+            "mcc_sd": of_mcc.sd,
+            "mcc_min": min(of_mcc.by_seed),
+            "mcc_max": max(of_mcc.by_seed),
+            "mcc_low": of_mcc.low,
+            "mcc_high": of_mcc.high,
+            "se_sentences": of_mcc.se_sentences,
+            "se_seeds": of_mcc.se_seeds,
+            "ensemble_mcc": by_model["mcc"].get(ENSEMBLE),
+            **{
+                f"{key}{end}": value
+                for key in ("macro_f1", "accuracy")
+                for end, value in _with_bounds(found[key]).items()
+            },
             "tfidf_mcc": by_model.loc[TFIDF, "mcc"],
         }
+        classes = evaluated.classes[evaluated.classes["set"] == name]
         summary[str(name)] = {
             key: None if value is None else round(float(value), 4) for key, value in figures.items()
-        }
+        } | {"notes": list_notes(by_model, found, classes)}
     return summary
 
 
-def headline(summary: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    """Return the few figures that runs are compared by in `dvc exp show`.
+def list_notes(
+    by_model: pd.DataFrame, found: Mapping[str, Interval], classes: pd.DataFrame
+) -> list[str]:
+    """Return what the scores of a set hide, as sentences: imbalance, rare and unused classes.
 
-    summary: of each set, by `summarize`. MCC and its SD over seeds are of CoLA's test set of unseen
-    sources, else of the last test set, else of the validation fold. One seed has no SD.
+    by_model: rows of scores.csv by model; found: intervals of the mean over seeds; classes: rows
+    of classes.csv.
     """
-    tests = [name for name in summary if name not in (VALIDATION, BOTH)] or list(summary)
-    main = DEV_SETS[1] if DEV_SETS[1] in summary else tests[-1]
-    figures = {key: summary[main][key] for key in ("mcc", "mcc_sd")}
+    notes = []
+    counts = classes.set_index("class")["sentences"]
+    share = counts.max() / counts.sum()
+    if share > DOMINANT:
+        notes.append(
+            f"{share:.0%} of the sentences are {counts.idxmax()}: who always answers that has this "
+            f"accuracy. Judge by MCC, macro F1 and the scores of each class."
+        )
+    accuracy, majority = found["accuracy"], float(by_model.loc[MAJORITY, "accuracy"])
+    if accuracy.low is not None and accuracy.low <= majority:
+        notes.append(
+            f"The accuracy, {accuracy.estimate:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], is "
+            f"not clearly above that of always answering the most frequent class of the training "
+            f"set, {majority:.1%}."
+        )
+    never = classes[(classes["recall_high"].notna()) & classes["precision_low"].isna()]
+    if len(never):
+        notes.append(f"No seed ever answers {_listed(never['class'])}.")
+    absent = counts.index[counts == 0]
+    if len(absent):
+        notes.append(f"The set has no sentence of {_listed(absent)}: nothing is known of these.")
+    few = counts.index[(counts > 0) & (counts < FEW)]
+    if len(few):
+        notes.append(
+            f"{len(few)} of {len(counts)} classes have fewer than {FEW} sentences: {_listed(few)}. "
+            f"Their scores, and with them macro F1, are known worse than its interval says."
+        )
+    return notes
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return names in a sentence, of many the first few."""
+    first = list(names)
+    more = f" and {len(first) - NAMED} more classes" if len(first) > NAMED else ""
+    return ", ".join(first[:NAMED]) + more
+
+
+def main_set(sets: Iterable[str]) -> str:
+    """Return the set that runs are compared by.
+
+    It is CoLA's test set of unseen sources, else the last test set, else the validation fold.
+    """
+    names = list(sets)
+    tests = [name for name in names if name not in (VALIDATION, BOTH)] or names
+    return DEV_SETS[1] if DEV_SETS[1] in names else tests[-1]
+
+
+def headline(summary: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the few figures that runs are compared by in `dvc exp show`: MCC and SD over seeds.
+
+    summary: of each set, by `summarize`. One seed has no SD.
+    """
+    of_main = summary[main_set(summary)]
+    figures = {key: of_main[key] for key in ("mcc", "mcc_sd")}
     return {key: value for key, value in figures.items() if value is not None}
 
 
@@ -193,9 +299,11 @@ def headline(summary: Mapping[str, Mapping[str, float | None]]) -> dict[str, flo
 class Evaluated:
     """The results: a row per sentence and seed, a row per set and model, intervals, decisions."""
 
+    labels: list[str]  # names of the classes, by number
     predictions: pd.DataFrame  # with pair, which is not stored
     scores: pd.DataFrame
-    intervals: dict[str, Interval]  # of the mean over seeds, by set
+    classes: pd.DataFrame  # a row per set and class
+    intervals: dict[str, dict[str, Interval]]  # of the mean over seeds, by set and score
     decisions: dict[str, Decision]  # by model
     sentences: dict[str, str]  # SHA-256 of each set's sentences and labels
 
@@ -204,43 +312,54 @@ def evaluate(
     held_out: pd.DataFrame,
     logits: Mapping[int, np.ndarray],
     tfidf: np.ndarray,
-    acceptable_share: float,
+    shares: np.ndarray,
+    labels: list[str],
     options: Evaluate,
 ) -> Evaluated:
     """Score every seed's model and the baselines on every set.
 
     held_out: id, source, label, text, pair and fold of the n sentences outside the training fold;
-    logits: shape (n,), by seed; tfidf: the baseline's probabilities, (n,); acceptable_share: of the
-    training fold, which the majority class answers with.
+    logits: shape (n, K), by seed; tfidf: the baseline's probabilities, (n, K); shares: of the
+    classes in the training fold, (K,), of which the majority class answers the largest; labels: the
+    names of the classes.
     """
     sets = list_sets(held_out["fold"])
     by_model = {of_seed(seed): values for seed, values in logits.items()}
     probabilities, made = decide(held_out, by_model, tfidf, options)
     del probabilities[TFIDF]  # which comes last
-    probabilities |= {MAJORITY: np.full(len(held_out), acceptable_share), TFIDF: tfidf}
-    scores, found = [], {}
+    probabilities |= {MAJORITY: np.tile(shares, (len(held_out), 1)), TFIDF: tfidf}
+    predicted = np.array([made[name].predict(probabilities[name]) for name in by_model])
+    scores, classes, found = [], [], {}
     for name, place in sets.items():
         of_set = {model: values[place] for model, values in probabilities.items()}
-        rows, found[name] = score_set(
-            name, held_out.iloc[place], list(by_model), of_set, made, options.confidence
+        rows = held_out.iloc[place]
+        of_models, found[name] = score_set(
+            name, rows, list(by_model), of_set, made, options.confidence
         )
-        scores += rows
+        scores += of_models
+        classes += score_classes(name, rows, predicted[:, place], labels, options.confidence)
     columns = held_out[["id", "source", "label", "pair"]].assign(set=held_out["fold"])
     predictions = [
         columns.assign(
             seed=seed,
-            logit=values,
-            probability=probabilities[of_seed(seed)],
-            predicted=made[of_seed(seed)].predict(probabilities[of_seed(seed)]).astype("int8"),
+            predicted=answers.astype("int16"),
+            logits=list(values),
+            probabilities=list(probabilities[of_seed(seed)]),
         )
-        for seed, values in logits.items()
+        for (seed, values), answers in zip(logits.items(), predicted, strict=True)
     ]
     return Evaluated(
+        labels,
         pd.concat(predictions, ignore_index=True),
         pd.DataFrame(scores, columns=list(tables.SCORES)),
+        pd.DataFrame(classes, columns=list(tables.CLASSES)),
         found,
         made,
-        {name: hash_sentences(held_out.iloc[at]) for name, at in sets.items() if name != BOTH},
+        {
+            name: hash_sentences(held_out.iloc[place], labels)
+            for name, place in sets.items()
+            if name != BOTH
+        },
     )
 
 
@@ -257,10 +376,13 @@ def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
     return sets
 
 
-def hash_sentences(rows: pd.DataFrame) -> str:
-    """Return the SHA-256 of ids, labels and texts, by which two runs are found to have the same."""
+def hash_sentences(rows: pd.DataFrame, labels: list[str]) -> str:
+    """Return the SHA-256 of ids, classes and texts: two runs with the same have the same sentences.
+
+    labels: the names of the classes, by number.
+    """
     columns = (rows[name].tolist() for name in ("id", "label", "text"))
-    listed = [[str(name), int(label), text] for name, label, text in zip(*columns, strict=True)]
+    listed = [[str(name), labels[label], text] for name, label, text in zip(*columns, strict=True)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
@@ -277,37 +399,51 @@ def write_tables(
     options: Evaluate,
 ) -> None:
     """Write the summary and the tables behind the figures; none of them holds a sentence."""
+    written = {
+        "scores": evaluated.scores,
+        "classes": evaluated.classes,
+        "learning_curves": curves,
+    }
     with files.whole_folder(folder) as out:
         files.write_json(out / "summary.json", summary)
         # 6 digits: what a figure can show, and short enough to read in a diff.
-        for name, table in (("scores", evaluated.scores), ("learning_curves", curves)):
+        for name, table in written.items():
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         files.write_csv(
             out / "decisions.csv",
             list(tables.DECISIONS),
             [
-                [model, f"{decision.threshold:.6f}", f"{decision.temperature:.6f}"]
+                [
+                    model,
+                    "" if decision.threshold is None else f"{decision.threshold:.6f}",
+                    f"{decision.temperature:.6f}",
+                ]
                 for model, decision in evaluated.decisions.items()
             ],
         )
         per_batch: list[tuple[str, int, int, int, float]] = []
+        main = main_set(evaluated.sentences)
         for of_set, rows in evaluated.predictions.groupby("set", sort=False):
             per_batch += batches(str(of_set), rows, options.batch_size)
-            confusion = list_labels(rows).to_numpy().tolist()
-            files.write_csv(out / "confusion" / f"{of_set}.csv", list(tables.CONFUSION), confusion)
+            confusion = list_labels(rows, evaluated.labels)
+            path = out / "confusion" / f"{of_set}.csv"
+            files.write_csv(path, list(tables.CONFUSION), confusion.to_numpy().tolist())
+            if of_set == main:  # for DVC's plot, which is of one file
+                columns = ["actual", "predicted"]
+                cells = confusion[columns].to_numpy().tolist()
+                files.write_csv(out / "confusion.csv", columns, cells)
         files.write_csv(
             out / "mcc_per_batch.csv",
             list(tables.BATCHES),
             [[*row[:-1], f"{row[-1]:.6f}"] for row in per_batch],
         )
-        named = {"labels": list(LABELS), "sentences": evaluated.sentences}
-        protocol = options.model_dump() | named
-        files.write_json(out / "protocol.json", protocol)
+        protocol = {"labels": evaluated.labels, "sentences": evaluated.sentences}
+        files.write_json(out / "protocol.json", options.model_dump() | protocol)
 
 
-def list_labels(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a confusion matrix of a set: a sentence's labels in words, by seed."""
-    words = dict(enumerate(LABELS))
+def list_labels(rows: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the rows of a confusion matrix of a set: a sentence's classes by name, by seed."""
+    words = dict(enumerate(labels))
     return pd.DataFrame(
         {
             "seed": rows["seed"],

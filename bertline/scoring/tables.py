@@ -9,10 +9,10 @@ from bertline.scoring.names import ADAPT_EPOCH, EPOCH
 
 PREDICTIONS = {
     **dict.fromkeys(("id", "set", "source"), "string"),
-    "label": "int8",
+    "label": "int16",
     "seed": "int64",
-    **dict.fromkeys(("logit", "probability"), "float32"),
-    "predicted": "int8",
+    "predicted": "int16",
+    **dict.fromkeys(("logits", "probabilities"), "floats"),  # lists, one of each class
 }
 
 # --- metrics/adapt.csv ----------------------------------------------------------------------------
@@ -21,10 +21,21 @@ ADAPTED = {**dict.fromkeys(ADAPT_EPOCH, "float64"), **dict.fromkeys(ADAPT_EPOCH[
 
 # --- metrics/evaluate -----------------------------------------------------------------------------
 
+
+def with_bounds(*names: str) -> tuple[str, ...]:
+    """Return the columns of scores with the ends of their intervals."""
+    return tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
+
+
 SCORES = {
     **dict.fromkeys(("set", "model"), "str"),
     "sentences": "int64",
-    **dict.fromkeys(("mcc", "mcc_low", "mcc_high", "accuracy", "f1", "loss"), "float64"),
+    **dict.fromkeys((*with_bounds("mcc", "macro_f1", "accuracy"), "loss"), "float64"),
+}
+CLASSES = {
+    **dict.fromkeys(("set", "class"), "str"),
+    "sentences": "int64",
+    **dict.fromkeys(with_bounds("precision", "recall", "f1"), "float64"),
 }
 CURVES = {"seed": "int64", **dict.fromkeys(EPOCH, "float64"), "epoch": "int64"}
 BATCHES = {
@@ -40,11 +51,9 @@ DECISIONS = {"model": "str", "threshold": "float64", "temperature": "float64"}
 BREAKDOWN = {
     **dict.fromkeys(("set", "grouping", "group"), "str"),
     "sentences": "int64",
-    "acceptable_share": "float64",
+    "majority_share": "float64",
     "seeds": "int64",
-    **dict.fromkeys(("mcc", "mcc_low", "mcc_high"), "float64"),
-    **dict.fromkeys(("error_rate", "error_rate_low", "error_rate_high"), "float64"),
-    **dict.fromkeys(("difference", "difference_low", "difference_high", "p", "q"), "float64"),
+    **dict.fromkeys((*with_bounds("mcc", "error_rate", "difference"), "p", "q"), "float64"),
     **dict.fromkeys(("finding", "note"), "str"),
 }
 CALIBRATION = {

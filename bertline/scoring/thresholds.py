@@ -1,6 +1,8 @@
-"""Turn a classifier's logits into probabilities and labels: temperature and threshold.
+"""Turn a classifier's logits into probabilities and classes: temperature and threshold.
 
-Both are 1 and one half, or chosen on the validation fold, which no test set has a part in.
+The temperature is 1, or chosen on the validation fold, which no test set has a part in. The class
+is the one of the highest probability; of two classes, the second above a threshold, which is one
+half or chosen on the same fold.
 """
 
 from dataclasses import dataclass
@@ -16,34 +18,43 @@ DIGITS = 6  # of temperatures and thresholds, so that what is written is what is
 
 @dataclass(frozen=True)
 class Decision:
-    """How a model's sentence gets its probability and its label."""
+    """How a model's sentence gets its probabilities and its class.
 
-    threshold: float = HALF
+    threshold: of two classes, the probability above which the answer is the second; None of more.
+    """
+
+    threshold: float | None = None
     temperature: float = 1.0
 
     def predict(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return whether each sentence counts as acceptable: more than the threshold."""
-        return probabilities.astype(np.float64) > self.threshold
+        """Return the class of each sentence, shape (n,); probabilities: (n, K)."""
+        if self.threshold is None:
+            return probabilities.argmax(axis=1)
+        return (probabilities[:, 1].astype(np.float64) > self.threshold).astype(np.int64)
 
 
 def probabilities_of(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the probability of being acceptable, float32, of logits of acceptable over not."""
-    return special.expit(logits.astype(np.float64) / temperature).astype(np.float32)
+    """Return the softmax of logits at a temperature, both of shape (n, K), float32."""
+    return special.softmax(logits.astype(np.float64) / temperature, axis=1).astype(np.float32)
+
+
+def log_loss(labels: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
+    """Return the mean negative log likelihood of labels (n,) by logits (n, K)."""
+    scaled = logits.astype(np.float64) / temperature
+    own = scaled[np.arange(len(labels)), labels]
+    return float((special.logsumexp(scaled, axis=1) - own).mean())
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """Return the temperature of least log loss (Guo et al. 2017, ICML, section 4.2).
 
-    labels: shape (n,), 0 or 1; logits: shape (n,), of acceptable less unacceptable.
+    labels: shape (n,), numbers of classes; logits: shape (n, K).
     """
-    signed = np.where(labels == 1, -1.0, 1.0) * logits.astype(np.float64)
-
-    def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, signed * np.exp(-log_temperature)).mean())
-
-    bounds = tuple(np.log(TEMPERATURES))
     found = optimize.minimize_scalar(
-        loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}
+        lambda log_temperature: log_loss(labels, logits, np.exp(log_temperature)),
+        bounds=tuple(np.log(TEMPERATURES)),
+        method="bounded",
+        options={"xatol": 1e-8},
     ).x
     return round(float(np.exp(found)), DIGITS)
 
@@ -51,14 +62,15 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 def choose_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the threshold with the highest MCC, of several the one nearest to one half.
 
-    labels: shape (n,), 0 or 1. Candidates lie in the middle between neighbouring probabilities.
+    labels: shape (n,), 0 or 1; probabilities: of class 1, (n,). Candidates lie in the middle
+    between neighbouring probabilities.
     """
     values, place = np.unique(probabilities.astype(np.float64), return_inverse=True)
     if len(values) < 2:
         return HALF
     positive = np.bincount(place, labels == 1)
     negative = np.bincount(place, labels != 1)
-    # Sentences at or below each value but the last are called unacceptable.
+    # Sentences at or below each value but the last are put into class 0.
     false_negative, true_negative = positive.cumsum()[:-1], negative.cumsum()[:-1]
     scores = mcc_of_counts(
         positive.sum() - false_negative,
