@@ -48,6 +48,7 @@ TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_charact
     lambda text: text.strip()
 )
 LABELS = st.sampled_from(["0", "1"])
+CLASSES = ["no", "yes, but", 'a "third"', "NA"]
 COLUMNS = {"text": "text", "label": "label"}
 
 
@@ -271,13 +272,13 @@ class TestPredictions:
     @fuzzed
     @given(BYTES)
     def test_any_bytes_are_predictions_or_a_sentence(self, content):
-        found = returns_or_explains(lambda: compare.read_confusion(content, "a.csv", ""))
+        found = returns_or_explains(lambda: compare.read_confusion(content, "a.csv", "", CLASSES))
 
         assert found is None or len(found.predicted) == len(found.rows)
 
     @fuzzed
     @given(
-        st.dictionaries(CELL, st.sampled_from(compare.LABELS), min_size=1),
+        st.dictionaries(CELL, st.sampled_from(CLASSES), min_size=1),
         st.integers(1, 3),
     )
     def test_predictions_that_were_written_are_read_back(self, rows, seeds):
@@ -287,7 +288,7 @@ class TestPredictions:
         for seed in range(seeds):
             writer.writerows([seed, name, name, label, label] for name, label in rows.items())
 
-        found = compare.read_confusion(stream.getvalue().encode(), "a.csv", "")
+        found = compare.read_confusion(stream.getvalue().encode(), "a.csv", "", CLASSES)
 
         assert list(found.rows.index) == list(rows)
         assert found.predicted.eq(found.rows["actual"], axis=0).to_numpy().all()

@@ -246,7 +246,7 @@ def list_notes(
             f"{share:.0%} of the sentences are {counts.idxmax()}: who always answers that has this "
             f"accuracy. Judge by MCC, macro F1 and the scores of each class."
         )
-    accuracy, majority = found["accuracy"], float(by_model.loc[MAJORITY, "accuracy"])
+    accuracy, majority = found["accuracy"], float(by_model["accuracy"][MAJORITY])
     if accuracy.low is not None and accuracy.low <= majority:
         notes.append(
             f"The accuracy, {accuracy.estimate:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], is "

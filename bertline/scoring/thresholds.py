@@ -41,8 +41,10 @@ def probabilities_of(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray
 def log_loss(labels: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
     """Return the mean negative log likelihood of labels (n,) by logits (n, K)."""
     scaled = logits.astype(np.float64) / temperature
-    own = scaled[np.arange(len(labels)), labels]
-    return float((special.logsumexp(scaled, axis=1) - own).mean())
+    places = np.arange(len(labels))
+    apart = scaled - scaled[places, labels, None]
+    apart[places, labels] = -np.inf  # so that a loss near 0 keeps its digits
+    return float(np.logaddexp(0, special.logsumexp(apart, axis=1)).mean())
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:

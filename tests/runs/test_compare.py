@@ -3,10 +3,13 @@
 import csv
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from bertline.core.errors import BertlineError
 from bertline.runs import compare, recorded, text
@@ -29,28 +32,32 @@ class Story:
     title: str = "Corpus"
     texts: str = "the texts"
     threshold: str = "half"
+    labels: tuple[str, ...] = ("bad", "good")
     sizes: dict[str, int] = field(default_factory=lambda: dict(SIZES))
 
     def write(self, folder: Path) -> Path:
         """Write what compare reads of a run to a folder."""
         for number, (name, size) in enumerate(self.sizes.items()):
-            labels = np.random.default_rng(number).random(size) < 0.7
+            several = len(self.labels)
+            shares = [0.3, 0.7] if several == 2 else [1 / several] * several
+            labels = np.random.default_rng(number).choice(several, size=size, p=shares)
             # What is hard is hard for every run; a seed differs from the others in a few.
             ease = np.random.default_rng([7, number]).random(size)
             rows = []
             for seed in self.seeds:
                 random = np.random.default_rng([self.draw, seed, number])
                 noise = random.normal(scale=0.05, size=size)
-                predicted = np.where(ease + noise < self.right, labels, ~labels)
+                predicted = np.where(ease + noise < self.right, labels, (labels + 1) % several)
                 for place, (actual, guess) in enumerate(zip(labels, predicted, strict=True), 1):
-                    words = [compare.LABELS[int(value)] for value in (actual, guess)]
+                    words = [self.labels[value] for value in (actual, guess)]
                     rows.append([seed, f"{name}:{place}", f"{name}:{place}", *words])
             path = folder / CONFUSION / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("w", newline="") as stream:
                 csv.writer(stream).writerows([compare.COLUMNS, *rows])
         hashed = {name: f"{self.texts} of {name}" for name in self.sizes}
-        write_json(folder / PROTOCOL, {"threshold": self.threshold, "sentences": hashed})
+        protocol = {"threshold": self.threshold, "labels": self.labels, "sentences": hashed}
+        write_json(folder / PROTOCOL, protocol)
         write_json(folder / "metrics/parse/sentences.json", {"title": self.title})
         write_json(folder / "metrics/download/backbone.json", {"source": "minilm"})
         write_json(folder / "dvc.lock", {"schema": "2.0", "stages": {}})
@@ -123,8 +130,7 @@ def test_runs_that_differ_in_few_predictions_are_paired_over_seeds(a, tmp_path, 
     b = Story(seeds=(3, 1, 2)).write(tmp_path / "b")  # the order of seeds does not matter
     path = b / CONFUSION / "out_of_domain_dev.csv"
     header, *rows = path.read_text().splitlines()
-    good, bad = compare.LABELS[1], compare.LABELS[0]
-    few = [row.replace(f",{good},{good}", f",{good},{bad}") for row in rows[:10]]
+    few = [row.replace(",good,good", ",good,bad") for row in rows[:10]]
     assert few != rows[:10]
     path.write_text("\n".join([header, *few, *rows[10:]]) + "\n")
 
@@ -134,6 +140,37 @@ def test_runs_that_differ_in_few_predictions_are_paired_over_seeds(a, tmp_path, 
     found = findings(a, b, "out_of_domain_dev")["out_of_domain_dev"]
     assert (found.verdict, found.difference.paired) == ("not significant", True)
     assert found.difference.high - found.difference.low < (found.a.high - found.a.low) / 2
+
+
+@pytest.mark.parametrize(
+    ("score", "title"), [("mcc", "MCC"), ("macro_f1", "macro F1"), ("accuracy", "accuracy")]
+)
+def test_runs_of_any_classes_are_compared_by_any_score(tmp_path, capsys, score, title):
+    names = ("sport", "arts, music", "NA", "world")
+    a = Story(labels=names).write(tmp_path / "a")
+    # The order of the classes does not matter.
+    b = Story(0.95, draw=1, labels=names).write(tmp_path / "b")
+    edit(b / PROTOCOL, lambda protocol: protocol["labels"].reverse())
+
+    printed = run(capsys, a, b, "--score", score, "--json", tmp_path / "out.json")
+
+    assert f"both_dev, 700 sentences, {title} and 95% intervals" in printed
+    assert printed.count("B is better (p < .001).") == 3
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["score"] == score
+    rows = pd.read_csv(b / CONFUSION / "in_domain_dev.csv", keep_default_na=False)
+    measure = {"mcc": matthews_corrcoef, "accuracy": accuracy_score}.get(
+        score, partial(f1_score, average="macro")
+    )
+    expected = [measure(of["actual"], of["predicted"]) for _, of in rows.groupby("seed")]
+    assert content["sets"][0]["b"]["by_seed"] == pytest.approx(expected)
+
+
+def test_runs_of_other_classes_are_refused(a, tmp_path):
+    b = Story(labels=("bad", "good", "middling")).write(tmp_path / "b")
+
+    with pytest.raises(BertlineError, match="same classes: none only in A, middling only in B"):
+        call(compare, a, b)
 
 
 def test_p_is_corrected_for_the_number_of_sets(a, tmp_path):
@@ -290,7 +327,11 @@ def change_rows(folder: Path, change) -> None:
     ("change", "message"),
     [
         pytest.param(
-            lambda row: row | {"actual": "acceptable"} if row["id"].endswith(":2") else row,
+            lambda row: (
+                row | {"actual": {"bad": "good", "good": "bad"}[row["actual"]]}
+                if row["id"].endswith("dev:2")
+                else row
+            ),
             r"1 sentences \(first in_domain_dev:2\) with another label",
             id="another-label",
         ),
@@ -301,7 +342,7 @@ def change_rows(folder: Path, change) -> None:
         ),
         pytest.param(
             lambda row: row | {"predicted": "maybe"},
-            "row 2: predicted should be unacceptable or acceptable, and is 'maybe'",
+            "row 2: predicted should be bad or good, and is 'maybe'",
             id="unknown-label",
         ),
         pytest.param(
@@ -330,6 +371,7 @@ def test_corrupted_predictions_are_refused(a, b, change, message):
         (PROTOCOL, None, "has no metrics/evaluate/protocol.json: `evaluate` has not run there"),
         (PROTOCOL, b"{", "is no JSON object"),
         (PROTOCOL, b"{}", "does not name its sentences"),
+        (PROTOCOL, b'{"sentences": {}}', "does not name its classes"),
         (f"{CONFUSION}/in_domain_dev.csv", None, "has no metrics/evaluate/confusion/in_domain_dev"),
         (f"{CONFUSION}/in_domain_dev.csv", b"\xff\xfe", "is not a table in CSV"),
     ],

@@ -156,6 +156,16 @@ def test_rows_are_all_then_groups_by_size_with_shares_of_errors_by_hand():
     assert pd.isna(table["p"].iloc[0])  # the whole has no rest
 
 
+def test_majority_share_is_that_of_the_most_frequent_class_of_the_set():
+    labels = np.repeat([2, 0, 1], [80, 50, 70])
+    test = Scored(labels, np.tile(labels, (2, 1)), singles(200))
+    groups = lists(["a"] * 60 + ["b"] * 140)
+
+    table = break_down("dev", test, {"source": groups}, **OPTIONS).set_index("group")
+
+    assert table["majority_share"].to_dict() == {"all": 0.4, "b": 20 / 140, "a": 1.0}
+
+
 def test_a_sentence_may_be_in_several_groups_and_one_that_nothing_is_known_of_in_none():
     groups = lists(["a b"] * 40 + ["a"] * 40 + [""] * 60 + [None] * 60)
 

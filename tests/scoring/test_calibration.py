@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import brier_score_loss
 
 from bertline.scoring import calibration, thresholds
 from bertline.scoring.calibration import bins_of, expected_error, simulate_errors
@@ -45,10 +46,29 @@ def test_simulation_in_pieces_is_the_same_as_in_one(monkeypatch):
     assert pieces.tolist() == whole.tolist()
 
 
-def test_a_calibrated_model_is_above_zero_by_chance_and_an_overconfident_one_beyond_it():
-    random = np.random.default_rng(3)
-    logits = random.normal(scale=2, size=2000)
-    labels = (random.random(2000) < thresholds.probabilities_of(logits)).astype(int)
+def draw(classes: int, n: int = 2000, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits (n, classes) and labels that are drawn from their probabilities."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(scale=1.5, size=(n, classes))
+    shares = thresholds.probabilities_of(logits).astype(np.float64).cumsum(axis=1)
+    labels = (random.random((n, 1)) * shares[:, -1:] > shares).sum(axis=1)
+    return logits, labels
+
+
+def test_top_label_by_hand():
+    # softmax of the logarithms of 1, 2, 5 and of 6, 1, 1
+    logits = np.log([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
+
+    found = calibration.find_top(logits, np.array([2, 1]))
+
+    assert found.probability == pytest.approx([5 / 8, 6 / 8])
+    assert found.right.tolist() == [True, False]
+    assert found.start == pytest.approx([3 / 8, 0])
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+def test_a_calibrated_model_is_above_zero_by_chance_and_an_overconfident_one_beyond_it(classes):
+    logits, labels = draw(classes)
     options = {"number": 10, "simulations": 300, "seed": 1}
 
     right = calibration.measure(logits, labels, temperature=1.0, **options)
@@ -61,26 +81,31 @@ def test_a_calibrated_model_is_above_zero_by_chance_and_an_overconfident_one_bey
     assert right.brier < sure.brier and right.loss < sure.loss
 
 
-def test_loss_by_hand():
-    # -log .75 and -log .25
-    logits = np.log([3.0, 3.0])
+def test_brier_score_of_two_classes_is_that_of_either():
+    logits, labels = draw(2)
 
-    assert calibration.log_loss(logits, np.array([1, 0])) == pytest.approx(
-        (np.log(4 / 3) + np.log(4)) / 2
-    )
+    found = calibration.measure(
+        logits, labels, temperature=1.0, number=10, simulations=100, seed=1
+    )  # fmt: skip
+
+    probability = thresholds.probabilities_of(logits)[:, 1]
+    assert found.brier == pytest.approx(brier_score_loss(labels, probability), abs=1e-6)
 
 
-def test_bars_of_a_calibrated_model_hold_its_dots():
-    random = np.random.default_rng(4)
-    probabilities = np.tile(random.random(1000), (2, 1))
-    labels = (random.random(1000) < probabilities[0]).astype(int)
+@pytest.mark.parametrize("classes", [2, 7])
+def test_bars_of_a_calibrated_model_hold_its_dots(classes):
+    logits, labels = draw(classes, n=1000)
 
     rows = calibration.reliability(
-        probabilities, labels, number=10, simulations=300, confidence=0.999, seed=1
+        [calibration.find_top(logits, labels)] * 2,
+        number=10,
+        simulations=300,
+        confidence=0.999,
+        seed=1,
     )
 
     assert [row[0] for row in rows] == list(range(1, 11))
     assert sum(row[1] for row in rows) == 1000
     assert all(low <= observed <= high for _, _, _, observed, low, high in rows)
     predicted = [row[2] for row in rows]
-    assert predicted == sorted(predicted)
+    assert predicted == sorted(predicted) and predicted[0] >= 1 / classes

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import special
 from sklearn.metrics import log_loss, matthews_corrcoef
 
 from bertline.scoring import thresholds
+from bertline.scoring.thresholds import Decision
 
 
 @pytest.mark.parametrize(
@@ -28,23 +30,36 @@ def test_mcc_of_counts_by_hand(counts, expected):
 
 
 def test_probabilities_are_those_of_the_logits_at_a_temperature():
-    found = thresholds.probabilities_of(np.array([0.0, 2.0, -1000.0]), 2.0)
+    found = thresholds.probabilities_of(np.array([[0.0, 0.0], [1.0, 3.0], [1000.0, 0.0]]), 2.0)
 
     # 1 / (1 + exp(-2 / 2))
-    assert found == pytest.approx([0.5, 1 / (1 + np.exp(-1)), 0.0])
+    assert found[:, 1] == pytest.approx([0.5, 1 / (1 + np.exp(-1)), 0.0])
+    assert found.sum(axis=1) == pytest.approx(1)
     assert found.dtype == np.float32
 
 
-def test_temperature_is_that_of_least_log_loss():
+def test_loss_by_hand():
+    # -log .75, -log .25 and, of three classes, -log .5
+    two, three = np.log([[1.0, 3.0], [1.0, 3.0]]), np.log([[1.0, 1.0, 2.0]])
+
+    assert thresholds.log_loss(np.array([1, 0]), two) == pytest.approx(
+        (np.log(4 / 3) + np.log(4)) / 2
+    )
+    assert thresholds.log_loss(np.array([2]), three) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_temperature_is_that_of_least_log_loss(classes):
     random = np.random.default_rng(0)
-    logits = random.normal(scale=2, size=4000).astype(np.float32)
-    labels = (random.random(4000) < 1 / (1 + np.exp(-logits / 3))).astype(int)
+    logits = random.normal(scale=3, size=(4000, classes)).astype(np.float32)
+    shares = thresholds.probabilities_of(logits, 3.0).astype(np.float64).cumsum(axis=1)
+    labels = (random.random((4000, 1)) * shares[:, -1:] > shares).sum(axis=1)
 
     found = thresholds.fit_temperature(labels, logits)
 
     assert found == pytest.approx(3, abs=0.4)  # the logits are thrice what the labels follow
     losses = {
-        scale: log_loss(labels, thresholds.probabilities_of(logits, found * scale).astype(float))
+        scale: log_loss(labels, special.softmax(logits.astype(float) / (found * scale), axis=1))
         for scale in (0.99, 1.0, 1.01)
     }
     assert min(losses, key=losses.get) == 1.0
@@ -53,14 +68,21 @@ def test_temperature_is_that_of_least_log_loss():
 @pytest.mark.parametrize(
     ("labels", "logits", "expected"),
     [
-        pytest.param([1, 0], [3.0, -3.0], 0.05, id="without-errors"),
-        pytest.param([0, 1], [3.0, -3.0], 20.0, id="all-wrong"),
+        pytest.param([1, 0], [[0, 3.0], [3, 0]], 0.05, id="without-errors"),
+        pytest.param([0, 1], [[0, 3.0], [3, 0]], 20.0, id="all-wrong"),
     ],
 )
 def test_temperature_has_bounds(labels, logits, expected):
     found = thresholds.fit_temperature(np.array(labels), np.array(logits))
 
     assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_answer_is_the_most_probable_class_or_of_two_the_second_above_the_threshold():
+    three, two = np.array([[0.2, 0.3, 0.5], [0.4, 0.4, 0.2]]), np.array([[0.4, 0.6], [0.3, 0.7]])
+
+    assert Decision().predict(three).tolist() == [2, 0]
+    assert Decision(0.65).predict(two).tolist() == [0, 1]
 
 
 def test_threshold_has_the_highest_mcc_of_all():
