@@ -4,7 +4,7 @@
 
 Prints the tables of many classes in docs/statistics.md: how often 95% intervals of MCC, macro F1
 and accuracy, and of differences of two runs, hold the truth, by number of classes, sentences and
-balance. Nothing is read: every table is drawn from a seed, in about ten minutes.
+balance. Nothing is read: every table is drawn from a seed, in about five minutes.
 
 The generator is that of `benchmarks.coverage` with a latent variable for each class. Seed s answers
 sentence i with the class k of the largest

@@ -79,6 +79,11 @@ def main() -> None:
         raise BertlineError(
             f"{args.tokens} or {path}: an id occurs twice. Run `dvc repro tokenize evaluate`."
         )
+    if (of_model := len(predictions["logits"].iloc[0])) != len(names):
+        raise BertlineError(
+            f"{path}: the predictions are of {of_model} classes, and the sentences have "
+            f"{len(names)}: they are of different runs. Run `dvc repro evaluate`."
+        )
 
     with receipt(
         args.receipt,

@@ -42,7 +42,7 @@ from bertline.core.receipt import receipt
 from bertline.encoders import running
 from bertline.scoring import evaluation, tfidf
 from bertline.scoring.evaluation import Evaluate
-from bertline.scoring.names import EPOCH, TRAINING
+from bertline.scoring.names import EPOCH, TRAINING, VALIDATION
 from bertline.scoring.tables import CURVES
 
 
@@ -67,14 +67,29 @@ def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
 
 
 def predict(
-    models: Path, seeds: list[int], rows: pd.DataFrame, device: torch.device
+    models: Path, seeds: list[int], rows: pd.DataFrame, labels: list[str], device: torch.device
 ) -> dict[int, np.ndarray]:
-    """Return the logits of each seed's model in `models` for the sentences `rows`, shape (n, K)."""
+    """Return the logits of each seed's model in `models` for the sentences `rows`, shape (n, K).
+
+    Raises BertlineError if a model is not one of the K classes `labels`.
+    """
     logits = {}
     for seed in console.progress(seeds, total=len(seeds), label="evaluate", unit="models"):
         model = running.load_trained(models / str(seed))
+        trained = list((model.config.id2label or {}).values())
+        if trained != labels:
+            raise BertlineError(
+                f"{models / str(seed)} was trained on the classes {_listed(trained)}, and the "
+                f"sentences have {_listed(labels)}: the two belong to different runs. Run "
+                f"`dvc repro train@{seed}`."
+            )
         logits[seed] = running.logits_of(model, rows["windows"].tolist(), device)
     return logits
+
+
+def _listed(labels: list[str]) -> str:
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return ", ".join(map(str, labels[:5])) + more
 
 
 def remove_others(models: Path, seeds: list[int]) -> None:
@@ -150,6 +165,8 @@ def main() -> None:
     seeds = params.load_seeds(args.params)
     labels = files.read_json(args.tokens / "settings.json", keys=["labels"])["labels"]
     rows = read_sentences(args.tokens, args.folds)
+    validated = bool((rows["fold"] == VALIDATION).any())
+    evaluation.check_choices(options, len(labels), validated=validated)
     if args.remove_others:
         remove_others(args.models, seeds)
 
@@ -172,7 +189,7 @@ def main() -> None:
             )
         evaluated = evaluation.evaluate(
             held_out,
-            predict(args.models, seeds, held_out, device),
+            predict(args.models, seeds, held_out, labels, device),
             baseline.predict(held_out["text"]),
             np.bincount(training["label"], minlength=len(labels)) / len(training),
             labels,

@@ -64,12 +64,10 @@ def decide(
 
     rows: label and fold of the sentences; logits: shape (n, K), by seed; tfidf: probabilities,
     (n, K). The majority class is none of them, as no threshold makes it answer differently.
-    Raises BertlineError if something is to be chosen on a validation fold that is not there, or a
-    threshold for more than two classes.
+    options: as `check_choices` lets them pass.
     """
     chosen = (rows["fold"] == VALIDATION).to_numpy()
     labels = rows["label"].to_numpy()
-    check_choices(options, tfidf.shape[1], validated=bool(chosen.any()))
     probabilities, temperatures = {}, {}
     for model, values in logits.items():
         if options.temperature == VALIDATION:
@@ -89,7 +87,7 @@ def decide(
 
 
 def check_choices(options: Evaluate, classes: int, *, validated: bool) -> None:
-    """Raise BertlineError if what is to be chosen on the validation fold cannot be.
+    """Raise BertlineError if a fold to choose on is missing, or a threshold is for many classes.
 
     validated: whether there is a validation fold.
     """

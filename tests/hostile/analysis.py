@@ -93,7 +93,13 @@ ANNOTATIONS = [
 ]
 
 INPUTS = [
-    predicted("no-logit", "has no column logit", lambda rows: rows.drop(columns="logit")),
+    predicted("no-logits", "has no column logits", lambda rows: rows.drop(columns="logits")),
+    Case(
+        "other-classes",
+        "analyze",
+        "the predictions are of 2 classes, and the sentences have 3",
+        lambda desk: desk.write("tokens/settings.json", '{"labels": ["a", "b", "c"]}'),
+    ),
     predicted("repeated", "an id occurs twice", lambda rows: rows.iloc[[0, 0, 1]]),
     predicted(
         "other-sentences",

@@ -348,8 +348,10 @@ def build(folder: Path) -> Path:
     files.write_csv(folder / "models" / "1" / "history.csv", EPOCH, history)
 
     held_out = sentences.assign(set=folds)[folds != "train"].reset_index(drop=True)
-    logit = 2.0 * held_out["label"] - 0.5
-    predictions = held_out.assign(seed=1, logit=logit, probability=0.7, predicted=1)
+    logits = [[0.0, 2.0 * label - 0.5] for label in held_out["label"]]
+    predictions = held_out.assign(
+        seed=1, predicted=1, logits=logits, probabilities=[[0.3, 0.7]] * len(held_out)
+    )
     (folder / "predictions").mkdir()
     files.write_table(folder / "predictions" / "predictions.parquet", predictions, PREDICTIONS)
     files.write_csv(folder / "curves.csv", ("seed", *EPOCH), [[1, *history[0]]])

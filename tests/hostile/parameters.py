@@ -19,6 +19,12 @@ def without_validation(desk: Desk, key: str, choice: str) -> None:
     desk.change_table("folds/folds.parquet", lambda rows: rows.replace("validation", "train"))
 
 
+def threshold_of_many(desk: Desk) -> None:
+    """Ask for a threshold of three classes."""
+    desk.parameters({"evaluate.threshold": "validation"})
+    desk.write("tokens/settings.json", '{"labels": ["a", "b", "c"]}')
+
+
 CASES = [
     # A mistake that every stage reports before it begins.
     value(
@@ -57,6 +63,12 @@ CASES = [
         "evaluate",
         r"evaluate\.threshold is validation, and split\.validation is 0",
         lambda desk: without_validation(desk, "evaluate.threshold", "validation"),
+    ),
+    Case(
+        "threshold-of-many-classes",
+        "evaluate",
+        r"evaluate\.threshold is validation, which is for two classes, and there are 3",
+        threshold_of_many,
     ),
     Case(
         "temperature-without-validation",

@@ -334,7 +334,7 @@ FOLDS = [
     Case(
         "one-class",
         "evaluate",
-        "two training sentences of each label at least",
+        "two classes at least, and the training fold has one class",
         tokens(lambda rows: rows.assign(label=rows["label"].clip(lower=1))),
     ),
     Case(
@@ -368,6 +368,12 @@ FOLDS = [
         "train",
         "settings.json cannot be read as the JSON object that an earlier stage writes",
         lambda desk: desk.write("tokens/settings.json", b"\xff"),
+    ),
+    Case(
+        "models-of-other-classes",
+        "evaluate",
+        "models/1 was trained on the classes unacceptable, acceptable, and the sentences have no",
+        lambda desk: desk.write("tokens/settings.json", '{"labels": ["no", "yes"]}'),
     ),
     Case(
         "fold-twice",

@@ -200,20 +200,22 @@ def test_temperature_changes_probabilities_and_no_label():
 
 @pytest.mark.parametrize("name", ["threshold", "temperature"])
 def test_choosing_without_a_validation_fold_is_refused(name):
-    rows, logits = pretend(validation=0)
+    options = choosing(**{name: "validation"})
 
+    evaluation.check_choices(options, 2, validated=True)
     with pytest.raises(BertlineError, match=rf"evaluate\.{name} is validation, and .* is 0"):
-        evaluation.decide(rows, logits, SAME, choosing(**{name: "validation"}))
+        evaluation.check_choices(options, 2, validated=False)
 
 
 def test_threshold_for_more_than_two_classes_is_refused_and_a_temperature_is_not():
     rows, _ = pretend()
     logits = {"seed 1": np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)}
-    tfidf = np.full((100, 3), 1 / 3)
+    options = choosing(temperature="validation")
 
     with pytest.raises(BertlineError, match="for two classes, and there are 3: of more, the ans"):
-        evaluation.decide(rows, logits, tfidf, choosing(threshold="validation"))
-    _, made = evaluation.decide(rows, logits, tfidf, choosing(temperature="validation"))
+        evaluation.check_choices(choosing(threshold="validation"), 3, validated=True)
+    evaluation.check_choices(options, 3, validated=True)
+    _, made = evaluation.decide(rows, logits, np.full((100, 3), 1 / 3), options)
 
     # The logits say nothing of the labels, so the best temperature is a high one.
     assert made["seed 1"].threshold is None and made["seed 1"].temperature > 5

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from bertline.core import files
+from bertline.core.errors import BertlineError
 from bertline.scoring import analysis
 from stages import analyze, parse
 from tests.command import call, write_params
@@ -86,23 +88,29 @@ class TestAnnotate:
         assert counts["annotations_without_sentence"] == 1
 
 
-def predictions(sets: dict[str, int], seeds: tuple[int, ...] = (1, 2)) -> pd.DataFrame:
-    """Return predictions whose logit is 1 on the label's side, -1 for every fourth sentence."""
+def predictions(
+    sets: dict[str, int], seeds: tuple[int, ...] = (1, 2), classes: int = 2
+) -> pd.DataFrame:
+    """Return predictions with a logit for the sentence's class, for the next of every fourth."""
     rows = []
     for seed in seeds:
         for name, size in sets.items():
             for number in range(size):
-                label = int(number % 3 > 0)
-                logit = (2 * label - 1) * (-1.0 if number % 4 == 0 else 1.0) * (1 + number / size)
-                rows.append([f"{name}:{number}", name, "ab"[number % 2], label, seed, logit])
-    table = pd.DataFrame(rows, columns=["id", "set", "source", "label", "seed", "logit"])
-    probability = 1 / (1 + np.exp(-table["logit"]))
-    return table.assign(probability=probability, predicted=(probability > 0.5).astype(int))
+                label = int(number % 3 > 0) if classes == 2 else number % classes
+                logits = np.zeros(classes)
+                logits[(label + (number % 4 == 0)) % classes] = 1 + number / size
+                rows.append([f"{name}:{number}", name, "ab"[number % 2], label, seed, logits])
+    table = pd.DataFrame(rows, columns=["id", "set", "source", "label", "seed", "logits"])
+    probabilities = [special.softmax(logits) for logits in table["logits"]]
+    predicted = [int(values.argmax()) for values in probabilities]
+    return table.assign(probabilities=probabilities, predicted=predicted)
 
 
-def write_tables(folder: Path, sets: dict[str, int], **options) -> None:
+def write_tables(
+    folder: Path, sets: dict[str, int], names: tuple[str, ...] = ("bad", "good"), **options
+) -> None:
     """Write what the stage reads; sentences are numbers in words."""
-    table = predictions(sets, **options)
+    table = predictions(sets, classes=len(names), **options)
     (folder / "evaluate").mkdir(parents=True)
     table.to_parquet(folder / "evaluate" / "predictions.parquet")
     ids = table["id"].drop_duplicates().tolist()
@@ -110,6 +118,7 @@ def write_tables(folder: Path, sets: dict[str, int], **options) -> None:
     (folder / "tokenize").mkdir()
     tokens = pd.DataFrame({"id": ids, "text": texts, "pair": ids})
     tokens.to_parquet(folder / "tokenize" / "tokens.parquet")
+    files.write_json(folder / "tokenize" / "settings.json", {"labels": names})
     files.write_table(folder / "phenomena.parquet", by_source(a="one", b="two"), parse.PHENOMENA)
     lines = [f"{seed},{epoch},{1 / epoch},0.5,0.8,0.4" for seed in (1, 2) for epoch in (1, 2)]
     head = "seed,epoch,training_loss,validation_loss,validation_accuracy,validation_mcc"
@@ -158,9 +167,9 @@ def test_the_surest_errors_come_first_and_metrics_hold_no_sentence(tmp_path):
 
     errors = json.loads((tmp_path / "out" / "errors.json").read_text())["errors"]
     assert len(errors) == 4
-    sure = [abs(error["probability"] - 0.5) for error in errors]
-    assert sure == sorted(sure, reverse=True)
-    assert all(error["label"] != (error["probability"] > 0.5) for error in errors)
+    sure = [error["probability"] for error in errors]
+    assert sure == sorted(sure, reverse=True) and min(sure) > 0.5
+    assert all({error["label"], error["predicted"]} == {"bad", "good"} for error in errors)
     assert all((error["seeds_wrong"], error["seeds"]) == (2, 2) for error in errors)
     for path in (tmp_path / "tables").iterdir():
         assert "word word word" not in path.read_text()
@@ -188,8 +197,59 @@ def test_a_corpus_of_ones_own_needs_no_annotations(tmp_path, capfd):
     assert found["annotations"]["sentences_annotated"] == 0
     assert "no sentence is annotated" in capfd.readouterr().err
     table = pd.read_csv(tmp_path / "tables" / "breakdown.csv")
-    assert set(table["grouping"]) == {"all", "source", "length"}
+    assert set(table["grouping"]) == {"all", "class", "source", "length"}
     assert table["set"].iloc[-1] == "all test sets"
+
+
+def test_many_classes_are_groups_and_errors_name_both_classes(tmp_path):
+    names = ("sport", "arts, music", "NA", "world")
+    write_tables(tmp_path, {"validation": 40, "test": 120}, names)
+
+    found = run(tmp_path)
+
+    table = pd.read_csv(tmp_path / "tables" / "breakdown.csv", keep_default_na=False)
+    of_class = table[table["grouping"] == "class"].set_index("group")
+    assert of_class.index.tolist() == list(names)  # in their order
+    # Every fourth sentence is wrong, and they are all of the first class.
+    assert of_class.loc["sport", "finding"] == "more errors"
+    assert of_class["error_rate"].astype(float).tolist() == [1, 0, 0, 0]
+    assert table["majority_share"].iloc[0] == 0.25
+    errors = json.loads((tmp_path / "out" / "errors.json").read_text())["errors"]
+    assert {(error["label"], error["predicted"]) for error in errors} == {("sport", "arts, music")}
+    assert errors[0]["probability"] == pytest.approx(
+        np.exp(1 + 116 / 120) / (3 + np.exp(1 + 116 / 120)), abs=1e-4
+    )
+    measures = found["calibration"]["test"]["uncalibrated"]
+    assert 0 < measures["ece"] < 1
+    assert set(found["calibration"]["test"]) == {"uncalibrated", "temperature"}
+
+
+def test_lengths_are_fifths_of_the_sentences_if_no_bounds_are_given(tmp_path, capfd):
+    write_tables(tmp_path, SETS)
+
+    run(tmp_path, **{"analyze.length_bounds": None})
+
+    table = pd.read_csv(tmp_path / "tables" / "breakdown.csv")
+    lengths = table[(table["set"] == "both_dev") & (table["grouping"] == "length")]
+    # One to nine words, as often each.
+    assert lengths["group"].tolist() == [
+        *("1 and 2 words", "3 and 4 words", "5 and 6 words", "7 and 8 words", "9 words and more")
+    ]
+    assert "in one range" not in capfd.readouterr().err
+
+    run(tmp_path, **{"analyze.length_bounds": [50, 100]})
+
+    assert "all sentences are in one range of analyze.length_bounds" in capfd.readouterr().err
+    table = pd.read_csv(tmp_path / "tables" / "breakdown.csv")
+    assert "length" not in set(table["grouping"])
+
+
+def test_predictions_of_classes_that_the_tokens_lack_are_refused(tmp_path):
+    write_tables(tmp_path, SETS)
+    files.write_json(tmp_path / "tokenize" / "settings.json", {"labels": ["bad"]})
+
+    with pytest.raises(BertlineError, match="are of 2 classes, and the sentences have 1"):
+        run(tmp_path)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The stage evaluate: predictions of each seed's own model, and tables that agree with them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import matthews_corrcoef
+from scipy import special
+from sklearn.metrics import f1_score, matthews_corrcoef
 from transformers import AutoModelForSequenceClassification
 
 from bertline.core import files, hashes
 from bertline.core.errors import BertlineError
 from bertline.encoders import running
 from bertline.scoring import tables
-from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, LABELS, MAJORITY, MEAN, TFIDF
+from bertline.scoring.names import BOTH, DEV_SETS, ENSEMBLE, MAJORITY, MEAN, TFIDF
 from stages import evaluate, parse, split, tokenize, train
 from tests import tiny
 from tests.command import call, write_params
@@ -94,14 +96,14 @@ def test_every_sentence_outside_training_is_predicted_once_by_each_seed_s_own_mo
     assert (table["label"].to_numpy() == tokens.loc[table["id"], "label"].to_numpy()).all()
     for seed, of_seed in table.groupby("seed"):
         model = AutoModelForSequenceClassification.from_pretrained(trained / "models" / str(seed))
-        ids = [windows[0] for windows in tokens.loc[of_seed["id"], "windows"]]
+        windows = tokens.loc[of_seed["id"], "windows"].tolist()
         with torch.inference_mode():
-            rows = [model(input_ids=torch.tensor(row)[None]).logits[0] for row in ids]
-        expected = np.array([(row[1] - row[0]).item() for row in rows])
-        assert of_seed["logit"].to_numpy() == pytest.approx(expected, abs=1e-5)
-        probability = 1 / (1 + np.exp(-expected))
-        assert of_seed["probability"].to_numpy() == pytest.approx(probability, abs=1e-5)
-        assert (of_seed["predicted"] == (of_seed["probability"] > 0.5)).all()
+            rows = [model(input_ids=torch.tensor(row[0])[None]).logits[0] for row in windows]
+        logits = np.array(of_seed["logits"].tolist())
+        assert logits == pytest.approx(torch.stack(rows).numpy(), abs=1e-5)
+        probabilities = np.array(of_seed["probabilities"].tolist())
+        assert probabilities == pytest.approx(special.softmax(logits, axis=1), abs=1e-6)
+        assert (of_seed["predicted"] == (probabilities[:, 1] > 0.5)).all()
 
 
 def test_tables_and_summary_agree_with_the_predictions(evaluated):
@@ -118,16 +120,32 @@ def test_tables_and_summary_agree_with_the_predictions(evaluated):
             mcc = matthews_corrcoef(chosen["label"], chosen["predicted"])
             found = rows.set_index("model").loc[f"seed {seed}", "mcc"]
             assert found == pytest.approx(mcc, abs=1e-6)
+            expected = f1_score(chosen["label"], chosen["predicted"], average="macro")
+            assert rows.set_index("model").loc[f"seed {seed}", "macro_f1"] == pytest.approx(
+                expected, abs=1e-6
+            )
             if name != BOTH:
                 confusion = pd.read_csv(evaluated / "tables" / "confusion" / f"{name}.csv")
                 words = confusion[confusion["seed"] == seed]
-                assert set(words["actual"]) == set(LABELS)
+                assert set(words["actual"]) == set(tiny.CLASSES)
                 assert matthews_corrcoef(words["actual"], words["predicted"]) == pytest.approx(mcc)
     summary = json.loads((evaluated / "tables" / "summary.json").read_text())
     assert list(summary) == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
     for name, figures in summary.items():
         mean = scores[(scores["set"] == name) & (scores["model"] == MEAN)].iloc[0]
         assert figures["mcc"] == pytest.approx(mean["mcc"], abs=1e-4)
+    classes = pd.read_csv(evaluated / "tables" / "classes.csv")
+    assert list(classes) == list(tables.CLASSES)
+    assert classes["class"].tolist() == [*tiny.CLASSES] * 4
+    for name in DEV_SETS:
+        rows = table[table["set"] == name]
+        expected = rows[rows["label"] == 1].eval("predicted == 1").mean()
+        found = classes[(classes["set"] == name) & (classes["class"] == "acceptable")]
+        assert found["recall"].item() == pytest.approx(expected, abs=1e-6)
+    pooled = pd.read_csv(evaluated / "tables" / "confusion.csv")
+    assert list(pooled) == ["actual", "predicted"] and len(pooled) == 2 * 20
+    protocol = json.loads((evaluated / "tables" / "protocol.json").read_text())
+    assert protocol["labels"] == [*tiny.CLASSES]
     main = summary["out_of_domain_dev"]
     assert json.loads((evaluated / "metrics.json").read_text()) == {
         "mcc": main["mcc"],
@@ -154,9 +172,8 @@ def test_same_inputs_give_the_same_bytes(run, evaluated):
     again = run()
 
     names = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
-    assert (
-        len(names) == 12
-    )  # params, metrics, predictions, summary, protocol, 4 tables, 3 confusions
+    # params, metrics, predictions, summary, protocol, 5 tables, 4 confusions
+    assert len(names) == 14
     for name in names:
         assert (again / name).read_bytes() == (evaluated / name).read_bytes(), name
 
@@ -170,9 +187,11 @@ def test_only_the_seeds_of_the_parameters_count_and_what_validation_chose_is_use
     summary = json.loads((folder / "tables" / "summary.json").read_text())
     assert {figures["mcc_sd"] for figures in summary.values()} == {None}
     made = pd.read_csv(folder / "tables" / "decisions.csv").set_index("model").loc["seed 5"]
-    probability = 1 / (1 + np.exp(-table["logit"].astype(float) / made["temperature"]))
-    assert table["probability"].to_numpy() == pytest.approx(probability, abs=1e-6)
-    assert (table["predicted"] == (table["probability"] > made["threshold"])).all()
+    logits = np.array(table["logits"].tolist(), dtype=float)
+    probabilities = np.array(table["probabilities"].tolist())
+    expected = special.softmax(logits / made["temperature"], axis=1)
+    assert probabilities == pytest.approx(expected, abs=1e-6)
+    assert (table["predicted"] == (probabilities[:, 1] > made["threshold"])).all()
     protocol = json.loads((folder / "tables" / "protocol.json").read_text())
     assert (protocol["threshold"], protocol["temperature"]) == ("validation", "validation")
 
@@ -210,6 +229,59 @@ def test_models_that_are_missing_are_named(run, tmp_path):
     (tmp_path / "7").mkdir()
     with pytest.raises(BertlineError, match=r"holds no trained model.*dvc repro train@7"):
         running.load_trained(tmp_path / "7")
+
+
+def test_models_of_other_classes_are_refused(trained, tmp_path):
+    settings = json.loads((trained / "tokens" / "settings.json").read_text())
+    other = tmp_path / "other"
+    shutil.copytree(trained / "tokens", other / "tokens")
+    (other / "params.yaml").write_bytes((trained / "params.yaml").read_bytes())
+    files.write_json(other / "tokens" / "settings.json", settings | {"labels": ["ham", "spam"]})
+    (other / "models").symlink_to(trained / "models")
+
+    with pytest.raises(BertlineError, match="trained on the classes unacceptable, acceptable, and"):
+        run_in(tmp_path / "out", other, trained / "folds")
+
+
+@pytest.mark.slow
+def test_many_classes_are_trained_and_scored(tmp_path, tiny_bert):
+    """Which noun a sentence has is its class; one class is rare, and the scores say so."""
+    sentences = tiny.sentence_sets({"train": 240, "test": 120})
+    nouns = ["dog", "cat", "bird", "child"]
+    found = [next((n for n in nouns if f" {n}" in text), "other") for text in sentences["text"]]
+    names = [*nouns, "other"]
+    numbers = [names.index(name) for name in found]
+    table = sentences.assign(**{"class": found, "label": numbers})
+    files.write_table(tmp_path / "sentences.parquet", table, parse.SENTENCES)
+    changes = {
+        "seeds": [3],
+        "train.epochs": 6,
+        "train.learning_rate": 3e-3,
+        "train.precision": "fp32",
+        "train.threads": 1,
+    }
+    same = ("--params", write_params(tmp_path / "params.yaml", changes))
+    call(tokenize, tmp_path / "sentences.parquet", tiny_bert, tmp_path / "tokens", *same)
+    call(split, tmp_path / "tokens", tmp_path / "folds", *same)
+    call(
+        *(train, 3, tmp_path / "tokens", tmp_path / "folds", tiny_bert, tmp_path / "models" / "3"),
+        *same,
+    )
+
+    folder = run_in(tmp_path / "out", tmp_path)
+
+    table = read_predictions(folder)
+    scores = pd.read_csv(folder / "tables" / "scores.csv").set_index(["set", "model"])
+    chosen = table[table["set"] == "test"]
+    mcc = matthews_corrcoef(chosen["label"], chosen["predicted"])
+    assert scores.loc[("test", "seed 3"), "mcc"] == pytest.approx(mcc, abs=1e-6)
+    assert scores.loc[("test", TFIDF), "mcc"] > 0.9  # words alone tell the class
+    assert json.loads((folder / "metrics.json").read_text()) == {
+        "mcc": pytest.approx(mcc, abs=1e-4)
+    }
+    made = pd.read_csv(folder / "tables" / "decisions.csv")
+    assert made["threshold"].isna().all()
+    assert set(pd.read_csv(folder / "tables" / "classes.csv")["class"]) == set(names)
 
 
 def test_folds_without_test_sentences_or_of_other_sentences_are_refused(trained, tmp_path):
