@@ -114,7 +114,7 @@ INPUTS = [
     predicted(
         "set-named-as-all",
         "a set is called all test sets",
-        lambda rows: rows.replace("in_domain_dev", "all test sets"),
+        lambda rows: rows.assign(set=rows["set"].replace("in_domain_dev", "all test sets")),
     ),
     predicted("all-right", "", lambda rows: rows.assign(predicted=rows["label"]), accepted),
     predicted("one-class", "", lambda rows: rows.assign(label=1), accepted),
