@@ -9,7 +9,7 @@ VERBS = {
     "add": ("bertline.own.add", "Take up your own texts: look into a file, write its entry"),
     "repro": ("bertline.runs.repro", "Run what has changed, independent stages side by side"),
     "verify": ("bertline.runs.verify", "Compare two runs stage by stage and name what differs"),
-    "compare": ("bertline.runs.compare", "Test whether two runs differ in MCC"),
+    "compare": ("bertline.runs.compare", "Test whether two runs differ in a score"),
     "assign": ("bertline.apply.assign", "Assign topics to new documents"),
     "packages": ("bertline.core.packages", "Write the installed versions to packages.yaml"),
     "verify-cache": ("bertline.runs.cache", "Hash DVC's cache and remove damaged files"),
