@@ -235,8 +235,9 @@ def preview_sentences(sentences: pd.DataFrame, count: int) -> str:
     """Return the first `count` texts of each class, of PREVIEW_CLASSES classes at most."""
     shown = []
     by_class = sentences.groupby("class", sort=False)
+    columns = [name for name in ("source", "mark") if (sentences[name] != "").any()]
     for name, rows in list(by_class)[:PREVIEW_CLASSES]:
-        shown.append(f"{name}:\n{preview(rows, ['source', 'mark', 'text'], count)}")
+        shown.append(f"{name}:\n{preview(rows, [*columns, 'text'], count)}")
     if len(by_class) > PREVIEW_CLASSES:
         shown.append(f"and {len(by_class) - PREVIEW_CLASSES} other classes")
     return "\n".join(shown)

@@ -246,6 +246,73 @@ CORPORA = [
         ),
     ),
     Case(
+        "labels-of-one-class",
+        "parse",
+        "mine: the training set in_domain_train has 2 texts of the one class 'spam'",
+        lambda desk: desk.table("a.csv", HEADER + "a,spam\nb, spam\n"),
+    ),
+    Case(
+        "labels-blank",
+        "parse",
+        r"a\.csv, row in_domain_train:2: the label in column 'label' is blank, as are 2 of 4",
+        lambda desk: desk.table("a.csv", HEADER + "a,x\nb,\nc,y\nd,  \n"),
+    ),
+    Case(
+        "labels-are-scores",
+        "parse",
+        "120 training texts have 120 different labels, such as .* is it the right column",
+        lambda desk: desk.table(
+            "a.csv", HEADER + "".join(f"a,{number / 7}\n" for number in range(120))
+        ),
+    ),
+    Case(
+        "label-is-a-paragraph",
+        "parse",
+        "row 2, column 'label': expected a name on one line",
+        lambda desk: desk.table("a.csv", HEADER + 'a,x\nb,"y\nz"\n'),
+    ),
+    Case(
+        "labels-that-are-not-listed",
+        "parse",
+        r"`labels` lists 'ham', .* other labels: 'Ham' \(1 text\), 'egg' \(2 texts\)\. Add them",
+        lambda desk: desk.table("a.csv", HEADER + "a,ham\nb,Ham\nc,egg\nd,egg\n", labels=["ham"]),
+    ),
+    Case(
+        "labels-that-no-text-has",
+        "parse",
+        "`labels` lists 'spam', and no text has such a label",
+        lambda desk: desk.table("a.csv", HEADER + "a,0\nb,1\n", labels=["0", "1", "spam"]),
+    ),
+    Case(
+        "labels-are-a-word",
+        "parse",
+        r"mine\.parse\.labels: should be the labels in the order .* found 'ham'",
+        lambda desk: desk.table("a.csv", HEADER + "a,0\nb,1\n", labels="ham"),
+    ),
+    Case(
+        "class-of-the-test-set-alone",
+        "parse",
+        r"lacks 1 of the classes that other sets have \(test: 'c' \(1 text\)\).*move some",
+        lambda desk: (
+            desk.write("raw/b.csv", HEADER + "d,c\n"),
+            desk.table("a.csv", HEADER + "a,a\nb,b\n", files={"train": "a.csv", "test": "b.csv"}),
+        ),
+    ),
+    Case(
+        "two-training-sets",
+        "parse",
+        "should name the table of one training set, `train`; found train, in_domain_train",
+        lambda desk: desk.table(
+            "a.csv", HEADER + "a,0\nb,1\n", files={"train": "a.csv", "in_domain_train": "a.csv"}
+        ),
+    ),
+    accepted(
+        "labels-in-odd-spellings",
+        "parse",
+        r"'classes': \{'0': 2, '1': 3\}",
+        lambda desk: desk.table("a.csv", HEADER + "a,1.0\nb, TRUE\nc,0\nd,false\ne,1\n"),
+    ),
+    Case(
         "raw-missing",
         "parse",
         "raw does not exist. It is what an earlier stage writes",
@@ -294,6 +361,33 @@ FOLDS = [
         "the validation fold lacks 6 of 6 sentences: .* 60 training sentences make 1 groups of "
         "duplicates or pairs, which cannot be divided.*or set split.validation to 0",
         tokens(lambda rows: rows.assign(windows=[[[1, 2, 3]]] * len(rows))),
+    ),
+    Case(
+        "all-the-same-and-no-test-set",
+        "split",
+        r"(?s)the test fold lacks 12 of 12 .*set split\.test to 0 for no test\.\n"
+        r".*the validation fold lacks 6 of 6 .*set split\.validation to 0",
+        tokens(lambda rows: rows.head(60).assign(windows=[[[1, 2, 3]]] * 60)),
+    ),
+    Case(
+        "four-sentences-of-four-classes",
+        "split",
+        "the validation fold lacks 1 of 1 sentences: .*and each class keeps one of its own",
+        tokens(lambda rows: rows.iloc[[0, 1, 2, 3, -1]].assign(label=[0, 1, 2, 3, 0])),
+    ),
+    Case(
+        "settings-without-labels",
+        "split",
+        "settings.json has no `labels`; it has max_length",
+        lambda desk: desk.write("tokens/settings.json", '{"max_length": 64}'),
+    ),
+    Case(
+        "sentences-of-another-version",
+        "tokenize",
+        r"sentences\.parquet has no column class; it has id",
+        lambda desk: desk.change_table(
+            "sentences.parquet", lambda rows: rows.drop(columns="class")
+        ),
     ),
     Case(
         "share-too-small",
