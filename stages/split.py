@@ -40,6 +40,7 @@ FOLDS = pa.schema([("id", pa.string()), ("fold", pa.string())])
 
 # A larger share of a set that is in the training fold as well is a warning; CoLA's sets have some.
 MANY_SHARED = 0.01
+DOMINANT = 0.8  # share of one class above which accuracy says little
 
 
 class Split(Section):
@@ -53,7 +54,10 @@ class Split(Section):
 
 def group_duplicates(windows: pd.Series) -> np.ndarray:
     """Return, for each sentence, the number of its group: those with the same word pieces."""
-    keys = [tuple(tuple(window) for window in of_text) for of_text in windows]
+    keys = [
+        tuple(np.asarray(window, dtype=np.int32).tobytes() for window in of_text)
+        for of_text in windows
+    ]
     return pd.factorize(pd.Series(keys, dtype=object))[0]
 
 
@@ -242,7 +246,10 @@ def _is_related(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
 
 
 def check_folds(described: dict[str, Any]) -> None:
-    """Raise BertlineError if a class has no training text; warn of folds that training has seen."""
+    """Raise BertlineError if a class has no training text.
+
+    Warns of folds that training has seen, and of one class that most training sentences are of.
+    """
     folds = described["folds"]
     without = [name for name, count in folds[TRAINING]["classes"].items() if not count]
     if without:
@@ -250,6 +257,14 @@ def check_folds(described: dict[str, Any]) -> None:
             f"the draw left no training sentence of {labels.told(without)}. Set split.stratify to "
             f"true, which keeps one of each class, lower split.test and split.validation, or give "
             f"these classes more sentences."
+        )
+    most, count = max(folds[TRAINING]["classes"].items(), key=lambda item: item[1])
+    share = count / folds[TRAINING]["sentences"]
+    if share > DOMINANT:
+        console.log(
+            f"warning: {share:.0%} of the training sentences are {most}: a model that answers "
+            f"nothing else is as accurate. Judge by MCC and macro F1, and set train.class_weights "
+            f"to balanced if the rare classes matter as much."
         )
     for name in (name for name in folds if name != TRAINING):
         shared = described["shared_sentences"][f"{TRAINING} and {name}"]

@@ -311,21 +311,31 @@ def test_all_draws_that_fail_are_told_at_once():
         split.draw_folds(tokens, options(test=0.25))
 
 
-def test_class_without_a_training_sentence_is_refused(tokens):
-    table = files.read_table(tokens / "tokens.parquet")
-    labels = [0] * 59 + [1]
-    write(tokens, table.assign(label=labels, set="train"), ["a", "b"])
+def test_class_without_a_training_sentence_is_refused():
+    pairs = [f"p{number}" for number in range(20)]
+    tokens = tokens_of("t" * 20, [0] * 19 + [1], list(range(20)), pairs)
     told = []
-    for seed in range(60):
+    for seed in range(20):
+        folds = split.draw_folds(tokens, options(validation=0.5, stratify=False, seed=seed))
         try:
-            run(tokens, "out", seed=seed, validation=0.5, stratify=False)
+            split.check_folds(split.describe(folds, tokens, ["a", "b"]))
         except BertlineError as error:
             told.append(str(error))
 
-    assert 0 < len(told) < 60
-    assert told[0].startswith(
-        "the draw left no training sentence of 'b'. Set split.stratify to true"
-    )
+    assert 0 < len(told) < 20
+    start = "the draw left no training sentence of 'b'. Set split.stratify to true"
+    assert told[0].startswith(start)
+
+
+def test_class_that_most_training_sentences_are_of_is_a_warning(tokens, capsys):
+    run(tokens, "out")
+    assert "warning" not in capsys.readouterr().err  # of 70%
+
+    table = files.read_table(tokens / "tokens.parquet")
+    write(tokens, table.assign(label=[0] * 50 + [1] * 10, set="in_domain_train"), ["ham", "spam"])
+    run(tokens, "out")
+    told = capsys.readouterr().err
+    assert "83% of the training sentences are ham" in told and "train.class_weights" in told
 
 
 def test_test_set_that_training_has_seen_is_a_warning(tokens, capsys):
