@@ -41,11 +41,11 @@ from bertline.figures import (
     topic_tree,
 )
 from bertline.figures.results import (
-    Acceptability,
     Analysis,
+    Classification,
     Topics,
-    load_acceptability,
     load_analysis,
+    load_classification,
     load_topics,
     plain,
 )
@@ -70,13 +70,13 @@ READ = {
 Inches = Annotated[float, Field(ge=4, le=40)]
 
 
-class Classification(Section):
+class OfClassification(Section):
     """What `visualize` draws of the classification alone."""
 
     most_classes: Annotated[int, Field(ge=2, le=100)]
 
 
-class Map(Section):
+class OfTopics(Section):
     """What `visualize` draws of the topics alone."""
 
     top_topics: Annotated[int, Field(ge=0)]
@@ -90,8 +90,8 @@ class Visualize(Section):
     font: Annotated[str, Field(min_length=1)]
     font_size: Annotated[float, Field(ge=4, le=24)]
     dpi: Annotated[int, Field(ge=50, le=600)]
-    classification: Classification
-    topics: Map
+    classification: OfClassification
+    topics: OfTopics
 
 
 class Report(NamedTuple):
@@ -105,7 +105,7 @@ class Report(NamedTuple):
 
 
 def draw_classification(
-    sentences: Acceptability, analysis: Analysis, options: Classification
+    sentences: Classification, analysis: Analysis, options: OfClassification
 ) -> Iterator[tuple[str, "Figure"]]:
     """Yield the name of each figure, which is its file without the ending, and the figure."""
     yield "scores", scores.draw(sentences)
@@ -121,7 +121,7 @@ def draw_classification(
     yield "reliability", reliability.draw(analysis, sentences.source)
 
 
-def draw_topics(documents: Topics, options: Map, dpi: int) -> Iterator[tuple[str, "Figure"]]:
+def draw_topics(documents: Topics, options: OfTopics, dpi: int) -> Iterator[tuple[str, "Figure"]]:
     """Yield the name of each figure, which is its file without the ending, and the figure."""
     width, height = options.figure_size
     yield (
@@ -148,7 +148,7 @@ def draw_topics(documents: Topics, options: Map, dpi: int) -> Iterator[tuple[str
 
 def report_classification(metrics: Path, errors: Path, options: Visualize) -> Report:
     """Return the report of the scores below `metrics` and of the errors in `errors`."""
-    sentences = load_acceptability(metrics)
+    sentences = load_classification(metrics)
     analysis = load_analysis(metrics, errors)
     return Report(
         draw_classification(sentences, analysis, options.classification),

@@ -14,6 +14,7 @@ from bertline.scoring.tables import BETTER, NONE, UNTESTED, WORSE
 WIDTH = 9.0  # inches
 ROW_HEIGHT = 0.25
 FRAME_HEIGHT = 1.05  # of titles, ticks, axis label and legend
+MOST = 60  # groups; the report's table has all
 
 # Colour, marker and legend. Markers differ too, for readers who are colour-blind.
 LOOKS = {
@@ -26,7 +27,8 @@ LOOKS = {
 
 def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
     """Return the figure of one grouping of all test sentences; `source` says what was scored."""
-    rows = analysis.groups(grouping)
+    every = analysis.groups(grouping)
+    rows = largest(every, MOST)
     title = f"Errors by {GROUPINGS[grouping]}"
     note = (
         f"Lines: {analysis.coverage} intervals over sentences and seeds. Dashed: all "
@@ -35,22 +37,37 @@ def draw(analysis: Analysis, source: str, grouping: str) -> Figure:
     if set(rows["finding"]) & {WORSE, BETTER}:
         share = analysis.protocol["false_discovery_rate"]
         note += f" Triangles: significant (FDR {share:.0%})."
+    if len(rows) < len(every):
+        note += f" The {len(rows)} largest of {len(every):,} groups."
     figure = style.new_figure(WIDTH, len(rows) * ROW_HEIGHT + FRAME_HEIGHT, title, [source, note])
-    errors, scores = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    # The sentences of one class have no MCC.
+    scored = bool(rows["mcc"].notna().any())
+    panels = figure.subplots(
+        1, 1 + scored, sharey=True, squeeze=False, width_ratios=[3, 2][: 1 + scored]
+    )
+    errors = panels[0, 0]
     draw_measure(errors, rows, "error_rate", analysis.everything)
     errors.set_title("Error rate")
     errors.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     errors.set_xlim(0, min(1.0, 1.05 * rows["error_rate_high"].max()))
-    draw_measure(scores, rows, "mcc", analysis.everything)
-    scores.set_title("MCC")
-    scores.axvline(0, color=style.QUIET, linewidth=0.8)
-    for axes in (errors, scores):
+    if scored:
+        scores = panels[0, 1]
+        draw_measure(scores, rows, "mcc", analysis.everything)
+        scores.set_title("MCC")
+        scores.axvline(0, color=style.QUIET, linewidth=0.8)
+    for axes in panels[0]:
         axes.grid(axis="x")
         style.label_rows(axes, [name(group) for group in rows["group"]])
-    scores.tick_params(axis="y", labelleft=False)
-    write_counts(scores, rows)
+        axes.tick_params(axis="y", labelleft=axes is errors)
+    write_counts(panels[0, -1], rows, shares=scored)
     figure.legend(handles=legend(rows), loc="outside lower center", ncols=4)
     return figure
+
+
+def largest(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Return the rows of the `number` groups with the most sentences, in their order."""
+    chosen = rows["sentences"].nlargest(number, keep="first").index
+    return rows[rows.index.isin(chosen)]
 
 
 def name(group: str) -> str:
@@ -77,18 +94,18 @@ def draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, whole: pd.Series)
         )  # fmt: skip
 
 
-def write_counts(axes: Axes, rows: pd.DataFrame) -> None:
-    """Write sentences and share of acceptable ones at the right of each row."""
+def write_counts(axes: Axes, rows: pd.DataFrame, *, shares: bool) -> None:
+    """Write sentences, and with `shares` that of the most frequent class, right of each row."""
     size = mpl.rcParams["font.size"]
-    columns = (("sentences", 46), ("acceptable", 108))
+    columns = (("sentences", 46), ("largest class", 118))[: 1 + shares]
     for head, shift in columns:
         axes.annotate(
             head, (1, 1), xycoords="axes fraction", xytext=(shift, 5), ha="right",
             textcoords="offset points", color=style.QUIET, size=0.9 * size, annotation_clip=False,
         )  # fmt: skip
     for place, row in enumerate(rows.to_dict("records")):
-        texts = (f"{row['sentences']:,}", f"{row['acceptable_share']:.0%}")
-        for text, (_, shift) in zip(texts, columns, strict=True):
+        texts = (f"{row['sentences']:,}", f"{row['majority_share']:.0%}")
+        for text, (_, shift) in zip(texts, columns, strict=False):
             axes.annotate(
                 text, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(shift, 0),
                 textcoords="offset points", va="center_baseline", ha="right", annotation_clip=False,

@@ -9,14 +9,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import Acceptability, plain
+from bertline.figures.results import Classification, plain
 from bertline.scoring.names import MEAN
 
-ROOMY = 4  # classes, at most, whose fields have a percentage below the count
-NAME = 1.7  # inches for the name of a class
-# Width and height of a field in inches.
-FIELD = (1.7, 1.2)
-SMALL_FIELD = (0.42, 0.32)
+ROOMY = 6  # classes, at most, whose fields have a percentage below the count
+# Inches for the name of an actual class, and of a predicted one that stands on end.
+NAME = 1.9
+STANDING = 1.5
+# Width and height in inches of a field of two classes, of some, and of many.
+FIELDS = ((1.7, 1.2), (1.2, 0.7), (0.42, 0.32))
 FRAME_HEIGHT = 0.75  # inches for the axis label and the margins
 
 # Steep in the middle, so that most shares get a tone on which text is easily read.
@@ -48,7 +49,7 @@ class Matrix:
         return np.divide(self.counts, totals, out=np.zeros_like(self.counts), where=totals > 0)
 
 
-def draw(results: Acceptability, name: str, *, most_classes: int) -> Figure:
+def draw(results: Classification, name: str, *, most_classes: int) -> Figure:
     """Return the figure of the set `name`; counts are means over seeds.
 
     most_classes: of more, those with the most errors are shown.
@@ -63,20 +64,19 @@ def draw(results: Acceptability, name: str, *, most_classes: int) -> Figure:
         note += f" MCC {style.number(mean['mcc'])}."
     if len(matrix.rows) < len(results.labels):
         note += f" The {len(matrix.rows)} classes with the most errors, of {len(results.labels):,}."
-    field = FIELD if roomy else SMALL_FIELD
+    field = FIELDS[0] if len(matrix.rows) <= 2 else FIELDS[1] if roomy else FIELDS[2]
     width = NAME + 0.4 + len(matrix.columns) * field[0]
-    below = 0 if roomy else NAME * 0.75  # names stand on end
-    height = len(matrix.rows) * field[1] + FRAME_HEIGHT + below
+    height = len(matrix.rows) * field[1] + FRAME_HEIGHT + (0 if roomy else STANDING)
     heading = [results.source, note]
     figure = style.new_figure(max(width, 5.0), height, f"Confusion matrix of {name}", heading)
     axes = figure.subplots()
     axes.imshow(matrix.shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
     write_fields(axes, matrix, roomy=roomy)
-    label_axes(axes, matrix, roomy=roomy)
+    label_axes(axes, matrix, field[0] if roomy else STANDING, roomy=roomy)
     return figure
 
 
-def count(results: Acceptability, name: str) -> np.ndarray:
+def count(results: Classification, name: str) -> np.ndarray:
     """Return sentences by actual (rows) and predicted class, mean over seeds, shape (K, K)."""
     rows = results.confusion[name]
     number = {label: place for place, label in enumerate(results.labels)}
@@ -106,12 +106,13 @@ def select(counts: np.ndarray, labels: list[str], most: int) -> Matrix:
 def write_fields(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
     """Write the counts into the fields: with percentages, or where there is not 0."""
     size = mpl.rcParams["font.size"]
+    large = size * (1.7 if len(matrix.rows) <= 2 else 1.3)
     for (row, column), share in np.ndenumerate(matrix.shares):
         value = float(matrix.counts[row, column])
         colour = style.readable_on(SHADES(float(share)))
         if roomy:
             axes.text(
-                column, row - 0.07, format_count(value), color=colour, size=1.7 * size,
+                column, row - 0.07, format_count(value), color=colour, size=large,
                 ha="center", va="center", weight="bold",
             )  # fmt: skip
             axes.text(column, row + 0.2, f"{share:.1%}", color=colour, ha="center", va="center")
@@ -122,12 +123,13 @@ def write_fields(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
             )  # fmt: skip
 
 
-def label_axes(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
-    """Write the classes, each cut to its room, with the sentences of the actual ones."""
-    room = NAME if roomy else NAME * 0.75
-    names, actual = (
-        [style.cut(plain(name), room) for name in side] for side in (matrix.columns, matrix.rows)
-    )
+def label_axes(axes: Axes, matrix: Matrix, room: float, *, roomy: bool) -> None:
+    """Write the classes, with the sentences of the actual ones.
+
+    room: inches for the name of a predicted class; longer ones are cut.
+    """
+    names = [style.cut(plain(name), room) for name in matrix.columns]
+    actual = [style.cut(plain(name), NAME) for name in matrix.rows]
     between = "\n" if roomy else " "
     totals = [
         f"{name}{between}({total:,.0f})" for name, total in zip(actual, matrix.totals, strict=True)
@@ -146,5 +148,5 @@ def label_axes(axes: Axes, matrix: Matrix, *, roomy: bool) -> None:
 
 
 def format_count(value: float) -> str:
-    """Return a whole number as such, and a mean with one decimal below 100."""
-    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:,.1f}"
+    """Return a mean with one decimal below 100, and a whole number as such."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}".removesuffix(".0")

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bertline.figures import style
-from bertline.figures.results import Acceptability
+from bertline.figures.results import Classification
 from bertline.scoring.names import TFIDF, VALIDATION
 
 WIDTH = 8.0  # inches
@@ -16,7 +16,7 @@ TRAINING_COLOUR = style.MODEL
 VALIDATION_COLOUR = "#aa4499"
 
 
-def draw(results: Acceptability) -> Figure:
+def draw(results: Classification) -> Figure:
     """Return the figure; without a validation fold it shows the training loss alone."""
     curves = results.curves
     validated = bool(curves["validation_mcc"].notna().any())

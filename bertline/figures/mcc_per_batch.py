@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bertline.figures import style
-from bertline.figures.results import Acceptability
+from bertline.figures.results import Classification
 from bertline.scoring.names import MEAN, TFIDF
 
 WIDTH = 8.0  # inches
@@ -16,7 +16,7 @@ BAR = "#9cc4e0"  # the models' blue, lighter, so that the dots on it are seen
 DOT = "#004b78"
 
 
-def draw(results: Acceptability, name: str) -> Figure:
+def draw(results: Classification, name: str) -> Figure:
     """Return the figure of the set `name`."""
     rows = results.batches[results.batches["set"] == name]
     mean = rows.groupby("batch")["mcc"].mean()
@@ -53,7 +53,7 @@ def describe_batches(sizes: list[int]) -> str:
     return f"{len(sizes):,} batches of {sizes[0]:,} sentences (the last one has {sizes[-1]:,})."
 
 
-def draw_overall(figure: Figure, results: Acceptability, name: str) -> None:
+def draw_overall(figure: Figure, results: Classification, name: str) -> None:
     """Draw the whole set's MCC, and the baseline's, as lines with their numbers at the right."""
     (axes,) = figure.axes
     places, texts, colours = [], [], []

@@ -1,15 +1,15 @@
-"""The reliability diagram: predicted probability against the observed share."""
+"""The reliability diagram: the probability of the predicted class against the share right."""
 
 import math
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bertline.figures import style
 from bertline.figures.results import Analysis
-from bertline.scoring.names import MEAN
+from bertline.scoring.names import ALL_TESTS, BOTH, MEAN
 from bertline.scoring.tables import SCALED, UNCALIBRATED
 
 SIDE = 2.5  # inches of a panel
@@ -25,8 +25,8 @@ LOOKS = {
 def draw(analysis: Analysis, source: str) -> Figure:
     """Return the figure: a panel for each set; `source` says what was scored."""
     stored = list(dict.fromkeys(analysis.reliability["set"]))
-    # The test sets together have a row in the report's table, and no panel.
-    names = [name for name in stored if name != analysis.whole] or stored
+    # Test sets together have a row in the report's table, and no panel.
+    names = [name for name in stored if name not in (BOTH, ALL_TESTS)]
     columns = min(PANELS, len(names))
     lines = math.ceil(len(names) / columns)
     bins = analysis.protocol["calibration_bins"]
@@ -41,23 +41,25 @@ def draw(analysis: Analysis, source: str) -> Figure:
         ],
     )
     panels = figure.subplots(lines, columns, squeeze=False)
+    lowest = analysis.reliability[["predicted", "observed", "low"]].min().min()
+    start = max(0.0, math.floor(10 * lowest) / 10)
     for place, axes in enumerate(panels.flat):
         if place >= len(names):
             axes.set_visible(False)
             continue
-        draw_set(axes, analysis, names[place])
+        draw_set(axes, analysis, names[place], start)
         if place % columns == 0:
-            axes.set_ylabel("share acceptable")
-        axes.set_xlabel("predicted probability")
+            axes.set_ylabel("share predicted rightly")
+        axes.set_xlabel("probability of the prediction")
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     return figure
 
 
-def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
-    """Draw the bins of one set, with the calibration errors as text."""
+def draw_set(axes: Axes, analysis: Analysis, name: str, start: float) -> None:
+    """Draw the bins of one set from `start` to 1, with the calibration errors as text."""
     axes.set_title(f"{name}\n\n", pad=8, linespacing=1.35)
-    axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8)
+    axes.plot([start, 1], [start, 1], color=style.QUIET, linewidth=0.8)
     points = analysis.reliability[analysis.reliability["set"] == name]
     measures = analysis.calibration[
         (analysis.calibration["set"] == name) & (analysis.calibration["seed"] == MEAN)
@@ -81,8 +83,10 @@ def draw_set(axes: Axes, analysis: Analysis, name: str) -> None:
         textcoords="offset points", va="bottom", color=style.QUIET, linespacing=1.35,
     )  # fmt: skip
     said.set_in_layout(False)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    ends = (start - 0.02 * (1 - start), 1 + 0.02 * (1 - start))
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=5))
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid()
 

@@ -42,20 +42,23 @@ GROUPINGS = {
     "minor": "grammatical phenomenon, in detail",
     "source": "source",
     "length": "sentence length",
+    "class": "class",
 }
 
 
 @dataclass(frozen=True)
-class Acceptability:
+class Classification:
     """The scores of the sentence classifiers, from `split`, `adapt` and `evaluate`."""
 
     title: str  # of the data set; it says "synthetic" where it is
     backbone: str
     protocol: dict[str, Any]  # confidence, threshold and temperature
-    folds: dict[str, dict[str, Any]]  # sentences and acceptable_share of each fold
+    published: list[str]  # the sets of the source; other test sets were drawn
+    folds: dict[str, dict[str, Any]]  # sentences of each fold
     shared: dict[str, int]  # sentences that occur in two folds, by the folds' names
     summary: dict[str, dict[str, Any]]  # evaluate/summary.json
     scores: pd.DataFrame
+    classes: pd.DataFrame  # precision, recall and F1 of each class, by set
     curves: pd.DataFrame
     batches: pd.DataFrame
     decisions: pd.DataFrame
@@ -81,6 +84,12 @@ class Acceptability:
     def test_sets(self) -> list[str]:
         """The single sets that no training decision saw; the validation fold if there is none."""
         return [name for name in self.sets if name not in (VALIDATION, BOTH)] or self.sets
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores has to know first, a sentence each, of the sets in turn."""
+        found = [note for summary in self.summary.values() for note in summary.get("notes", ())]
+        return list(dict.fromkeys(found))
 
     @property
     def seeds(self) -> list[int]:
@@ -217,7 +226,7 @@ class Topics:
         )
 
 
-def load_acceptability(metrics: Path) -> Acceptability:
+def load_classification(metrics: Path) -> Classification:
     """Read what `download`, `parse`, `split`, `adapt` and `evaluate` measured.
 
     Raises BertlineError if a file is missing or is not what the stage writes.
@@ -235,22 +244,25 @@ def load_acceptability(metrics: Path) -> Acceptability:
             f"{plots / 'summary.json'} has {', '.join(summary)}. They come from different "
             f"runs: run `dvc repro evaluate`."
         )
-    curves, batches, decisions = (
+    classes, curves, batches, decisions = (
         files.read_csv(plots / f"{name}.csv", columns, command="dvc repro evaluate")
         for name, columns in (
+            ("classes", tables.CLASSES),
             ("learning_curves", tables.CURVES),
             ("mcc_per_batch", tables.BATCHES),
             ("decisions", tables.DECISIONS),
         )
     )
-    return Acceptability(
+    return Classification(
         title=_value(metrics / "parse" / "sentences.json", "title"),
         backbone=_value(metrics / "download" / "backbone.json", "source"),
         protocol=protocol,
+        published=[*files.read_json(metrics / "parse" / "sentences.json", keys=["sets"])["sets"]],
         folds=split["folds"],
         shared=split.get("shared_sentences", {}),
         summary=summary,
         scores=scores,
+        classes=classes,
         curves=curves,
         batches=batches,
         decisions=decisions,

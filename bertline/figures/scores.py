@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bertline.figures import style
-from bertline.figures.results import Acceptability
+from bertline.figures.results import Classification
 from bertline.scoring.names import ENSEMBLE, MAJORITY, MEAN, TFIDF, of_seed
 
 WIDTH = 9.0  # inches
@@ -19,7 +19,7 @@ FRAME_HEIGHT = 1.1  # inches that a panel's title, ticks and axis label take
 MAX_SEEDS = 12  # with more, the seeds share a row
 
 
-def draw(results: Acceptability) -> Figure:
+def draw(results: Classification) -> Figure:
     """Return the figure: a panel for each set, a row for each model."""
     names = list(results.sets)
     rows = list(list_rows(results))
@@ -47,7 +47,7 @@ def draw(results: Acceptability) -> Figure:
     return figure
 
 
-def list_rows(results: Acceptability) -> Iterator[tuple[str, list[str]]]:
+def list_rows(results: Classification) -> Iterator[tuple[str, list[str]]]:
     """Yield the label and the models of each row, from the top."""
     seeds = [of_seed(seed) for seed in results.seeds]
     if len(seeds) > 1:
@@ -72,7 +72,7 @@ def limits(scores: pd.DataFrame) -> tuple[float, float]:
 
 
 def draw_set(
-    axes: Axes, results: Acceptability, name: str, rows: list[tuple[str, list[str]]]
+    axes: Axes, results: Classification, name: str, rows: list[tuple[str, list[str]]]
 ) -> None:
     """Draw the models of one set, with their MCC at the right."""
     axes.axvline(0, color=style.QUIET, linewidth=0.8)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from bertline.figures.results import GROUPINGS, Acceptability, Analysis, Topics, plain
+from bertline.figures.results import GROUPINGS, Analysis, Classification, Topics, plain
 from bertline.report import tables
 from bertline.scoring.names import BOTH, MEAN, TRAINING, VALIDATION, of_seed
 from bertline.scoring.tables import BETTER, SCALED, UNCALIBRATED, WORSE
@@ -38,7 +38,7 @@ class Shown(NamedTuple):
         return round(self.width * PIXELS_PER_INCH), round(self.height * PIXELS_PER_INCH)
 
 
-def classification(sentences: Acceptability, analysis: Analysis, shown: Sequence[Shown]) -> str:
+def classification(sentences: Classification, analysis: Analysis, shown: Sequence[Shown]) -> str:
     """Return the page of the classifiers; `shown` are the figures beside it, in their order."""
     tested = analysis.breakdown[analysis.breakdown["set"] == analysis.whole]
     means = analysis.calibration[analysis.calibration["seed"] == MEAN]
@@ -49,7 +49,7 @@ def classification(sentences: Acceptability, analysis: Analysis, shown: Sequence
         **names,
         sentences=sentences,
         analysis=analysis,
-        tests=[name for name in sentences.sets if name not in (VALIDATION, BOTH)],
+        **_tests(sentences),
         decisions=_decisions(sentences),
         significant={finding: tested[tested["finding"] == finding] for finding in (WORSE, BETTER)},
         uncalibrated=means[means["scaled"] == UNCALIBRATED],
@@ -89,7 +89,14 @@ def _sort(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
     return sections
 
 
-def _decisions(sentences: Acceptability) -> dict[str, list[float]]:
+def _tests(sentences: Classification) -> dict[str, list[str]]:
+    """Return the test sets that the source has, and those that were drawn."""
+    names = [name for name in sentences.sets if name not in (VALIDATION, BOTH)]
+    published = [name for name in names if name in sentences.published]
+    return {"published": published, "drawn": [name for name in names if name not in published]}
+
+
+def _decisions(sentences: Classification) -> dict[str, list[float]]:
     """Return the threshold and the temperature of each seed's model."""
     rows = sentences.decisions.set_index("model").loc[[of_seed(seed) for seed in sentences.seeds]]
     return {name: rows[name].tolist() for name in ("threshold", "temperature")}

@@ -1,6 +1,6 @@
 """The tables of the report, and figures as its text shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,17 +10,14 @@ from bertline.figures import style
 from bertline.figures.results import (
     GROUPINGS,
     SPREAD,
-    Acceptability,
     Analysis,
+    Classification,
     Topics,
     plain,
     topic_name,
 )
 from bertline.scoring.names import (
-    BOTH,
-    DEV_SETS,
     ENSEMBLE,
-    LABELS,
     MAJORITY,
     MEAN,
     TFIDF,
@@ -32,6 +29,9 @@ from bertline.topics.tables import OUTLIERS
 
 TOPICS_SHOWN = 30
 WORDS_SHOWN = 8
+# The scores of a model, and of a class.
+SCORES = {"mcc": "MCC", "macro_f1": "Macro F1", "accuracy": "Accuracy"}
+OF_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 NONE = "–"  # what a cell without a value shows
 
 
@@ -81,7 +81,7 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{number(low)} to {number(high)}" if known(low) and known(high) else NONE
 
 
-def key_scores(results: Acceptability) -> Table:
+def key_scores(results: Classification) -> Table:
     """Return each set's MCC with spread, interval and baselines."""
     seeds = len(results.seeds)
     rows = []
@@ -103,11 +103,10 @@ def key_scores(results: Acceptability) -> Table:
                 interval(mean.get("mcc_low"), mean.get("mcc_high")),
                 *(spread if seeds > 1 else []),
                 number(tfidf.get("mcc")),
-                number(majority.get("mcc")),
+                number(mean.get("macro_f1")),
                 share(mean.get("accuracy")),
                 share(majority.get("accuracy")),
                 f"{mean['sentences']:,}" if mean else NONE,
-                share(_acceptable(results, name)),
             ]
         )
     header = [
@@ -116,47 +115,61 @@ def key_scores(results: Acceptability) -> Table:
         f"{results.coverage} interval",
         *(["SD over seeds", "Lowest to highest seed", "MCC of ensemble"] if seeds > 1 else []),
         "MCC of TF\N{NON-BREAKING HYPHEN}IDF",
-        "MCC of majority",
+        "Macro F1",
         "Accuracy",
         "Accuracy of majority",
         "Sentences",
-        "Acceptable",
     ]
     return Table("Key figures and baselines", header, rows, range(1, len(header)), code=True)
 
 
-def _score(results: Acceptability, name: str, model: str) -> dict[Any, Any]:
+def _score(results: Classification, name: str, model: str) -> dict[Any, Any]:
     row = results.score(name, model)
     return {} if row is None else row.to_dict()
 
 
-def _acceptable(results: Acceptability, name: str) -> float | None:
-    """Return the share of acceptable sentences of a set, of both dev sets by their sum."""
-    names = DEV_SETS if name == BOTH else (name,)
-    folds = [results.folds.get(part, {}) for part in names]
-    if not all("sentences" in fold and "acceptable" in fold for fold in folds):
-        return None
-    return sum(fold["acceptable"] for fold in folds) / sum(fold["sentences"] for fold in folds)
-
-
-def all_scores(results: Acceptability) -> Table:
+def all_scores(results: Classification) -> Table:
     """Return the scores of every model on every set."""
     scores = results.scores.to_dict("records")
     rows = [
         [
             row["set"],
             row["model"],
-            number(row["mcc"]),
-            interval(row["mcc_low"], row["mcc_high"]),
-            share(row["accuracy"]),
-            number(row["f1"]),
+            *(cell for name in SCORES for cell in (number(row[name]), _ends(row, name))),
         ]
         for row in scores
     ]
-    header = ["Set", "Model", "MCC", f"{results.coverage} interval", "Accuracy", "F1"]
+    within = f"{results.coverage} interval"
+    header = ["Set", "Model", *(text for name in SCORES.values() for text in (name, within))]
     marked = [row["model"] == MEAN for row in scores]
-    caption = "F1 is for acceptable sentences."
-    return Table(caption, header, rows, range(2, 6), marked, code=True)
+    caption = "Macro F1 is the mean of the classes' F1: each class counts alike, however rare."
+    return Table(caption, header, rows, range(2, len(header)), marked, code=True)
+
+
+def class_scores(results: Classification) -> Table:
+    """Return precision, recall and F1 of each class on each test set."""
+    stored = results.classes[results.classes["set"].isin(results.test_sets)]
+    rows = [
+        [
+            row["set"],
+            plain(row["class"]),
+            f"{row['sentences']:,}",
+            *(cell for name in OF_CLASS for cell in (number(row[name]), _ends(row, name))),
+        ]
+        for row in stored.to_dict("records")
+    ]
+    within = f"{results.coverage} interval"
+    header = ["Set", "Class", "Sentences"]
+    header += [text for name in OF_CLASS.values() for text in (name, within)]
+    caption = (
+        "Means over seeds. Precision: the share of the predictions of a class that are right. "
+        "Recall: the share of its sentences that are found. F1: their harmonic mean."
+    )
+    return Table(caption, header, rows, range(2, len(header)), code=True)
+
+
+def _ends(row: Mapping[Any, Any], name: str) -> str:
+    return interval(row[f"{name}_low"], row[f"{name}_high"])
 
 
 def breakdown(analysis: Analysis) -> Table:
@@ -166,7 +179,7 @@ def breakdown(analysis: Analysis) -> Table:
             GROUPINGS.get(grouping, "all"),
             plain(row["group"]),
             f"{row['sentences']:,}",
-            share(row["acceptable_share"]),
+            share(row["majority_share"]),
             share(row["error_rate"]),
             f"{share(row['error_rate_low'])} to {share(row['error_rate_high'])}",
             number(row["mcc"]),
@@ -178,7 +191,7 @@ def breakdown(analysis: Analysis) -> Table:
     ]
     within = f"{analysis.coverage} interval"
     header = [
-        *("By", "Group", "Sentences", "Acceptable", "Error rate", within, "MCC", within),
+        *("By", "Group", "Sentences", "Most frequent class", "Error rate", within, "MCC", within),
         "Against the rest",
     ]
     caption = f"{analysis.whole}. Groups are not ranked by error rate."
@@ -190,7 +203,8 @@ def confident_errors(analysis: Analysis) -> Table:
     rows = [
         [
             plain(error["text"]),
-            LABELS[error["label"]],
+            plain(error["label"]),
+            plain(error["predicted"]),
             share(error["probability"]),
             f"{error['seeds_wrong']} of {error['seeds']}",
             plain(error["source"]) or NONE,
@@ -198,12 +212,20 @@ def confident_errors(analysis: Analysis) -> Table:
         ]
         for error in analysis.errors
     ]
-    header = ["Sentence", "Label", "P(acceptable)", "Seeds wrong", "Source", "Phenomena"]
+    header = [
+        "Sentence",
+        "Actual",
+        "Predicted",
+        "Probability",
+        "Seeds wrong",
+        "Source",
+        "Phenomena",
+    ]
     caption = (
-        "Test sentences that most seeds misclassify, the most confident errors first. "
-        "Probabilities are means over seeds."
+        "Test sentences that most seeds misclassify, the most confident errors first. The "
+        "probability is that of the predicted class, a mean over seeds."
     )
-    return Table(caption, header, rows, [2, 3])
+    return Table(caption, header, rows, [3, 4])
 
 
 def calibration(analysis: Analysis) -> Table:

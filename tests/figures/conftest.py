@@ -32,9 +32,9 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     return load_once
 
 
-def _acceptability(folder: Path, **options: Any) -> results.Acceptability:
+def _classification(folder: Path, **options: Any) -> results.Classification:
     stored.write_scores(folder, **options)
-    return results.load_acceptability(folder)
+    return results.load_classification(folder)
 
 
 def _analysis(folder: Path, **options: Any) -> results.Analysis:
@@ -51,9 +51,9 @@ def _topics(folder: Path, **options: Any) -> results.Topics:
 
 
 @pytest.fixture
-def acceptability(load) -> Callable[..., results.Acceptability]:
+def classification(load) -> Callable[..., results.Classification]:
     """Return a function that loads scores with options of `stored.write_scores`."""
-    return lambda **options: load(_acceptability, **options)
+    return lambda **options: load(_classification, **options)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
+from sklearn.metrics import matthews_corrcoef
 
 from bertline.core import files
 from bertline.figures import results
@@ -14,13 +16,15 @@ from bertline.scoring.names import (
     BOTH,
     DEV_SETS,
     ENSEMBLE,
-    LABELS,
     MAJORITY,
     MEAN,
     TFIDF,
     of_seed,
 )
 
+LABELS = ("unacceptable", "acceptable")
+# Macro F1 and accuracy with their intervals, and the loss, of each model.
+SCORED = (0.76, 0.71, 0.81, 0.8, 0.77, 0.83, 0.5)
 SETS = {"validation": 856, "in_domain_dev": 527, "out_of_domain_dev": 516}
 SYNTHETIC = "Minimal pairs of a small English grammar (synthetic)"
 CORPUS = "0123456789abcdef"  # fingerprint of the documents
@@ -39,68 +43,83 @@ def write_scores(
     seeds: Sequence[int] = (1, 2, 3),
     epochs: int = 3,
     sets: Mapping[str, int] = SETS,
+    labels: Sequence[str] = LABELS,
     title: str = SYNTHETIC,
     batch: int = 32,
     chosen: str = "half",
     adapted: int = 0,
+    drawn: Sequence[str] = ("validation",),
+    notes: Mapping[str, list[str]] | None = None,
 ) -> None:
     """Write to metrics/ what the stages of sentences measure; no fold of chance.
 
-    adapted: epochs of intermediate training. chosen: half, or validation for thresholds and
-    temperatures that were chosen on it.
+    labels: the classes. adapted: epochs of intermediate training. chosen: half, or validation for
+    thresholds and temperatures that were chosen on it. drawn: the sets that the source lacks.
+    notes: of sets, in summary.json.
     """
     plots = folder / "evaluate"
     files.write_json(folder / "download" / "backbone.json", {"source": "minilm", "bytes": 1})
-    files.write_json(folder / "parse" / "sentences.json", {"source": "sentences", "title": title})
-    folds = {
-        name: {"sentences": size, "acceptable": int(size * 0.7)}
-        for name, size in {"train": 7695, **sets}.items()
-    }
+    published = {name: {"rows": size} for name, size in sets.items() if name not in drawn}
+    parsed = {"source": "sentences", "title": title, "sets": {"in_domain_train": {}} | published}
+    files.write_json(folder / "parse" / "sentences.json", parsed)
+    folds = {name: {"sentences": size} for name, size in {"train": 7695, **sets}.items()}
     shared = {"train and validation": 0}
     files.write_json(folder / "split.json", {"folds": folds, "shared_sentences": shared})
-    write_sets(folder, sets, seeds, batch)
+    write_sets(folder, sets, labels, seeds, batch, notes or {})
     decision = (0.5, 1.0) if chosen == "half" else (0.62, 1.7)
     decisions = [[model, *decision] for model in (*map(of_seed, seeds), TFIDF)]
     files.write_csv(plots / "decisions.csv", [*tables.DECISIONS], decisions)
     temperature = "none" if chosen == "half" else chosen
     protocol = {"confidence": 0.95, "threshold": chosen, "temperature": temperature}
-    protocol["labels"] = list(LABELS)
-    files.write_json(plots / "protocol.json", protocol)
+    files.write_json(plots / "protocol.json", protocol | {"labels": list(labels)})
     write_curves(plots / "learning_curves.csv", seeds, epochs, validated="validation" in sets)
     rows = [[epoch, 65_000, 1.9, 0.5, 0.61] for epoch in range(1, adapted + 1)]
     files.write_csv(folder / "adapt.csv", ADAPT_EPOCH, rows)
 
 
-def write_sets(folder: Path, sets: Mapping[str, int], seeds: Sequence[int], batch: int) -> None:
-    """Write the scores, the batches and the confusion of each set."""
+def write_sets(
+    folder: Path,
+    sets: Mapping[str, int],
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    batch: int,
+    notes: Mapping[str, list[str]],
+) -> None:
+    """Write the scores, the classes, the batches and the confusion of each set."""
     random = np.random.default_rng(7)
     plots = folder / "evaluate"
-    scores, batches, summary = [], [], {}
+    scores, classes, batches, summary = [], [], [], {}
     both = {BOTH: sum(sets[name] for name in DEV_SETS)} if set(DEV_SETS) <= set(sets) else {}
     for offset, (name, size) in enumerate({**sets, **both}.items()):
-        actual = (np.arange(size) % 10 < 7).astype(int)
+        actual = make_labels(size, len(labels))
         over_seeds, confusion = [], []
         for seed in seeds:
             right = random.random(size) < 0.83 - 0.05 * offset
-            predicted = np.where(right, actual, 1 - actual)
+            other = (actual + random.integers(1, len(labels), size)) % len(labels)
+            predicted = np.where(right, actual, other)
             mcc = matthews(actual, predicted)
             over_seeds.append(mcc)
-            scores.append([name, of_seed(seed), size, mcc, mcc - 0.07, mcc + 0.07, 0.8, 0.85, 0.5])
+            scores.append([name, of_seed(seed), size, *around(mcc, 0.07), *SCORED])
             confusion += [
-                [seed, f"{name}:{row}", f"{name}:{row}", LABELS[one], LABELS[other]]
-                for row, (one, other) in enumerate(zip(actual, predicted, strict=True))
+                [seed, f"{name}:{row}", f"{name}:{row}", labels[one], labels[guess]]
+                for row, (one, guess) in enumerate(zip(actual, predicted, strict=True))
             ]
             for number, start in enumerate(range(0, size, batch) if name != BOTH else (), start=1):
                 rows = slice(start, start + batch)
                 value = matthews(actual[rows], predicted[rows])
                 batches.append([name, seed, number, len(actual[rows]), value])
         mean = float(np.mean(over_seeds))
-        low, high = mean - 0.06, mean + 0.06
-        scores.append([name, MEAN, size, mean, low, high, 0.8, 0.85, 0.5])
+        interval = around(mean, 0.06)
+        scores.append([name, MEAN, size, *interval, *SCORED])
         if len(seeds) > 1:
-            scores.append([name, ENSEMBLE, size, mean + 0.01, low, high, 0.81, 0.86, 0.45])
-        scores.append([name, MAJORITY, size, 0.0, "", "", 0.7, 0.82, 0.61])
-        scores.append([name, TFIDF, size, 0.24, 0.15, 0.33, 0.66, 0.7, 0.6])
+            scores.append([name, ENSEMBLE, size, mean + 0.01, *interval[1:], *SCORED])
+        scores.append([name, MAJORITY, size, 0.0, "", "", 0.41, "", "", 0.7, "", "", 0.61])
+        scores.append([name, TFIDF, size, *around(0.24, 0.09), *SCORED])
+        classes += [
+            [name, label, int(np.sum(actual == number))]
+            + [*around(0.72, 0.08), *around(0.66, 0.09), *around(0.69, 0.07)]
+            for number, label in enumerate(labels)
+        ]
         summary[name] = {
             "mcc_sd": 0.0381,
             "mcc_min": min(over_seeds),
@@ -108,11 +127,27 @@ def write_sets(folder: Path, sets: Mapping[str, int], seeds: Sequence[int], batc
             "se_sentences": 0.028,
             "se_seeds": 0.011 if len(seeds) > 1 else None,
         }
+        if name in notes:
+            summary[name]["notes"] = notes[name]
         if name != BOTH:
             files.write_csv(plots / "confusion" / f"{name}.csv", [*tables.CONFUSION], confusion)
     files.write_json(plots / "summary.json", summary)
     files.write_csv(plots / "scores.csv", [*tables.SCORES], scores)
+    files.write_csv(plots / "classes.csv", [*tables.CLASSES], classes)
     files.write_csv(plots / "mcc_per_batch.csv", [*tables.BATCHES], batches)
+
+
+def around(value: float, reach: float) -> list[float]:
+    """Return a score with the ends of its interval."""
+    return [value, value - reach, value + reach]
+
+
+def make_labels(size: int, number: int) -> np.ndarray:
+    """Return the classes of sentences in turn: of two 30% and 70%, of more the first more often."""
+    if number == 2:
+        return (np.arange(size) % 10 < 7).astype(int)
+    turn = [label for label in range(number) for _ in range(1 + (2 * label < number))]
+    return np.array(turn)[np.arange(size) * 7 % len(turn)]
 
 
 def write_curves(path: Path, seeds: Sequence[int], epochs: int, *, validated: bool) -> None:
@@ -133,6 +168,7 @@ def write_analysis(
     *,
     sets: Mapping[str, int] = SETS,
     seeds: Sequence[int] = (1, 2, 3),
+    labels: Sequence[str] = LABELS,
     sources: Sequence[str] = ("gj04", "b_73", "c_13"),
     phenomena: Sequence[str] = ("Simple", "Question", "Binding"),
     words: str = "the lamp glows today",
@@ -143,14 +179,15 @@ def write_analysis(
     phenomena no sentence is annotated. metrics has the learning curves already.
     """
     random = np.random.default_rng(9)
-    sentences = make_sentences(sets, sources, words)
+    sentences = make_sentences(sets, sources, words, len(labels))
     predictions = []
     for seed in seeds:
-        logit = 2.5 * (sentences["label"] - 0.5) + random.normal(scale=1.5, size=len(sentences))
-        probability = 1 / (1 + np.exp(-logit))
-        figures = {"seed": seed, "logit": logit, "probability": probability}
-        of_model = sentences.drop(columns=["text", "pair"]).assign(**figures)
-        predictions.append(of_model.assign(predicted=(probability > 0.5).astype(int)))
+        logits = random.normal(scale=1.0, size=(len(sentences), len(labels)))
+        logits[np.arange(len(sentences)), sentences["label"]] += 2.0
+        probabilities = softmax(logits, axis=1)
+        figures = {"logits": list(logits), "probabilities": list(probabilities)}
+        of_model = sentences.drop(columns=["text", "pair"]).assign(seed=seed, **figures)
+        predictions.append(of_model.assign(predicted=probabilities.argmax(axis=1)))
     known = sentences if phenomena else sentences.head(0)
     annotated = pd.DataFrame(
         {
@@ -177,6 +214,7 @@ def write_analysis(
         sentences[["id", "text", "pair"]],
         pd.concat(predictions, ignore_index=True),
         pd.read_csv(metrics / "evaluate" / "learning_curves.csv"),
+        list(labels),
         options,
     )
     files.write_json(metrics / "parse" / "phenomena.json", {"title": "Phenomena of the tests"})
@@ -184,14 +222,17 @@ def write_analysis(
     files.write_json(folder / "errors.json", {"errors": errors})
 
 
-def make_sentences(sets: Mapping[str, int], sources: Sequence[str], words: str) -> pd.DataFrame:
+def make_sentences(
+    sets: Mapping[str, int], sources: Sequence[str], words: str, number_of_classes: int
+) -> pd.DataFrame:
     """Return sentences of one to four times `words`, of the sources in turn."""
     rows = []
     for name, size in sets.items():
+        labels = make_labels(size, number_of_classes).tolist()
         for number in range(size):
             text = " ".join([*words.split()] * (1 + number % 4)) + f" {number}"
             source = sources[number % 7 % len(sources)]
-            row = [f"{name}:{number}", name, source, int(number % 10 < 7), text]
+            row = [f"{name}:{number}", name, source, labels[number], text]
             rows.append([*row, f"{name}:{number}"])
     return pd.DataFrame(rows, columns=["id", "set", "source", "label", "text", "pair"])
 
@@ -306,7 +347,6 @@ def write_baselines(path: Path) -> None:
 
 
 def matthews(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the Matthews correlation of two arrays of 0 and 1; 0 where it is undefined."""
-    if len(np.unique(actual)) < 2 or len(np.unique(predicted)) < 2:
-        return 0.0
-    return float(np.corrcoef(actual, predicted)[0, 1])
+    """Return the Matthews correlation of two arrays of classes; 0 where it is undefined."""
+    various = len({*actual.tolist(), *predicted.tolist()}) > 1
+    return float(matthews_corrcoef(actual, predicted)) if various else 0.0

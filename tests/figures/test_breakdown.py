@@ -35,12 +35,30 @@ def test_every_group_has_its_row_with_stored_error_rate_and_interval(analysis, g
         assert part in figure.get_label()
 
 
-def test_counts_and_shares_of_acceptable_sentences_stand_at_the_right(analysis):
+def test_counts_and_shares_of_the_most_frequent_class_stand_at_the_right(analysis):
     figure = breakdown.draw(analysis(sets={"test": 300}), "a source", "major")
 
     texts = [text.get_text() for text in figure.axes[1].texts]
 
-    assert texts == ["sentences", "acceptable", *["100", "70%"] * 3]
+    assert texts == ["sentences", "largest class", *["100", "70%"] * 3]
+
+
+def test_classes_have_no_mcc_and_no_share_of_a_class(analysis):
+    figure = breakdown.draw(analysis(), "a source", "class")
+
+    (errors,) = figure.axes
+    assert rows_of(errors) == ["unacceptable", "acceptable"]
+    assert [text.get_text() for text in errors.texts] == ["sentences", "309", "734"]
+
+
+def test_of_many_groups_the_largest_are_drawn_in_their_order(analysis, monkeypatch):
+    monkeypatch.setattr(breakdown, "MOST", 2)
+    loaded = analysis(sets={"test": 70}, sources=("a", "b", "c"), phenomena=())
+
+    figure = breakdown.draw(loaded, "a source", "source")
+
+    assert rows_of(figure.axes[0]) == ["a", "b"]  # 30 and 20 sentences; c has 20
+    assert "The 2 largest of 3 groups." in figure.get_label()
 
 
 def test_groups_are_not_ranked_by_their_errors(analysis):
@@ -76,4 +94,4 @@ def test_odd_and_long_names_are_drawn_on_one_line(analysis):
     *short, long = sorted(set(rows_of(figure.axes[0])), key=len)
     assert short == ["a b $x$", "(no name)"]
     assert long.endswith("<…") and len(long) > 30
-    assert loaded.groupings == ["source", "length"]  # phenomena have no groups
+    assert loaded.groupings == ["source", "length", "class"]  # phenomena have no groups

@@ -11,11 +11,11 @@ GOOD, BAD = "acceptable", "unacceptable"
 
 
 @pytest.fixture
-def texts(acceptability):
+def texts(classification):
     """Return a function that draws rows of (seed, actual, predicted) and returns the texts."""
 
     def draw(rows: list[tuple[int, str, str]]) -> list[str]:
-        results = acceptability(seeds=(1,))
+        results = classification(seeds=(1,))
         results.confusion[SET] = pd.DataFrame(rows, columns=["seed", "actual", "predicted"])
         figure = confusion.draw(results, SET, most_classes=25)
         return [text.get_text() for text in figure.axes[0].texts]
@@ -35,8 +35,8 @@ def test_a_label_that_never_occurs_is_a_row_of_zeros(texts):
     assert texts([(1, GOOD, GOOD)]) == [*["0", "0.0%"] * 3, "1", "100.0%"]
 
 
-def test_rows_are_actual_labels_and_columns_predicted_ones(acceptability):
-    results = acceptability(seeds=(1,))
+def test_rows_are_actual_labels_and_columns_predicted_ones(classification):
+    results = classification(seeds=(1,))
     rows = [(1, GOOD, GOOD)] * 6 + [(1, GOOD, BAD)] * 2 + [(1, BAD, GOOD)] * 3 + [(1, BAD, BAD)]
     results.confusion[SET] = pd.DataFrame(rows, columns=["seed", "actual", "predicted"])
 
@@ -72,8 +72,8 @@ def test_of_many_classes_those_with_the_most_errors_are_shown_and_the_others_sum
     ]
 
 
-def test_many_classes_have_counts_alone_where_there_is_one_and_names_are_cut(acceptability):
-    results = acceptability(seeds=(1,))
+def test_many_classes_have_counts_alone_where_there_is_one_and_names_are_cut(classification):
+    results = classification(seeds=(1,))
     names = [f"a class with a long name, number {place}" for place in range(30)]
     results.protocol["labels"] = names
     rows = [(1, name, names[0]) for name in names for _ in range(3)]
@@ -94,8 +94,8 @@ def test_text_contrasts_with_every_colour():
     assert min(style.contrast(style.readable_on(one), one) for one in backgrounds) >= 4.5
 
 
-def test_heading_says_data_backbone_seeds_and_what_is_counted(acceptability):
-    label = confusion.draw(acceptability(), SET, most_classes=25).get_label()
+def test_heading_says_data_backbone_seeds_and_what_is_counted(classification):
+    label = confusion.draw(classification(), SET, most_classes=25).get_label()
 
     for part in ("synthetic", "minilm", "3\N{NO-BREAK SPACE}seeds", "mean over 3 seeds", SET):
         assert part in label

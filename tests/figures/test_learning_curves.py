@@ -16,8 +16,8 @@ def legend(axes) -> list[str]:
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_curves_are_the_stored_numbers_of_each_seed_and_their_mean(acceptability):
-    results = acceptability(seeds=(3, 1, 2))
+def test_curves_are_the_stored_numbers_of_each_seed_and_their_mean(classification):
+    results = classification(seeds=(3, 1, 2))
 
     losses, scores = learning_curves.draw(results).axes
 
@@ -34,8 +34,8 @@ def test_curves_are_the_stored_numbers_of_each_seed_and_their_mean(acceptability
         assert bold.get_ydata() == pytest.approx(expected.to_numpy())
 
 
-def test_one_seed_is_one_bold_line(acceptability):
-    figure = learning_curves.draw(acceptability(seeds=(1,)))
+def test_one_seed_is_one_bold_line(classification):
+    figure = learning_curves.draw(classification(seeds=(1,)))
 
     assert widths(figure.axes[0]) == [BOLD, BOLD]
     assert "1\N{NO-BREAK SPACE}seed" in figure.get_label()
@@ -43,8 +43,8 @@ def test_one_seed_is_one_bold_line(acceptability):
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 50])
-def test_ticks_are_whole_epochs_with_room_at_both_ends(acceptability, epochs):
-    for axes in learning_curves.draw(acceptability(epochs=epochs, seeds=(1,))).axes:
+def test_ticks_are_whole_epochs_with_room_at_both_ends(classification, epochs):
+    for axes in learning_curves.draw(classification(epochs=epochs, seeds=(1,))).axes:
         low, high = axes.get_xlim()
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
         assert (low, high) == (0.5, epochs + 0.5)
@@ -52,8 +52,8 @@ def test_ticks_are_whole_epochs_with_room_at_both_ends(acceptability, epochs):
         assert epochs > 12 or ticks == list(range(1, epochs + 1))
 
 
-def test_without_validation_the_training_loss_stands_alone(acceptability):
-    figure = learning_curves.draw(acceptability(sets={"test": 64}))
+def test_without_validation_the_training_loss_stands_alone(classification):
+    figure = learning_curves.draw(classification(sets={"test": 64}))
 
     (losses,) = figure.axes
     assert widths(losses) == [THIN, THIN, THIN, BOLD]
@@ -61,8 +61,8 @@ def test_without_validation_the_training_loss_stands_alone(acceptability):
     assert "No validation fold was held out." in figure.get_label()
 
 
-def test_last_score_and_baseline_are_written_and_chance_is_in_sight(acceptability):
-    results = acceptability()
+def test_last_score_and_baseline_are_written_and_chance_is_in_sight(classification):
+    results = classification()
     results.curves["validation_mcc"] = 0.6
 
     scores = learning_curves.draw(results).axes[1]

@@ -19,8 +19,8 @@ def replace_batches(results, scores: list[float]):
     return replace(results, batches=pd.DataFrame([*rows, ("x", 1, 1, 32, -1.0)], columns=columns))
 
 
-def test_a_bar_for_each_batch_with_the_mean_over_seeds_and_a_dot_for_each_seed(acceptability):
-    results = acceptability()
+def test_a_bar_for_each_batch_with_the_mean_over_seeds_and_a_dot_for_each_seed(classification):
+    results = classification()
 
     figure = mcc_per_batch.draw(results, SET)
 
@@ -36,8 +36,8 @@ def test_a_bar_for_each_batch_with_the_mean_over_seeds_and_a_dot_for_each_seed(a
 @pytest.mark.parametrize(
     "options", [{"seeds": (1,)}, {"sets": {SET: 1000}, "seeds": (1, 2), "batch": 4}]
 )
-def test_one_seed_and_hundreds_of_batches_have_no_dots(acceptability, options):
-    assert not mcc_per_batch.draw(acceptability(**options), SET).axes[0].collections
+def test_one_seed_and_hundreds_of_batches_have_no_dots(classification, options):
+    assert not mcc_per_batch.draw(classification(**options), SET).axes[0].collections
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_sizes_of_batches_as_text(sizes, expected):
     assert mcc_per_batch.describe_batches(sizes) == expected
 
 
-def test_lines_are_at_the_scores_of_the_whole_set_and_not_at_the_mean_of_the_bars(acceptability):
-    results = replace_batches(acceptability(seeds=(1,)), [0.9, 0.1])
+def test_lines_are_at_the_scores_of_the_whole_set_and_not_at_the_mean_of_the_bars(classification):
+    results = replace_batches(classification(seeds=(1,)), [0.9, 0.1])
     whole, baseline = (results.score(SET, model)["mcc"] for model in (MEAN, TFIDF))
 
     axes = mcc_per_batch.draw(results, SET).axes[0]
@@ -64,8 +64,8 @@ def test_lines_are_at_the_scores_of_the_whole_set_and_not_at_the_mean_of_the_bar
     assert texts == [f"whole set\n{style.number(whole)}", "TF-IDF\n0.240"]
 
 
-def test_numbers_do_not_touch_when_scores_are_alike(acceptability):
-    results = acceptability()
+def test_numbers_do_not_touch_when_scores_are_alike(classification):
+    results = classification()
     results.scores.loc[results.scores["mcc"].between(0.2, 1), "mcc"] = 0.3
 
     figure = mcc_per_batch.draw(results, SET)
@@ -75,22 +75,22 @@ def test_numbers_do_not_touch_when_scores_are_alike(acceptability):
     assert not one.overlaps(other)
 
 
-def test_a_batch_below_chance_is_inside_the_axes(acceptability):
-    figure = mcc_per_batch.draw(replace_batches(acceptability(seeds=(1,)), [-0.7, 1.0]), SET)
+def test_a_batch_below_chance_is_inside_the_axes(classification):
+    figure = mcc_per_batch.draw(replace_batches(classification(seeds=(1,)), [-0.7, 1.0]), SET)
 
     low, high = figure.axes[0].get_ylim()
     assert low < -0.7 and high > 1
 
 
 @pytest.mark.parametrize(("scores", "told"), [([0.5, 0.0], True), ([0.5, 0.1], False)])
-def test_a_score_of_0_is_explained_where_there_is_one(acceptability, scores, told):
-    label = mcc_per_batch.draw(replace_batches(acceptability(seeds=(1,)), scores), SET).get_label()
+def test_a_score_of_0_is_explained_where_there_is_one(classification, scores, told):
+    label = mcc_per_batch.draw(replace_batches(classification(seeds=(1,)), scores), SET).get_label()
 
     assert ("MCC is 0 in a batch whose sentences" in label) is told
 
 
-def test_a_baseline_without_a_score_has_no_line(acceptability):
-    results = acceptability()
+def test_a_baseline_without_a_score_has_no_line(classification):
+    results = classification()
     results.scores.loc[results.scores["model"] == TFIDF, "mcc"] = np.nan
 
     axes = mcc_per_batch.draw(results, SET).axes[0]

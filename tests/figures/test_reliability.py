@@ -24,6 +24,17 @@ def test_a_panel_for_each_set_with_the_stored_points_and_errors(analysis):
         assert axes.texts[0].get_text().startswith(f"ECE {ece} (calibrated: {calibrated})")
 
 
+def test_one_test_set_has_its_panel_beside_the_validation_fold(analysis):
+    loaded = analysis(sets={"validation": 64, "test": 64})
+
+    panels = reliability.draw(loaded, "a source").axes
+
+    assert [axes.get_title(loc="left").strip() for axes in panels] == ["validation", "test"]
+    lowest = loaded.reliability["low"].min()
+    assert panels[0].get_xlim() == panels[0].get_ylim()
+    assert 0 <= panels[0].get_xlim()[0] + 0.02 <= lowest + 0.02
+
+
 @pytest.mark.parametrize("number", [1, 5])
 def test_any_number_of_sets(analysis, number):
     loaded = analysis(sets={f"set_{place}": 64 for place in range(number)})

@@ -13,8 +13,8 @@ from tests.figures import stored
 SMALL = {"sets": {"NA": 64, "2024": 64}, "seeds": (1,), "epochs": 1}
 
 
-def test_results_say_where_they_come_from(acceptability):
-    loaded = acceptability(seeds=(3, 1, 2))
+def test_results_say_where_they_come_from(classification):
+    loaded = classification(seeds=(3, 1, 2))
 
     assert loaded.seeds == [3, 1, 2]
     assert loaded.sets == ["validation", "in_domain_dev", "out_of_domain_dev", "both_dev"]
@@ -24,12 +24,12 @@ def test_results_say_where_they_come_from(acceptability):
     assert loaded.source == f"{stored.SYNTHETIC} · backbone{space}minilm · 3{space}seeds"
 
 
-def test_validation_serves_where_there_is_no_test_set(acceptability):
-    assert acceptability(sets={"validation": 64}).test_sets == ["validation"]
+def test_validation_serves_where_there_is_no_test_set(classification):
+    assert classification(sets={"validation": 64}).test_sets == ["validation"]
 
 
-def test_sets_keep_names_that_look_like_missing_values_or_numbers(acceptability):
-    loaded = acceptability(**SMALL)
+def test_sets_keep_names_that_look_like_missing_values_or_numbers(classification):
+    loaded = classification(**SMALL)
 
     assert loaded.sets == ["NA", "2024"]
     assert set(loaded.confusion) == {"NA", "2024"}
@@ -76,7 +76,7 @@ def test_missing_and_damaged_files_are_refused(tmp_path, name, content, message)
         (tmp_path / name).write_text(content, encoding="utf-8")
 
     with pytest.raises(BertlineError, match=message):
-        results.load_acceptability(tmp_path)
+        results.load_classification(tmp_path)
 
 
 def test_topics_of_different_runs_are_refused(tmp_path):

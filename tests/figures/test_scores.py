@@ -30,8 +30,8 @@ def intervals_of(axes) -> list[tuple[float, float]]:
     ]
 
 
-def test_every_dot_and_interval_is_at_the_stored_numbers_of_its_row(acceptability):
-    results = acceptability()
+def test_every_dot_and_interval_is_at_the_stored_numbers_of_its_row(classification):
+    results = classification()
     models = [MEAN, "seed 1", "seed 2", "seed 3", ENSEMBLE, TFIDF, MAJORITY]
 
     figure = scores.draw(results)
@@ -52,8 +52,8 @@ def test_every_dot_and_interval_is_at_the_stored_numbers_of_its_row(acceptabilit
         assert part in figure.get_label()
 
 
-def test_one_seed_has_three_rows_with_a_dot_each(acceptability):
-    results = acceptability(seeds=(4,), sets={"test": 64})
+def test_one_seed_has_three_rows_with_a_dot_each(classification):
+    results = classification(seeds=(4,), sets={"test": 64})
     results.scores[["mcc_low", "mcc_high"]] = float("nan")
 
     (axes,) = scores.draw(results).axes
@@ -64,15 +64,15 @@ def test_one_seed_has_three_rows_with_a_dot_each(acceptability):
     assert intervals_of(axes) == []
 
 
-def test_seeds_that_share_a_row_have_dots_without_intervals_or_numbers(acceptability):
-    (axes,) = scores.draw(acceptability(seeds=range(13), sets={"test": 64})).axes
+def test_seeds_that_share_a_row_have_dots_without_intervals_or_numbers(classification):
+    (axes,) = scores.draw(classification(seeds=range(13), sets={"test": 64})).axes
 
     assert rows_of(axes)[:2] == ["mean of 13 seeds", "single seeds"]
     assert [place for _, place in dots_of(axes)] == [0, *[1] * 13, 2, 3, 4]
     assert (len(intervals_of(axes)), len(numbers_of(axes))) == (3, 4)
 
 
-def test_any_number_of_sets(acceptability):
-    figure = scores.draw(acceptability(sets={f"set_{place}": 64 for place in range(5)}))
+def test_any_number_of_sets(classification):
+    figure = scores.draw(classification(sets={f"set_{place}": 64 for place in range(5)}))
 
     assert sum(axes.get_visible() for axes in figure.axes) == 5

@@ -1,5 +1,5 @@
 """The stored results of tests/figures."""
 
-from tests.figures.conftest import acceptability, analysis, load, topics
+from tests.figures.conftest import analysis, classification, load, topics
 
-__all__ = ["acceptability", "analysis", "load", "topics"]
+__all__ = ["classification", "analysis", "load", "topics"]

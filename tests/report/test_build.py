@@ -9,7 +9,7 @@ import pytest
 
 from bertline.figures.results import OWN
 from bertline.report import build
-from bertline.scoring.names import MEAN
+from bertline.scoring.names import BOTH, MEAN
 from bertline.sources import catalogue
 from tests.command import PROJECT
 
@@ -47,12 +47,12 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.fixture
-def page(acceptability, analysis):
+def page(classification, analysis):
     """Return a function that builds the classifiers' page of results with options, or of errors."""
 
     def build_page(*, errors=None, **options) -> Page:
         errors = analysis() if errors is None else errors
-        return Page(build.classification(acceptability(**options), errors, SHOWN))
+        return Page(build.classification(classification(**options), errors, SHOWN))
 
     return build_page
 
@@ -104,9 +104,9 @@ def test_images_link_to_their_svg_and_have_an_alternative(pages):
     assert "scores.svg" in [attrs.get("href") for tag, attrs in built.elements if tag == "a"]
 
 
-def test_key_figures_stand_beside_baselines_and_spread(page, acceptability):
+def test_key_figures_stand_beside_baselines_and_spread(page, classification):
     text = page().text
-    loaded = acceptability()
+    loaded = classification()
 
     mean = loaded.score("out_of_domain_dev", MEAN)
     lowest, highest = (loaded.summary["both_dev"][key] for key in ("mcc_min", "mcc_max"))
@@ -115,7 +115,7 @@ def test_key_figures_stand_beside_baselines_and_spread(page, acceptability):
         f"{mean['mcc_low']:.3f} to {mean['mcc_high']:.3f}",
         f"{lowest:.3f} to {highest:.3f}",
         *("0.240", "0.038", "1,043", "516", "MCC of ensemble", "95% interval"),
-        *("MCC, mean of 3 seeds", "MCC of majority"),
+        *("MCC, mean of 3 seeds", "Macro F1", "Accuracy of majority", "70.0%"),
     ):
         assert part in text
 
@@ -131,23 +131,41 @@ def test_key_figures_stand_beside_baselines_and_spread(page, acceptability):
                 "validation was held out of the training set",
                 "A 95% confidence interval for the mean over all seeds and all sentences",
                 "from the sentences and from the seeds: in_domain_dev 0.028 and 0.011",
-                "more than one half, for every model; nothing was tuned",
+                "The class with the highest probability is predicted, by every model",
+                "2 classes: unacceptable, acceptable.",
                 "both_dev is the in-domain and the out-of-domain dev set together",
             ],
-            ["adapted", "Intermediate training"],
+            ["adapted", "Intermediate training", "Gorodkin", "Drawn test set"],
         ),
         (
-            {"seeds": (1,), "sets": {"test": 64}},
+            {"seeds": (1,), "sets": {"test": 64}, "drawn": ["test"]},
             [
                 "One model was trained on 7,695 sentences, with seed 1.",
                 "It does not include the spread between seeds.",
+                "test: drawn from the training set before anything was trained",
             ],
-            ["validation was held out", "MCC of ensemble"],
+            ["validation was held out", "MCC of ensemble", "used as published"],
+        ),
+        (
+            {
+                "labels": [f"class {n}" for n in range(15)],
+                "drawn": [],
+                "notes": {BOTH: ["Uneven."]},
+            },
+            [
+                "15 classes: class 0, class 1,",
+                "class 11 and 3 more. Uneven. Key figures",
+                "of Gorodkin for more than two classes",
+                "validation was published beside the training set",
+                "All 30 classes and sets",
+            ],
+            [],
         ),
         (
             {"chosen": "validation"},
             [
-                "maximises the MCC on validation, chosen for each model",
+                "A sentence is predicted to be acceptable above a probability that maximises",
+                "the MCC on validation, chosen for each model",
                 "Thresholds of the seeds: 0.620, 0.620, 0.620.",
                 "temperature of least loss on validation. Temperatures of the seeds: 1.700",
             ],
@@ -163,7 +181,7 @@ def test_key_figures_stand_beside_baselines_and_spread(page, acceptability):
             ["the new classification head"],
         ),
     ],
-    ids=["default", "one-seed", "chosen-on-validation", "intermediate-training"],
+    ids=["default", "one-seed", "many-classes", "chosen-on-validation", "intermediate-training"],
 )
 def test_protocol_says_how_the_scores_came_about(page, options, told, untold):
     text = page(**options).text
@@ -194,12 +212,12 @@ def test_documents_without_groups_or_topics_are_said_to_have_none(topics_page, t
     assert "the documents have no known groups" in text
 
 
-def test_synthetic_corpus_is_called_synthetic_in_heading_and_figures(page, acceptability):
+def test_synthetic_corpus_is_called_synthetic_in_heading_and_figures(page, classification):
     title = catalogue.load_title("minimal-pairs", PROJECT / "sources.yaml")
 
     assert "synthetic" in title
-    assert f"Acceptability: {title}" in page(title=title).text
-    assert "synthetic" in acceptability(title=title).source  # in the subtitle of each figure
+    assert f"Classification: {title}" in page(title=title).text
+    assert "synthetic" in classification(title=title).source  # in the subtitle of each figure
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)", "</style>", "<img src=x onerror=y>"])
@@ -240,7 +258,15 @@ def test_errors_are_broken_down_and_the_most_confident_ones_are_shown(page, anal
     assert len(loaded.errors) == 5
     for error in loaded.errors:
         assert error["text"] in text
-        assert f"{error['probability']:.1%}{error['seeds_wrong']} of 3" in text
+        classes = f"{error['label']}{error['predicted']}"
+        assert f"{classes}{error['probability']:.1%}{error['seeds_wrong']} of 3" in text
+
+
+def test_each_class_has_its_scores_with_intervals(page):
+    text = page(labels=("ham", "spam", "<phish>"), sets={"test": 90}).text
+
+    assert "testspam360.7200.640 to 0.8000.6600.570 to 0.7500.6900.620 to 0.760" in text
+    assert "test<phish>" in text
 
 
 def test_significant_groups_are_named_with_their_difference(page, analysis):
@@ -278,6 +304,14 @@ def test_calibration_and_overfitting_are_reported(page, analysis):
     assert notes and all(note in text for note in notes)
     for rule in ("highest validation MCC", "lowest validation loss", "last epoch"):
         assert rule in text
+
+
+def test_what_makes_topics_poor_is_told_above_them(topics_page, topics):
+    documents = topics(**SMALL)
+    noted = replace(documents, measures=documents.measures | {"notes": ["Most <b> are unknown."]})
+
+    assert "notes" not in [attrs.get("class") for _, attrs in topics_page().elements]
+    assert "Most <b> are unknown. Key figures" in topics_page(noted).text
 
 
 def test_stability_is_told_in_counts(topics_page):
