@@ -1,6 +1,7 @@
 """The figures' look: colours that are told apart, numbers, headings, files without a date."""
 
 import itertools
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -135,6 +136,20 @@ def test_letters_that_the_font_lacks_are_told():
 def test_font_that_is_not_installed_is_refused():
     with pytest.raises(BertlineError, match=r"visualize\.font is Nonesuch, which is not installed"):
         style.check_font("Nonesuch", [])
+
+
+def test_fonts_that_have_most_letters_are_named_and_broken_ones_passed_over(tmp_path, monkeypatch):
+    own = Path(mpl.get_data_path(), "fonts", "ttf")
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    paths = [tmp_path / "broken.ttf", tmp_path / "gone.ttf", own / "cmr10.ttf"]
+    paths += [own / "DejaVuSans.ttf", own / "DejaVuSansMono.ttf"]
+    monkeypatch.setattr(style.font_manager, "findSystemFonts", lambda: list(map(str, paths)))
+
+    # DejaVu Sans has Hebrew letters, its monospaced sister has Cyrillic ones only.
+    assert style.fonts_with("אבж") == ["DejaVu Sans"]
+    assert style.fonts_with("жд") == ["DejaVu Sans", "DejaVu Sans Mono"]
+    assert style.fonts_with("жд", number=1) == ["DejaVu Sans"]
+    assert style.fonts_with("語漢") == []
 
 
 def test_files_have_neither_date_nor_version(tmp_path):
