@@ -11,7 +11,6 @@ TEST = "test"  # the set that `split` draws where the source has no test set
 DEV_SETS = ("in_domain_dev", "out_of_domain_dev")
 BOTH = "both_dev"
 ALL_TESTS = "all test sets"  # the test sets together where they are not CoLA's dev sets
-LABELS = ("unacceptable", "acceptable")  # by number, as CoLA labels sentences
 
 # The models of a run; MEAN is the mean of the seeds' scores, ENSEMBLE of their probabilities.
 MEAN = "mean of seeds"

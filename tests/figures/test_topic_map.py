@@ -56,7 +56,9 @@ def topics_at(groups: dict[int, np.ndarray], words: list[str] | None = None) -> 
     topic = np.repeat(list(groups), [len(places) for places in groups.values()])
     places = np.concatenate(list(groups.values()))
     empty = pd.DataFrame()
-    return Topics("documents", "minilm", 1.0, {}, table, topic, places, empty, empty, empty, empty)
+    named = ("coverage", "by_number", "merges", "groups", "over_time")
+    tables = dict.fromkeys(named, empty)
+    return Topics("documents", "minilm", 1.0, {}, table, topic, places, **tables)
 
 
 def disc(number: int, *, seed: int = 0, middle: tuple[float, float] = (0, 0)) -> np.ndarray:

@@ -74,7 +74,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FIGURES = {
     "classification": [
         *("learning_curves", "scores", "reliability", "confusion/a $set$", "mcc_per_batch/a $set$"),
-        *(f"breakdown/{grouping}" for grouping in ("major", "minor", "source", "length")),
+        *(f"breakdown/{grouping}" for grouping in ("class", "major", "minor", "source", "length")),
     ],
     "topics": [
         *("topic_frequencies", "topic_map", "topic_tree", "topic_coverage", "topic_groups"),
