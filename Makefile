@@ -102,7 +102,7 @@ article: $(INSTALLED)  ## the article's run as an experiment: CoLA, 20 Newsgroup
 # Other topic models on the documents of the last run; they need a GPL-2 package of their own.
 baselines: $(INSTALLED)  ## compare topic models on the documents of the last run
 	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-baselines.lock
-	python -m benchmarks.topic_baselines data/parse/documents.parquet data/embed \
+	python -m benchmarks.topic_baselines data/parse/documents.parquet data/embed data/topic_fit \
 	  data/download/embedder benchmarks/topic_baselines.csv
 
 test: quick  ## the whole test suite

@@ -102,7 +102,7 @@ def main() -> None:
         described = summaries.describe_topics(fit)
         console.log("measures")
         reference, groups = measures.Reference(corpus), documents["group"]
-        measured = summaries.measure_topics(described, fit, groups, reference)
+        measured = summaries.measure_topics(described, fit, describer, groups, reference)
         tables = summaries.tabulate(
             described, fit, numbers, describer, groups, documents["date"], reference
         )

@@ -29,6 +29,7 @@ COVERAGE = _pick(
 )
 BASELINES = _pick(topic_tables.BASELINES, "model", "requested_topics", *_MEASURES)
 SPREAD = "npmi_times_coverage_sd"  # over seeds, which the baselines have
+HELD_OUT = "npmi_held_out_times_coverage"  # which the baselines have
 STABILITY = _pick(topic_tables.STABILITY, "topic", "stability", "verdict")
 MERGES = _pick(topic_tables.HIERARCHY, "node", "left", "right", "distance", "words")
 GROUPS = topic_tables.GROUPS
@@ -176,8 +177,10 @@ class Topics:
     refits: dict[str, Any] = field(  # topic_stability.json
         default_factory=lambda: {"refits": 0}
     )
-    baselines: pd.DataFrame = field(  # columns of BASELINES and SPREAD, the model's own rows first
-        default_factory=lambda: pd.DataFrame(columns=[*BASELINES, SPREAD])
+    baselines: pd.DataFrame = (
+        field(  # columns of BASELINES, HELD_OUT and SPREAD, the own rows first
+            default_factory=lambda: pd.DataFrame(columns=[*BASELINES, HELD_OUT, SPREAD])
+        )
     )
 
     def stability_of(self, topic: int) -> tuple[float, str] | None:
@@ -370,8 +373,8 @@ def load_baselines(own: pd.DataFrame, stored: Path | None, corpus: str) -> pd.Da
     comparable. corpus: the fingerprint of documents and vocabulary, as topic_words stored it.
     """
     if stored is None or not stored.exists():
-        return own.assign(**{SPREAD: np.nan})
-    columns = BASELINES | {SPREAD: "float64", "corpus": "str"}
+        return own.assign(**{HELD_OUT: np.nan, SPREAD: np.nan})
+    columns = BASELINES | {HELD_OUT: "float64", SPREAD: "float64", "corpus": "str"}
     others = files.read_csv(stored, columns, command="make baselines")
     others = others[others["corpus"] == corpus].drop(columns="corpus")
     if set(others["requested_topics"].dropna()) != set(own["requested_topics"]):

@@ -21,7 +21,8 @@ BASELINE_COLOURS = ("#d55e00", "#009e73", "#aa4499", "#e69f00", "#332288")
 
 def draw(results: Topics) -> Figure:
     """Return the figure: a panel for each of `PANELS`, a line for each model."""
-    asked = results.baselines[results.baselines["requested_topics"].notna()]
+    others = ~results.baselines["model"].str.startswith(f"{OWN} (")  # nearly the own rows again
+    asked = results.baselines[results.baselines["requested_topics"].notna() & others]
     subtitles = [
         results.source,
         "All models on the same documents and vocabulary. Higher is better in every panel.",

@@ -9,6 +9,7 @@ import numpy as np
 from bertline.figures import style
 from bertline.figures.results import (
     GROUPINGS,
+    HELD_OUT,
     SPREAD,
     Analysis,
     Classification,
@@ -54,6 +55,7 @@ class Comparison(NamedTuple):
     own: float
     other: float
     spread: float | None  # over seeds of the other one
+    held_out: dict[str, float]  # of each model that has it, the best first
 
 
 def known(value: float | None) -> bool:
@@ -374,7 +376,7 @@ def numbers_of_topics(results: Topics) -> Table:
 def baselines(results: Topics) -> Table:
     """Return the measures of all models at every number of topics."""
     stored = results.baselines.to_dict("records")
-    names = ("npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
+    names = ("npmi", "c_v", "diversity", "ami", "npmi_times_coverage", HELD_OUT)
     rows = [
         [
             row["model"],
@@ -387,7 +389,7 @@ def baselines(results: Topics) -> Table:
     ]
     header = [
         *("Model", "Topics requested", "Topics found", "Coverage", "NPMI", "C_V", "Diversity"),
-        *("AMI", "NPMI × coverage"),
+        *("AMI", "NPMI × coverage", "held out"),
     ]
     caption = "All models on the same documents, measured over the same vocabulary."
     marked = [row["model"] == OWN for row in stored]
@@ -397,11 +399,16 @@ def baselines(results: Topics) -> Table:
 def compare(results: Topics) -> Comparison:
     """Return NPMI times coverage, the mean over numbers of topics, of ours and the best other."""
     asked = results.baselines[results.baselines["requested_topics"].notna()]
-    means = asked.groupby("model")[["npmi_times_coverage", "npmi"]].mean()
+    means = asked.groupby("model")[["npmi_times_coverage", "npmi", HELD_OUT]].mean()
     means = means.sort_values(["npmi_times_coverage", "npmi"], ascending=False, kind="stable")
     product = means["npmi_times_coverage"]
-    best = str(product.drop(OWN).index[0])
+    best = str(product[[not name.startswith(OWN) for name in product.index]].index[0])
     spread = results.baselines.loc[results.baselines["model"] == best, SPREAD].max()
+    held_out = means[HELD_OUT].dropna().sort_values(ascending=False, kind="stable")
     return Comparison(
-        best, float(product[OWN]), float(product[best]), float(spread) if known(spread) else None
+        best,
+        float(product[OWN]),
+        float(product[best]),
+        float(spread) if known(spread) else None,
+        {str(name): float(value) for name, value in held_out.items()},
     )

@@ -179,7 +179,7 @@ CLASSES: tuple[tuple[str, str, Tolerance], ...] = (
     ("metrics/topic_words/measures.json", "median_topic", MEDIAN_TOPIC),
     ("metrics/topic_words/measures.json", "largest_topic", LARGEST_TOPIC),
     ("metrics/topic_words/measures.json", "*_share coverage", DOCUMENTS),
-    ("metrics/topic_words*.json", "npmi c_v", COHERENCE),
+    ("metrics/topic_words*.json", "npmi npmi_held_out c_v", COHERENCE),
     ("metrics/topic_words/measures.json", "npmi_times_coverage", WEIGHTED_COHERENCE),
     ("metrics/topic_words/measures.json", "homogeneity* completeness*", PARTS_OF_AGREEMENT),
     ("metrics/topic_words*.json", "nmi* ami* v_measure* diversity", AGREEMENT),

@@ -28,6 +28,7 @@ NPMI_WINDOW = 10
 CV_WINDOW = 110
 EPSILON = 1e-12  # gensim adds it to probabilities before taking their logarithm
 DIGITS = 4
+HALVES = 1  # seed of the draw of halves
 
 PROTOCOL = {
     "vocabulary": (
@@ -46,6 +47,12 @@ PROTOCOL = {
         "mean over a topic's pairs, then over topics. From -1 to 1; 0 is chance. Like gensim, and "
         "so like published figures, this counts a word as out of a sliding window as soon as one "
         "of its occurrences is, even if another is still inside."
+    ),
+    "npmi_held_out": (
+        "NPMI on documents that did not choose the words: each topic's words are chosen on one "
+        "half of its documents, drawn at random, and counted in the other half; the mean of both "
+        "ways. A word that the other half lacks counts as chance. Messages of one thread, and what "
+        "they quote, are in both halves."
     ),
     "c_v": (
         "C_V (Röder, Both and Hinneburg 2015), as gensim's c_v: the cosine between the vector of a "
@@ -120,14 +127,16 @@ class Reference:
 
     def _npmi_of(self, words: Sequence[str], measure: int) -> np.ndarray:
         """Return the NPMI of every two of the words, shape (words, words), in NPMI's windows (0)
-        or C_V's (1); gensim's `log_ratio_measure`."""
+        or C_V's (1); gensim's `log_ratio_measure`. 0 for a word that no document has."""
         size = self.windows[measure]
         together = self._count(size)
         places = self._place[[self.corpus.number[word] for word in words]]
         number = np.maximum(np.diff(self._starts) - size + 1, 1).sum()  # of windows
         both = together[np.ix_(places, places)] / number
         alone = np.diag(both)
-        return np.log((both + EPSILON) / np.outer(alone, alone)) / -np.log(both + EPSILON)
+        chance = np.outer(alone, alone)
+        ratio = np.where(chance > 0, (both + EPSILON) / np.where(chance > 0, chance, 1), 1)
+        return np.log(ratio) / -np.log(both + EPSILON)
 
     def _count(self, size: int) -> np.ndarray:
         if size not in self._together:
@@ -223,6 +232,20 @@ def quality(topics: Sequence[Sequence[str]], reference: Reference) -> dict[str, 
         "c_v": _rounded(reference.c_v(words).mean()),
         "diversity": _rounded(diversity(words)),
     }
+
+
+def coherence(topics: Sequence[Sequence[str]], reference: Reference) -> float | None:
+    """Return the NPMI of the topics' first `top_words` words; None if no topic has two."""
+    most = reference.corpus.options.top_words
+    words = [list(topic[:most]) for topic in topics if len(topic) > 1]
+    return float(reference.npmi(words).mean()) if words else None
+
+
+def halves(documents: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rising numbers of the documents of two random halves."""
+    order = np.random.default_rng(HALVES).permutation(documents)
+    middle = documents // 2
+    return np.sort(order[:middle]), np.sort(order[middle:])
 
 
 def agreement(topics: np.ndarray, groups: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bertline.core import console
 from bertline.topics import tree
-from bertline.topics.measures import Reference, measure, measure_all
+from bertline.topics.measures import DIGITS, Reference, coherence, halves, measure, measure_all
 from bertline.topics.naming import Fit
 from bertline.topics.outliers import Outliers, Strategy, reduce_outliers
 from bertline.topics.over_time import count_periods
@@ -48,7 +48,11 @@ def describe_topics(fit: Fit) -> pd.DataFrame:
 
 
 def measure_topics(
-    described: pd.DataFrame, fit: Fit, groups: pd.Series, reference: Reference
+    described: pd.DataFrame,
+    fit: Fit,
+    describer: Describer,
+    groups: pd.Series,
+    reference: Reference,
 ) -> dict[str, Any]:
     """Return the number and the sizes of topics, and their measures."""
     named = described[described["topic"] != OUTLIERS]
@@ -62,7 +66,22 @@ def measure_topics(
         "median_topic": float(named["count"].median()) if len(named) else 0.0,
         "vocabulary": len(reference.corpus.words),
         **measure(named["words"].tolist(), fit.model.topics, groups, reference),
+        "npmi_held_out": measure_held_out(fit.core, describer),
     }
+
+
+def measure_held_out(core: np.ndarray, describer: Describer) -> float | None:
+    """Return NPMI counted in the half of the documents that did not choose the words.
+
+    core: the topic of each document, (n,). None if no topic has two words in a half.
+    """
+    found = []
+    one, other = halves(len(core))
+    for chosen, counted in ((one, other), (other, one)):
+        words = describer.part(chosen).list_words(core[chosen])
+        found.append(coherence(words, Reference(describer.corpus.part(counted))))
+    known = [npmi for npmi in found if npmi is not None]
+    return round(float(np.mean(known)), DIGITS) if known else None
 
 
 def tabulate(

@@ -101,8 +101,11 @@ STABLE, PARTLY, UNSTABLE = "stable", "partly stable", "unstable"  # verdicts
 # --- benchmarks/topic_baselines.csv ---------------------------------------------------------------
 
 SPREAD = ("topics", "npmi", "c_v", "diversity", "ami", "npmi_times_coverage")
+# Fitted to one half of the documents, and counted in the other.
+HELD_OUT = ("npmi_held_out", "npmi_held_out_times_coverage")
 BASELINES = {
     **BY_NUMBER,  # requested_topics is empty where a model chooses the number
+    **dict.fromkeys(HELD_OUT, "float64"),
     "seeds": "int64",
     **{f"{name}_sd": "float64" for name in SPREAD},  # over seeds
     "corpus": "str",  # `Corpus.fingerprint` of the documents

@@ -3,6 +3,7 @@
 All topic models of the same documents share it, so that their words and measures are comparable.
 """
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -145,6 +146,13 @@ class Corpus:
     def _number(self, cut: list[list[str]]) -> list[list[int]]:
         self.number = {word: number for number, word in enumerate(self.words)}
         return [[self.number[word] for word in words if word in self.number] for words in cut]
+
+    def part(self, rows: np.ndarray) -> "Corpus":
+        """Return some of the documents in the vocabulary of all. rows: their numbers, (m,)."""
+        part = copy.copy(self)
+        part.texts = [self.texts[row] for row in rows]
+        part.tokens = [self.tokens[row] for row in rows]
+        return part
 
     def counts(self) -> sp.csr_matrix:
         """Return how often each document has each word, shape (documents, words)."""

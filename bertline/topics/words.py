@@ -64,6 +64,13 @@ class Describer:
         self._word_vectors: dict[str, np.ndarray] = {}
         self._principal_words: dict[bytes, Weighted] = {}
 
+    def part(self, rows: np.ndarray) -> "Describer":
+        """Return one of some of the documents. rows: their numbers, (m,)."""
+        vectors = np.asarray(self.vectors)[rows]
+        part = Describer(self.corpus.part(rows), vectors, self.options, self._encode)
+        part._word_vectors = self._word_vectors  # do not depend on documents
+        return part
+
     def describe(self, topics: np.ndarray) -> dict[int, Weighted]:
         """Return the words of each topic, outliers too: `top_words` at most, weightiest first.
 

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from benchmarks import baseline_models, topic_baselines
-from bertline.core import files
+from bertline.core import files, params
 from bertline.core.errors import BertlineError
-from bertline.topics.tables import BASELINES, MEASURES, OUTLIERS, SPREAD
+from bertline.topics import graph
+from bertline.topics.fitting import Clusters, TopicFit
+from bertline.topics.tables import BASELINES, CLUSTERS, HELD_OUT, MEASURES, OUTLIERS, SPREAD
 from bertline.topics.vocabulary import Corpus, Vocabulary
 from stages import parse
 from tests import tiny
@@ -20,6 +22,7 @@ VOCABULARY = Vocabulary(
     stop_words="english",
     more_stop_words=[],
     min_df=1,
+    tokenizer="words",
     boilerplate=None,
     ngram_range=[1, 1],
     top_words=10,
@@ -88,14 +91,28 @@ def write_inputs(folder: Path, **changes: object) -> None:
     vectors = 3 * np.eye(4, 32)[np.arange(COUNT) % 4]
     vectors += np.random.default_rng(0).normal(scale=0.3, size=vectors.shape)
     np.save(folder / "embeddings.npy", vectors.astype(np.float32))
-    small = {"topic_numbers": [3, 4], "vocabulary.min_df": 1, "vocabulary.boilerplate": None}
-    write_params(folder / "params.yaml", small | changes)
+    small = {
+        "topic_numbers": [3, 4],
+        "vocabulary.min_df": 1,
+        "vocabulary.boilerplate": None,
+        "topic_fit.graph.n_neighbors": 5,
+        "topic_fit.graph.min_topic_size": 5,
+        "topic_fit.hdbscan.min_cluster_size": 10,
+        "topic_fit.hdbscan.min_samples": 5,
+    }
+    path = write_params(folder / "params.yaml", small | changes)
+    options = params.load(path, "topic_fit", TopicFit)
+    near = graph.search_exactly(vectors, options.neighbours_searched())
+    places = pd.DataFrame(0, index=range(COUNT), columns=CLUSTERS.names).assign(id=table["id"])
+    with files.whole_folder(folder / "clusters") as out:
+        Clusters(options, near, vectors[:, :5], places).save(out)
 
 
 def run(folder: Path, encoder: Path) -> None:
     call(
         topic_baselines,
-        *(folder / "documents.parquet", folder, encoder, folder / "table.csv"),
+        *(folder / "documents.parquet", folder, folder / "clusters", encoder),
+        folder / "table.csv",
         *("--params", folder / "params.yaml"),
     )
 
@@ -104,7 +121,8 @@ def run(folder: Path, encoder: Path) -> None:
 def test_one_command_measures_all_models_alike(tmp_path, tiny_bert, monkeypatch, capfd):
     for name in baseline_models.PACKAGES:
         pytest.importorskip(name)
-    monkeypatch.setattr(topic_baselines, "reduce_vectors", lambda vectors, *_: vectors[:, :5])
+    reduced = lambda vectors, near, rows, *_: vectors[rows][:, :5]  # noqa: E731
+    monkeypatch.setattr(topic_baselines, "reduce_rows", reduced)
     write_inputs(tmp_path)
 
     run(tmp_path, tiny_bert)
@@ -114,16 +132,27 @@ def test_one_command_measures_all_models_alike(tmp_path, tiny_bert, monkeypatch,
     requested = table.groupby("model")["requested_topics"].apply(
         lambda rows: rows.dropna().tolist()
     )
+    own = ["Bertline (graph)", "Bertline (hdbscan)"]
     assert requested.to_dict() == dict.fromkeys(
-        ["BERTopic (default settings)", "KeyNMF", "LDA", "NMF"], [3, 4]
+        ["BERTopic (default settings)", *own, "KeyNMF", "LDA", "NMF"], [3, 4]
     )
-    assert table["requested_topics"].isna().sum() == 1  # BERTopic's own number
+    # the number that a model finds
+    assert table.loc[table["requested_topics"].isna(), "model"].tolist() == [
+        requested.index[0],
+        *own,
+    ]
     assert (table["seeds"] == 2).all()
     assert table["corpus"].nunique() == 1
     assert (table["coverage"] + table["outlier_share"]).tolist() == pytest.approx([1] * len(table))
     four = table[table["requested_topics"] == 4].set_index("model")
     assert (four["topics"] == 4).all()
-    assert four.loc[["NMF", "BERTopic (default settings)"], "ami"].min() > 0.95, four["ami"]
+    assert four.loc[["NMF", "BERTopic (default settings)", *own], "ami"].min() > 0.95, four["ami"]
+    # words of planted topics occur in no document of another one, in either half
+    found = four["npmi_held_out"]
+    assert found[[*own, "NMF"]].to_numpy() == pytest.approx(
+        four.loc[[*own, "NMF"], "npmi"], abs=0.1
+    )
+    assert four.loc[own, "npmi_held_out_times_coverage"].to_numpy() == pytest.approx(found[own])
     assert "npmi_times_coverage" in capfd.readouterr().err
 
 
@@ -145,7 +174,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
 def test_rows_are_means_over_seeds_with_their_sd():
     heads = [("A", None, 0.1), ("A", None, 0.3), ("B", 10, 0.5)]
     rows = [
-        {"model": model, "requested_topics": number} | dict.fromkeys(MEASURES, value)
+        {"model": model, "requested_topics": number} | dict.fromkeys([*MEASURES, *HELD_OUT], value)
         for model, number, value in heads
     ]
 

@@ -343,6 +343,8 @@ def test_the_best_other_model_is_compared_with_both_figures(topics_page, topics,
     text = topics_page(documents).text
 
     assert told in text
+    held_out = "0.100 KeyNMF, 0.100 Bertline (graph), 0.100 NMF, 0.100 LDA."
+    assert f"that a model was not fitted to: {held_out}" in text
     assert "automatic40265.0%" in text  # the model that chooses its number of topics
 
 

@@ -167,6 +167,8 @@ def test_documents_without_a_group_are_left_out_of_agreement_and_counted(
     folder = fit(tmp_path, table, vectors)
 
     assert measures(folder)["ami"] == 1
+    # The words of a planted topic occur in its documents only, in either half of them.
+    assert measures(folder)["npmi_held_out"] == pytest.approx(measures(folder)["npmi"], abs=0.1)
     assert pd.read_csv(folder / "tables" / "groups.csv")["documents"].sum() == 53
     assert "agreement with groups leaves out 27 documents" in capsys.readouterr().err
 

@@ -18,7 +18,7 @@ from tests.command import write_params
 
 def options(**changes: object) -> Vocabulary:
     values = {"stop_words": None, "more_stop_words": [], "min_df": 1, "ngram_range": [1, 1]}
-    values |= {"boilerplate": None, "top_words": 10}
+    values |= {"tokenizer": "words", "boilerplate": None, "top_words": 10}
     return Vocabulary.model_validate(values | changes)
 
 
@@ -140,6 +140,24 @@ def test_coherence_by_hand_where_a_document_is_one_window():
     # The vectors of a pair are (1, a) and (a, 1): each has the cosine (1 + a) / sqrt(2 (1 + a^2))
     # with their sum.
     assert found.c_v([["flour", "oven"]]) == pytest.approx([1.5 / math.sqrt(2.5)], abs=1e-6)
+
+
+def test_a_word_that_no_document_has_counts_as_chance():
+    corpus = Corpus(["orbit planet", "orbit planet", "orbit oven", "flour oven"], options())
+
+    npmi = Reference(corpus.part(np.array([0, 2]))).npmi([["orbit", "planet"], ["orbit", "flour"]])
+
+    # Of 2 windows "orbit" is in both, so that nothing is informative; "flour" is in none.
+    assert npmi == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_halves_share_no_document_and_have_all():
+    one, other = measures.halves(101)
+
+    assert (len(one), len(other)) == (50, 51)
+    assert sorted([*one, *other]) == list(range(101))
+    assert np.all(np.diff(one) > 0)
+    assert np.array_equal(one, measures.halves(101)[0])
 
 
 def test_a_row_of_measures():

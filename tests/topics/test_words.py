@@ -19,7 +19,7 @@ AXES = {"orbit": 0, "planet": 0, "moon": 0, "comet": 0}  # the others lie on the
 
 def describer(representation: str, *, top_words: int = 3, **changes: object) -> Describer:
     vocabulary = {"stop_words": None, "more_stop_words": [], "min_df": 1, "ngram_range": [1, 1]}
-    vocabulary |= {"boilerplate": None, "top_words": top_words}
+    vocabulary |= {"tokenizer": "words", "boilerplate": None, "top_words": top_words}
     options = {"ctfidf": {"bm25_weighting": False, "reduce_frequent_words": False}}
     options |= {"representation": representation, "candidates": 9, "diversity": 0.0}
     options |= {"contrast": 0.0, "independence": 0.0} | changes
