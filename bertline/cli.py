@@ -10,7 +10,8 @@ VERBS = {
     "repro": ("bertline.runs.repro", "Run what has changed, independent stages side by side"),
     "verify": ("bertline.runs.verify", "Compare two runs stage by stage and name what differs"),
     "compare": ("bertline.runs.compare", "Test whether two runs differ in a score"),
-    "assign": ("bertline.apply.assign", "Assign topics to new documents"),
+    "predict": ("bertline.apply.predict", "Classify new texts and assign topics to them"),
+    "export": ("bertline.apply.export", "Copy a trained model with a model card, for a hub"),
     "packages": ("bertline.core.packages", "Write the installed versions to packages.yaml"),
     "verify-cache": ("bertline.runs.cache", "Hash DVC's cache and remove damaged files"),
 }

@@ -84,7 +84,7 @@ def main() -> None:
     documents = files.read_table(args.documents, columns=["id", "group", "date", "text"])
     vectors = load_vectors(args.vectors / "embeddings.npy")
     check_vectors(vectors, len(documents))
-    pieces = files.read_json(args.vectors / "measures.json", keys=PIECES)
+    pieces = files.read_json(args.vectors / "measures.json", keys=[*PIECES, "long_texts"])
     clusters = Clusters.load(args.clusters)
     check_documents(clusters, documents["id"], args.documents)
 
@@ -98,7 +98,7 @@ def main() -> None:
         corpus = Corpus(documents["text"].tolist(), vocabulary)
         encode = partial(text_vectors.encode, args.embedder)
         describer = Describer(corpus, vectors, options, encode)
-        fit = name_topics(describer, clusters, options)
+        fit = name_topics(describer, clusters, options, pieces["long_texts"])
         described = summaries.describe_topics(fit)
         console.log("measures")
         reference, groups = measures.Reference(corpus), documents["group"]

@@ -1,8 +1,9 @@
 """Fine-tune the backbone to classify sentences, with one seed.
 
 Reads   data/tokenize, data/split, the encoder in data/adapt, and `train` of params.yaml.
-Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.pipeline` loads it)
-        and history.csv, a row per epoch.
+Writes  data/train/<seed>: the model (safetensors and tokenizer; `transformers.pipeline` loads it);
+        settings.json, how texts are cut and the names of the classes; and history.csv, a row per
+        epoch.
 
     python -m stages.train 1 data/tokenize data/split data/adapt data/train/1
 
@@ -59,7 +60,9 @@ def main() -> None:
     console.add_receipt_arguments(arguments)
     args = arguments.parse_args()
     options = params.load(args.params, "train", Train)
-    settings = files.read_json(args.tokens / "settings.json", keys=["max_length", "labels"])
+    settings = files.read_json(
+        args.tokens / "settings.json", keys=["max_length", "long_texts", "labels"]
+    )
     rows = read_rows(args.tokens, args.folds, settings["labels"], options)
 
     work = receipt(
@@ -86,7 +89,9 @@ def main() -> None:
             history = loop.fit(model, plan, checkpoint)
             run.costs |= loop.costs(plan, history)
             console.log(fine_tuning.table_of(history))
+            tokenizer.model_max_length = settings["max_length"]  # where a pipeline truncates
             loop.save(model, tokenizer, out)
+            files.write_json(out / "settings.json", settings)
             epochs = [[row.get(name, "") for name in EPOCH] for row in history.rows]
             files.write_csv(out / "history.csv", EPOCH, epochs)
         checkpoint.clear()

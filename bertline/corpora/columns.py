@@ -130,12 +130,13 @@ def is_date(value: str) -> bool:
     return True
 
 
-def check_identifiers(values: Iterable[str], path: Path, column: str) -> None:
+def check_identifiers(values: Iterable[str], path: Path, column: str, first: int = 1) -> None:
     """Raise BertlineError for a cell that was rounded when it was written: 1.517e+18.
 
-    Different identifiers are the same after that. For columns that tell rows apart.
+    Different identifiers are the same after that. For columns that tell rows apart; first: the
+    number of the first row.
     """
-    for number, value in enumerate(values, start=1):
+    for number, value in enumerate(values, start=first):
         if ROUNDED.fullmatch(value):
             raise BertlineError(
                 f"{path}, row {number}, column {column!r}: {value} has lost its last digits, so "

@@ -57,7 +57,7 @@ def decode(content: bytes, place: str, encoding: str, *, line: int = 1) -> str:
         raise BertlineError(
             f"{place}, line {line}: byte 0x{content[error.start]:02x} is not {encoding}. "
             f"Save the file as {encoding}, or name the encoding that it has (`encoding` in "
-            f"sources.yaml, which `bertline add` guesses; --encoding of `bertline assign`)."
+            f"sources.yaml, which `bertline add` guesses; --encoding of `bertline predict`)."
         ) from error
     except LookupError:
         raise BertlineError(

@@ -67,6 +67,9 @@ ROWS = (
 )  # arrays with a row per document
 
 
+LongTexts = Literal["head", "head_tail", "windows"]  # embed.long_texts
+
+
 class Settings(Section):
     """What settings.json holds."""
 
@@ -76,6 +79,7 @@ class Settings(Section):
     umap: Umap
     hdbscan: Hdbscan
     outliers: Outliers
+    long_texts: LongTexts = "head"
 
 
 class ExactNeighbours:

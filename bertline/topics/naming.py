@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from bertline.core import console
 from bertline.topics import graph
 from bertline.topics.fitting import Clusters, cluster_again, first_alike, number_clusters
-from bertline.topics.model import Settings, TopicModel, find_reach, hash_texts
+from bertline.topics.model import LongTexts, Settings, TopicModel, find_reach, hash_texts
 from bertline.topics.outliers import Outliers, find_membership, fits_memory, reduce_outliers
 from bertline.topics.words import Describer, Words
 
@@ -48,10 +48,13 @@ class Precomputed:
         return self.labels_
 
 
-def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -> Fit:
+def name_topics(
+    describer: Describer, clusters: Clusters, options: TopicWords, long_texts: LongTexts = "head"
+) -> Fit:
     """Return the model of clusters of the describer's documents and vectors.
 
-    Words are those of the core: the documents that the clustering itself assigned.
+    Words are those of the core: the documents that the clustering itself assigned. long_texts: as
+    the documents were embedded, so that new ones are, too.
     """
     texts, vectors = list(describer.corpus.texts), describer.vectors
     labels, core, settings = clusters.labels, clusters.core, clusters.settings
@@ -79,6 +82,7 @@ def name_topics(describer: Describer, clusters: Clusters, options: TopicWords) -
             umap=settings.umap,
             hdbscan=settings.hdbscan,
             outliers=options.outliers,
+            long_texts=long_texts,
         ),
         vectors=vectors,
         reduced=clusters.reduced,

@@ -333,7 +333,7 @@ def build(folder: Path) -> Path:
     (folder / "tokens").mkdir()
     tokens = sentences.assign(windows=[[row] for row in ids])
     files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
-    settings = {"max_length": 64, "labels": tiny.CLASSES}
+    settings = {"max_length": 64, "long_texts": "head", "labels": tiny.CLASSES}
     files.write_json(folder / "tokens" / "settings.json", settings)
 
     folds = sentences["set"].where(sentences["set"] != "in_domain_train", "train")

@@ -454,7 +454,7 @@ FOLDS = [
     Case(
         "settings-of-another-version",
         "train",
-        "settings.json has no `max_length`, `labels`; it has longest",
+        "settings.json has no `max_length`, `long_texts`, `labels`; it has longest",
         lambda desk: desk.write("tokens/settings.json", '{"longest": 64}'),
     ),
     Case(

@@ -61,7 +61,10 @@ def write_inputs(
     (folder / "tokens").mkdir()
     (folder / "folds").mkdir()
     files.write_table(folder / "tokens" / "tokens.parquet", tokens, tokenize.TOKENS)
-    files.write_json(folder / "tokens" / "settings.json", {"max_length": 16, "labels": labels})
+    files.write_json(
+        folder / "tokens" / "settings.json",
+        {"max_length": 16, "long_texts": "head", "labels": labels},
+    )
     files.write_table(folder / "folds" / "folds.parquet", folds, split.FOLDS)
 
 
@@ -143,7 +146,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_other_weights(fit, fitt
 
 def test_output_is_a_model_that_transformers_loads_and_a_history(fitted, data):
     assert sorted(path.name for path in fitted.iterdir()) == [
-        *("config.json", "history.csv", "model.safetensors"),
+        *("config.json", "history.csv", "model.safetensors", "settings.json"),
         *("tokenizer.json", "tokenizer_config.json"),
     ]
     classify = pipeline("text-classification", model=str(fitted), device="cpu")

@@ -25,6 +25,7 @@ SMALL = {
 }
 # What `embed` measures of texts that its encoder knows and sees.
 PIECES = {
+    "long_texts": "head",
     "longest_input": 64,
     "mean_word_pieces": 8.0,
     "long_share": 0.0,

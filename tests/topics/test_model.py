@@ -9,12 +9,10 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from bertline.apply import assign
 from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.topics import clustering, fitting, graph, model
 from bertline.topics.model import TopicModel
-from tests.command import call
 from tests.topics import planted
 from tests.topics.planted import scattered
 
@@ -326,56 +324,3 @@ def test_loading_does_not_ask_for_an_encoder(fitted, monkeypatch):
     TopicModel.load(fitted / "out")
 
     assert messages == []
-
-
-# --- the command --------------------------------------------------------------------------------
-
-
-def run(fitted: Path, documents: Path) -> pd.DataFrame:
-    call(assign, fitted / "out", documents, fitted / "topics.csv")
-    return pd.read_csv(fitted / "topics.csv")
-
-
-def test_documents_without_a_topic_are_counted_apart(fitted, monkeypatch, capsys):
-    (fitted / "new.txt").write_text("\n \n")
-    monkeypatch.setattr(
-        assign, "embed_texts", lambda folder, texts, _: np.zeros((len(texts), 16), np.float32)
-    )
-
-    assert run(fitted, fitted / "new.txt")["topic"].tolist() == [-1, -1]
-    assert "topics.csv: 0 documents in 0 topics, 2 in none" in capsys.readouterr().err
-
-
-def test_vectors_are_assigned(fitted):
-    found = run(fitted, fitted / "embeddings.npy")
-
-    assigned = files.read_table(fitted / "out" / "assignments.parquet")
-    topics = files.read_table(fitted / "out" / "topics.parquet").set_index("topic")["name"]
-    assert found["topic"].tolist() == assigned["topic"].tolist()
-    assert found["name"].tolist() == topics[found["topic"]].tolist()
-    assert found["id"].tolist() == list(range(1, 101))
-
-
-@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl", "txt"])
-def test_texts_are_embedded_and_assigned(fitted, monkeypatch, ending):
-    table = files.read_table(fitted / "documents.parquet")
-    documents = fitted / f"new.{ending}"
-    if ending == "parquet":
-        table.to_parquet(documents)
-    elif ending == "csv":
-        table[["id", "text"]].to_csv(documents, index=False)
-    elif ending == "jsonl":
-        table.to_json(documents, orient="records", lines=True)
-    else:
-        documents.write_text("\n".join(table["text"]), encoding="utf-8")
-    monkeypatch.setattr(
-        assign, "embed_texts", lambda folder, texts, _: np.zeros((len(texts), 16), np.float32)
-    )
-
-    found = run(fitted, documents)
-
-    assigned = files.read_table(fitted / "out" / "assignments.parquet")
-    assert found["topic"].tolist() == assigned["topic"].tolist()  # recognised by their texts
-    assert found["id"].tolist() == (
-        list(range(1, 101)) if ending == "txt" else table["id"].tolist()
-    )

@@ -1,0 +1,295 @@
+"""Classify new texts, and assign topics to them.
+
+Reads   texts: a table (CSV, TSV, JSON lines or Parquet, by its ending) with a column `text` and
+        perhaps `id`, a text file with a text on each line, a folder of text files, or standard
+        input (-); or an npy array of vectors as embed writes it, which gets topics.
+Writes  a row per text, in their order, to a file (.csv or .jsonl) or as JSON lines to standard
+        output: id (of the table, or the number of the row), class and class_probability, topic,
+        topic_name and topic_probability.
+
+    bertline predict letters.csv predictions.csv
+    zcat letters.txt.gz | bertline predict - --classifier data/train/1
+
+Without --classifier and --topics, the classifier of the first seed in data/train and the topics in
+data/topic_words are applied, if they are there. Texts are read and written in batches, so memory
+does not grow with their number, and a text's result does not depend on those beside it.
+
+Class probabilities are the softmax of the logits, at the temperature that evaluate chose; a text
+without a character has no class. The topic's probability is the share of the nearest fitted
+documents in it. The topic is -1 for a text that is unlike all fitted documents, or has no letter or
+digit. A fitted document keeps its topic.
+"""
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bertline.apply.classifier import Classifier, find_models
+from bertline.apply.topics import Topics
+from bertline.core import console, files
+from bertline.core.errors import BertlineError
+from bertline.corpora import columns
+from bertline.corpora.readers import ENDINGS, READERS, Layout, type_of
+from bertline.topics.clustering import check_vectors, load_vectors
+from bertline.topics.tables import OUTLIERS
+
+BATCH = 4_096  # texts held in memory at once; those of like length are computed together
+STANDARD = Path("-")
+INPUT = Path("/dev/stdin")
+MODELS, TOPICS = Path("data/train"), Path("data/topic_words")
+DIGITS = 6  # of probabilities; a text's vary from batch to batch by some 1e-7
+
+Row = dict[str, Any]
+Write = Callable[[Sequence[Row]], None]
+
+
+class Batch(NamedTuple):
+    """Texts, or vectors, with their identifiers."""
+
+    ids: list[str]
+    texts: list[str] | None
+    vectors: np.ndarray | None = None
+
+
+def read_texts(path: Path, text: str, key: str, layout: Layout) -> Iterator[Batch]:
+    """Yield the texts of a file, `BATCH` at a time.
+
+    text, key: names of the columns of the text and, if there is one, of its identifier; a row
+    without identifier has its number instead.
+    """
+    kind = layout.type or type_of(path)
+    if kind == "folder":
+        key = "path"
+    rows = columns.stream(path, [text], optional=[key], layout=layout)
+    first = 1
+    while batch := list(islice(rows, BATCH)):
+        ids = [row[key] or str(number) for number, row in enumerate(batch, start=first)]
+        columns.check_identifiers(ids, path, key, first)
+        yield Batch(ids, [row[text] for row in batch])
+        first += len(batch)
+    if first == 1:
+        raise BertlineError(f"{path} has no text.")
+
+
+def read_vectors(path: Path) -> Iterator[Batch]:
+    """Yield the vectors of an npy file, `BATCH` at a time; their numbers are their identifiers."""
+    vectors = load_vectors(path)
+    check_vectors(vectors, len(vectors) if vectors.ndim else 0)
+    for start in range(0, len(vectors), BATCH):
+        part = np.asarray(vectors[start : start + BATCH])
+        yield Batch([str(start + number) for number in range(1, len(part) + 1)], None, part)
+
+
+def predict(batch: Batch, classifier: Classifier | None, topics: Topics | None) -> list[Row]:
+    """Return the rows of the output for a batch."""
+    found: dict[str, Sequence[Any]] = {"id": batch.ids}
+    if classifier is not None and batch.texts is not None:
+        classes = classifier(batch.texts)
+        found["class"] = classes["class"].tolist()
+        found["class_probability"] = _rounded(classes["probability"])
+    if topics is not None:
+        if batch.texts is None:
+            assigned = topics.assign(np.asarray(batch.vectors))
+        else:
+            assigned = topics(batch.texts)
+        found["topic"] = assigned["topic"].tolist()
+        found["topic_name"] = assigned["name"].tolist()
+        found["topic_probability"] = _rounded(assigned["probability"])
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+
+
+def _rounded(probabilities: pd.Series) -> list[float | None]:
+    return [None if value != value else round(value, DIGITS) for value in probabilities.tolist()]
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[Write]:
+    """Yield what writes rows to a .csv or .jsonl file, whole or not at all, or to standard output.
+
+    Raises BertlineError for another ending.
+    """
+    if target == STANDARD:
+        yield lambda rows: _write_lines(sys.stdout, rows)
+        return
+    with (
+        files.whole_file(target) as partial,
+        partial.open("w", encoding="utf-8", newline="") as out,
+    ):
+        if target.suffix.lower() == ".jsonl":
+            yield lambda rows: _write_lines(out, rows)
+        else:
+            yield _CsvWriter(out)
+
+
+def _write_lines(stream: Any, rows: Sequence[Row]) -> None:
+    stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    stream.flush()
+
+
+class _CsvWriter:
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.started = False
+
+    def __call__(self, rows: Sequence[Row]) -> None:
+        head = [] if self.started else [[*rows[0]]]
+        self.started = True
+        for cells in [*head, *([*row.values()] for row in rows)]:
+            # Python quotes the characters of the line's end alone: with LF, it leaves a CR bare.
+            line = io.StringIO(newline="")
+            csv.writer(line, lineterminator="\r\n").writerow(cells)
+            self.stream.write(line.getvalue().removesuffix("\r\n") + "\n")
+
+
+class Summary:
+    """What is said at the end, and every ten seconds."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.rows, self.classes, self.topics = 0, Counter[str | None](), Counter[int]()
+        self.started = self.told = time.monotonic()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count the rows, and log how many there are if it is time."""
+        self.rows += len(rows)
+        self.classes.update(row["class"] for row in rows if "class" in row)
+        self.topics.update(row["topic"] for row in rows if "topic" in row)
+        now = time.monotonic()
+        if now - self.told > console.LOG_INTERVAL:
+            self.told = now
+            rate = self.rows / (now - self.started)
+            console.log(f"predict: {self.rows:,} texts, {rate:,.0f} per second")
+
+    def __str__(self) -> str:
+        """Return the number of texts of each class, and of those in topics and in none."""
+        parts = [f"{self.rows:,} texts"]
+        if self.classes:
+            named = [(name, count) for name, count in self.classes.most_common(10) if name]
+            others = len(self.classes) - (None in self.classes) - len(named)
+            parts += [f"{name} {count:,}" for name, count in named]
+            parts += [f"{others} other classes"] * bool(others)
+            parts += [f"{self.classes[None]:,} blank ones without a class"] * (None in self.classes)
+        if self.topics:
+            outside = self.topics[OUTLIERS]
+            number = len(self.topics) - (OUTLIERS in self.topics)
+            parts.append(f"{self.rows - outside:,} in {number:,} topics and {outside:,} in none")
+        return ", ".join(parts)
+
+
+def choose_models(
+    classifier: Path | None, topics: Path | None, *, vectors: bool
+) -> tuple[Path | None, Path | None]:
+    """Return the folders of the models to apply: those named, or else the project's own.
+
+    vectors: whether the input is vectors, which get topics alone. Raises BertlineError if there is
+    no model, or a classifier is named for vectors.
+    """
+    if vectors and classifier:
+        raise BertlineError("A classifier reads texts, and the input is vectors. Give the texts.")
+    if classifier or topics:
+        return classifier, topics
+    if MODELS.is_dir() and not vectors:
+        found = find_models(MODELS)
+        classifier = found[0] if found else None
+    topics = TOPICS if TOPICS.is_dir() else None
+    if not (classifier or topics):
+        raise BertlineError(
+            f"There is no model: neither {MODELS} nor {TOPICS} is here. Run `make repro` first, or "
+            f"name a folder by --classifier or --topics."
+        )
+    return classifier, topics
+
+
+def check_places(source: Path, target: Path) -> None:
+    """Raise BertlineError for an input that is not there, and an output that cannot be written."""
+    if target != STANDARD and target.suffix.lower() not in (".csv", ".jsonl"):
+        raise BertlineError(f"{target}: expected a file that ends in .csv or .jsonl, or - .")
+    if source == STANDARD:
+        return
+    if not source.exists():
+        raise BertlineError(f"{source} does not exist. Name the file of the texts.")
+    if target.exists() and source.samefile(target):
+        raise BertlineError(f"{target} is the file of the texts. Name another one to write.")
+
+
+def main() -> None:
+    """Read the arguments, load the models, and predict batch by batch."""
+    arguments = console.parser(__doc__)
+    endings = ", ".join(ENDINGS)
+    arguments.add_argument("texts", type=Path, help=f"{endings}, .npy, a folder, or -")
+    arguments.add_argument(
+        "out", type=Path, nargs="?", default=STANDARD, help=".csv, .jsonl, or - (the default)"
+    )
+    arguments.add_argument(
+        "--classifier",
+        type=Path,
+        help="folder of a model (default: the first one in data/train); data/train itself is the "
+        "mean of all seeds, which takes as many times longer",
+    )
+    arguments.add_argument(
+        "--topics", type=Path, help="folder that topic_words wrote (default: data/topic_words)"
+    )
+    arguments.add_argument(
+        "--embedder",
+        type=Path,
+        help="folder of the encoder that embedded the fitted documents (default: "
+        "download/embedder beside the folder of the topics)",
+    )
+    arguments.add_argument("--text", default="text", help="column of the text (default: text)")
+    arguments.add_argument("--id", default="id", help="column of the identifier (default: id)")
+    arguments.add_argument(
+        "--format",
+        choices=[name for name in READERS if name != "folder"],
+        help="of the texts (default: by the ending; of standard input: lines)",
+    )
+    arguments.add_argument("--separator", help="of cells, where it is no comma or tab")
+    arguments.add_argument("--encoding", default="utf-8", help="of the texts (default: utf-8)")
+    arguments.add_argument(
+        "--precision",
+        choices=["auto", "bf16", "fp32"],
+        default="fp32",
+        help="of the vectors for topics; bf16 is faster where the hardware has it, and a text's "
+        "topic may then depend on those beside it (default: fp32)",
+    )
+    args = arguments.parse_args()
+    check_places(args.texts, args.out)
+    vectors = args.texts.suffix == ".npy"
+    classifier, topics = choose_models(args.classifier, args.topics, vectors=vectors)
+    if vectors:
+        batches = read_vectors(args.texts)
+    else:
+        standard = args.texts == STANDARD
+        kind = args.format or ("lines" if standard else None)
+        layout = Layout(type=kind, separator=args.separator, encoding=args.encoding)
+        batches = read_texts(INPUT if standard else args.texts, args.text, args.id, layout)
+    console.log(f"predict: with {' and '.join(str(path) for path in (classifier, topics) if path)}")
+    classify = Classifier(classifier) if classifier else None
+    assign = None
+    if topics:
+        assign = Topics(topics, embedder=args.embedder, precision=args.precision)
+    summary = Summary()
+    try:
+        with writing(args.out) as write:
+            for batch in batches:
+                rows = predict(batch, classify, assign)
+                write(rows)
+                summary.add(rows)
+    except BrokenPipeError:  # `head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    console.log(f"{args.out}: {summary}")
+
+
+if __name__ == "__main__":
+    console.run(main)
