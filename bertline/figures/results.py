@@ -88,9 +88,12 @@ class Classification:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the scores has to know first, a sentence each, of the sets in turn."""
-        found = [note for summary in self.summary.values() for note in summary.get("notes", ())]
-        return list(dict.fromkeys(found))
+        """What a reader of the scores has to know first, each behind the sets that it is of."""
+        sets: dict[str, list[str]] = {}
+        for name, summary in self.summary.items():
+            for note in summary.get("notes", ()):
+                sets.setdefault(note, []).append(name)
+        return [f"{', '.join(names)}: {note}" for note, names in sets.items()]
 
     @property
     def seeds(self) -> list[int]:

@@ -15,6 +15,7 @@ from tests.command import PROJECT
 
 VOID = {"meta", "img"}
 SMALL = {"documents": 600, "topics": 40}
+NOTES = {"validation": ["Uneven."], BOTH: ["Uneven.", "Few."]}
 SHOWN = [
     build.Shown("scores", 'Scores. A "quoted" title', 8, 4),
     build.Shown("confusion/in domain#1", "Confusion", 5, 4),
@@ -150,11 +151,11 @@ def test_key_figures_stand_beside_baselines_and_spread(page, classification):
             {
                 "labels": [f"class {n}" for n in range(15)],
                 "drawn": [],
-                "notes": {BOTH: ["Uneven."]},
+                "notes": NOTES,
             },
             [
                 "15 classes: class 0, class 1,",
-                "class 11 and 3 more. Uneven. Key figures",
+                "class 11 and 3 more. validation, both_dev: Uneven. both_dev: Few. Key figures",
                 "of Gorodkin for more than two classes",
                 "validation was published beside the training set",
                 "All 30 classes and sets",
