@@ -20,9 +20,10 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")  # an integer that was written as a float
 TRUTH = {"false": "0", "true": "1"}
 
-# More classes than this, with fewer than two training texts each, are no classes: scores, ids.
-MANY_CLASSES = 100
-SHOWN = 10  # classes that a message names
+# More classes than MANY, with fewer than two training texts each, are no classes but scores or ids;
+# and MOST is what an int16 numbers.
+MANY_CLASSES, MOST_CLASSES = 100, 2**15 - 1
+SHOWN, SHOWN_LETTERS = 10, 100  # classes that a message names, and letters of a text
 
 
 def read(
@@ -82,10 +83,11 @@ def unify(written: Iterable[str]) -> dict[str, str]:
 def check(sentences: pd.DataFrame, *, training: str, source: str) -> None:
     """Raise BertlineError unless the training set has two classes, and all of the other sets'.
 
-    sentences: set, class and text. Warns of classes with a single training text, and of names that
-    differ in the case of letters only.
+    sentences: set, class and text. Warns of classes with a single training text, of names that
+    differ in the case of letters only, and of training texts with several labels.
     """
-    counts = sentences.loc[sentences["set"] == training, "class"].value_counts()
+    of_training = sentences[sentences["set"] == training]
+    counts = of_training["class"].value_counts()
     others = sentences[sentences["set"] != training]
     if len(counts) < 2:
         raise BertlineError(
@@ -93,7 +95,7 @@ def check(sentences: pd.DataFrame, *, training: str, source: str) -> None:
             f"{counts.index[0]!r}, and a classifier needs two classes at least. Check the column "
             f"of labels."
         )
-    if len(counts) > max(MANY_CLASSES, counts.sum() / 2):
+    if len(counts) > min(max(MANY_CLASSES, counts.sum() / 2), MOST_CLASSES):
         raise BertlineError(
             f"{source}: {counts.sum():,} training texts have {len(counts):,} different labels, "
             f"such as {told(list(counts.index))}. A class needs several texts: is it the right "
@@ -116,6 +118,13 @@ def check(sentences: pd.DataFrame, *, training: str, source: str) -> None:
         console.log(
             f"warning: {source}: {len(single)} of {len(counts)} classes have a single training "
             f"text, which no set that is drawn can get: {told(single)}."
+        )
+    several = of_training.groupby("text", sort=False)["class"].nunique() > 1
+    if several.any():
+        console.log(
+            f"warning: {source}: {several.sum():,} texts of {training} occur with several labels, "
+            f"and a model can be right about one of them only. The first is "
+            f"{str(several.idxmax())[:SHOWN_LETTERS]!r}."
         )
     alike = counts.index.to_series().groupby(counts.index.str.casefold()).agg(list)
     for names in alike[alike.map(len) > 1]:

@@ -62,6 +62,7 @@ def test_list_that_does_not_fit_is_refused(listed, message):
 def check(**sets: str) -> None:
     rows = [(name, of_class) for name, classes in sets.items() for of_class in classes.split()]
     table = pd.DataFrame(rows, columns=["set", "class"])
+    table["text"] = [f"text {row}" for row in table.index]
     labels.check(table, training="train", source="mine")
 
 
@@ -91,6 +92,18 @@ def test_rare_and_similar_classes_are_a_warning(capsys):
     told = capsys.readouterr().err
     assert "1 of 3 classes have a single training text" in told and "'Ham'." in told
     assert "the classes 'ham', 'Ham' differ in upper and lower case only" in told
+
+
+def test_texts_of_several_labels_are_a_warning(capsys):
+    rows = [("train", "a", "x"), ("train", "b", "x"), ("train", "a", "y"), ("train", "a", "y")]
+    table = pd.DataFrame([*rows, ("test", "b", "y")], columns=["set", "class", "text"])
+
+    labels.check(table, training="train", source="mine")
+
+    told = capsys.readouterr().err
+    assert (
+        "mine: 1 texts of train occur with several labels" in told and "The first is 'x'." in told
+    )
 
 
 def test_hundreds_of_classes_are_summarised():
