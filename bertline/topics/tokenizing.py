@@ -72,15 +72,13 @@ def find_fragments(texts: Sequence[str], stop_words: set[str]) -> list[str]:
     stop_words: are left out in any case, and are cut as texts are.
     """
     pattern = re.compile(token_pattern("bigrams"))
-    cut = [
-        [(match.span(1), match[1]) for match in pattern.finditer(text.lower())] for text in texts
-    ]
-    often = Counter(pair for pairs in cut for _, pair in pairs)
+    often = Counter(pair for text in texts for pair in pattern.findall(text.lower()))
     by_chance = _find_chance(often)
     for pair in by_chance | stop_words:
         del often[pair]
     dominated: Counter[str] = Counter()
-    for pairs in cut:
+    for text in texts:  # cut again, as the places of all pairs would fill memory
+        pairs = [(match.span(1), match[1]) for match in pattern.finditer(text.lower())]
         lost = [False] * len(pairs)
         for number, (((_, end), one), ((start, _), other)) in enumerate(pairwise(pairs)):
             if start < end and often[one] != often[other]:
