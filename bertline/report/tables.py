@@ -301,6 +301,11 @@ def key_topics(results: Topics) -> Table:
             "from \N{MINUS SIGN}1 to 1",
         ),
         (
+            "NPMI held out",
+            number(measures.get("npmi_held_out")),
+            "the same, of words chosen on one half of the documents and counted in the other",
+        ),
+        (
             "NPMI times coverage",
             number(measures.get("npmi_times_coverage")),
             "coherence times the share of documents in a topic; outliers lower it",
