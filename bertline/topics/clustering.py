@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hdbscan import HDBSCAN
     from umap import UMAP
 
+FEW = 50  # documents, up to which most words occur in one alone
 CHUNK = 65_536  # vectors checked at once
 NO_EIGENVECTORS = "Spectral initialisation failed"  # UMAP's warning
 
@@ -92,16 +93,21 @@ def check_vectors(vectors: np.ndarray, documents: int) -> None:
 
 
 def check_size(documents: int, least: dict[str, int]) -> None:
-    """Raise BertlineError if there are fewer documents than a parameter of topic_fit needs.
+    """Raise BertlineError if there are fewer documents than parameters of topic_fit need.
 
-    least: how many each needs.
+    least: how many each needs. The message names all at once, and `vocabulary.min_df`, which would
+    leave no words to name topics with.
     """
-    for key, needed in least.items():
-        if documents < needed:
-            raise BertlineError(
-                f"params.yaml: topic_fit.{key} needs {needed} documents at least, and there are "
-                f"{documents}. Lower it, or add documents."
-            )
+    wrong = [f"topic_fit.{key} needs {need}" for key, need in least.items() if documents < need]
+    if not wrong:
+        return
+    fitting = max(2, documents // 4)
+    words = 1 if documents < FEW else 2
+    each = "it" if len(wrong) == 1 else "each"
+    raise BertlineError(
+        f"params.yaml: {', '.join(wrong)} documents at least, and there are {documents}. Lower "
+        f"{each} (to {fitting}, for example) and vocabulary.min_df (to {words}), or add documents."
+    )
 
 
 def allow_threads(count: int) -> None:

@@ -114,3 +114,16 @@ def test_too_few_documents_name_the_parameter_to_lower(tmp_path, method, key, en
     clustering.check_size(enough, options.least_documents())
     with pytest.raises(BertlineError, match=rf"topic_fit\.{key} needs {enough} .*are {enough - 1}"):
         clustering.check_size(enough - 1, options.least_documents())
+
+
+def test_too_few_documents_name_all_parameters_to_lower_at_once():
+    least = {"umap.n_neighbors": 16, "graph.n_neighbors": 26, "graph.min_topic_size": 30}
+
+    with pytest.raises(BertlineError) as caught:
+        clustering.check_size(8, least)
+
+    assert str(caught.value) == (
+        "params.yaml: topic_fit.umap.n_neighbors needs 16, topic_fit.graph.n_neighbors needs 26, "
+        "topic_fit.graph.min_topic_size needs 30 documents at least, and there are 8. Lower each "
+        "(to 2, for example) and vocabulary.min_df (to 1), or add documents."
+    )
