@@ -379,6 +379,8 @@ def summary(kind: str, held: Contents, name: str) -> str:
     column = held.columns[name]
     missing = held.total - column.filled
     empty = f"; {missing:,} rows have none" if missing else ""
+    if kind == "label" and missing:
+        empty += ": give them one, or take them out, before you train on it"
     if kind == "text":
         also = f"; {missing:,} rows have none and will be left out" if missing else ""
         return f"{column.words / max(column.filled, 1):,.0f} words on average{also}"
