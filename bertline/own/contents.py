@@ -203,7 +203,8 @@ def _id(free: Free, total: int) -> str | None:
 
 def _date(free: Free, total: int) -> str | None:
     dated = [name for name, column in free.items() if _is_dates(column, total)]
-    return next(iter(_known(free, "date", dated)), None)
+    named = [name for name in dated if "date" in name.lower() or "time" in name.lower()]
+    return next(iter([*_known(free, "date", dated), *named]), None)
 
 
 def _is_dates(column: Column, total: int) -> bool:

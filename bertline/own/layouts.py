@@ -37,8 +37,8 @@ PLAUSIBLE = 0.9  # share of them among the characters beyond ASCII
 NAMES = {
     "text": "text texts document documents content body sentence review message tweet abstract "
     "article comment question description post utterance headline title",
-    "label": "label labels class classes category target sentiment intent tag y stars rating "
-    "score spam polarity topic section type",
+    "label": "label labels class classes category target sentiment intent tag stars rating "
+    "score polarity topic section type",
     "group": "group category label class section newsgroup topic product author department tag",
     "id": "id ids key uuid doc_id document_id text_id tweet_id review_id",
     "date": "date day datetime time timestamp year created created_at published published_at",
@@ -95,9 +95,11 @@ def guess_encoding(paths: Sequence[Path]) -> str:
     beyond = _beyond_ascii(paths)
     if beyond is None:
         return "utf-8"
+    plain = sum(chr(byte).isalpha() for byte in start if byte < 128)
+    seldom = sum(byte > 127 for byte in start) < plain  # as accents are among Western letters
     shares = {encoding: _western(beyond, encoding) for encoding in EXCEL}
     best = max(shares, key=lambda encoding: shares[encoding])
-    if shares[best] >= PLAUSIBLE:
+    if seldom and shares[best] >= PLAUSIBLE:
         return best
     found = from_bytes(start).best()
     if found:
@@ -243,17 +245,19 @@ def guess_header(rows: Sequence[Sequence[str]]) -> bool:
         return True
     first, rest = rows[0], rows[1:]
     names = [cell.strip() for cell in first]
+    below_each = [
+        [row[place].strip() for row in rest if len(row) > place] for place in range(len(names))
+    ]
+    if any(name and name in below for name, below in zip(names, below_each, strict=True)):
+        return False
     if any(known_as(name, kind) for name in names for kind in NAMES):
         return True
     if len(set(names)) < len(names) or not any(names):
         return False
     if any(cell.replace(".", "", 1).isdigit() or columns.is_date(cell) for cell in names if cell):
         return False
-    for place, name in enumerate(names):
-        others = [row[place] for row in rest if len(row) > place]
-        if name in map(str.strip, others):
-            return False
-        usual = statistics.median(len(cell) for cell in others) if others else 0
+    for name, below in zip(names, below_each, strict=True):
+        usual = statistics.median(map(len, below)) if below else 0
         if len(name.split()) > 3 and usual and len(name) > usual / 3:
             return False
     return True

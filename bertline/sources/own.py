@@ -12,7 +12,7 @@ from bertline.sources.catalogue import CODE_ENDINGS
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, or of the list of a folder's files that `sha256sum` prints.
 
-    The list is sorted by path: find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum
+    find * -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
     """
     if path.is_file():
         return files.sha256(path)
