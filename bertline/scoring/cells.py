@@ -28,14 +28,16 @@ class Score:
     """A score of a confusion matrix. The best is 1.
 
     title: its name in a sentence; function: of shares, in which every cell has some; defined: of
-    counts (S, K, K), for which of them there is a value, shape (S,); lowest: the least value; bias:
-    of shares, times the number of sentences, what the score of few is expected to be off.
+    counts (S, K, K), for which of them there is a value, shape (S,); lowest: the least value;
+    share: whether it is a share of some sentences; bias: of shares, times the number of sentences,
+    what the score of few is expected to be off.
     """
 
     title: str
     function: Function
     defined: Callable[[np.ndarray], np.ndarray]
     lowest: float = 0.0
+    share: bool = False
     bias: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
@@ -133,12 +135,12 @@ PREDICTED = ACTUAL.T
 
 MCC = Score("MCC", _correlation, _several, -1.0)
 MACRO_F1 = Score("macro F1", _mean_f1, _any, bias=_bias_of_mean_f1)
-ACCURACY = Score("accuracy", _ratio(None, None), _any)
+ACCURACY = Score("accuracy", _ratio(None, None), _any, share=True)
 # By the names of their columns.
 SCORES = {"mcc": MCC, "macro_f1": MACRO_F1, "accuracy": ACCURACY}
 
-PRECISION = Score("precision", _ratio(HIT, PREDICTED), _predicted)
-RECALL = Score("recall", _ratio(HIT, ACTUAL), _occurs)
+PRECISION = Score("precision", _ratio(HIT, PREDICTED), _predicted, share=True)
+RECALL = Score("recall", _ratio(HIT, ACTUAL), _occurs, share=True)
 F1 = Score("F1", _ratio(2 * HIT, ACTUAL + PREDICTED), _occurs)
 # Of a class, which is number 1 of two.
 OF_CLASS = {"precision": PRECISION, "recall": RECALL, "f1": F1}

@@ -5,8 +5,11 @@ expect of another seed on other sentences of the same kind, so both count as dra
 What a sentence adds to a score follows from the cell of actual and predicted class that it is in
 (`cells`), for two classes and for hundreds.
 
-- Interval: on a logit scale between the bounds of the score, which for MCC is Fisher's z; quantiles
-  of t with degrees of freedom by Satterthwaite (1946).
+- MCC and F1: on a logit scale between the bounds of the score, which for MCC is Fisher's z, with
+  quantiles of t at the degrees of freedom of Satterthwaite (1946).
+- Accuracy, precision and recall, which are shares: Wilson's score interval (1927), with the same
+  quantile, for the number of sentences that gives a share this variance (after Korn and Graubard
+  1998, Survey Methodology 24(2)).
 - Two sentences are added, one right and one wrong, spread evenly over the cells of either kind: of
   two classes half a sentence in each cell (Haldane 1956). Intervals then hold for groups of 20
   sentences, and for models without errors.
@@ -125,12 +128,24 @@ def share_interval(errors: float, n: float, confidence: float = 0.95) -> tuple[f
     """
     if n < 1:
         return math.nan, math.nan
-    z2 = stats.norm.isf((1 - confidence) / 2) ** 2
-    share = errors / n
+    return _wilson(errors / n, n, float(stats.norm.isf((1 - confidence) / 2)))
+
+
+def _wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
+    z2 = quantile**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     low, high = max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
     return min(low, share), max(high, share)
+
+
+def _logit_interval(middle: float, reach: float, lowest: float) -> tuple[float, float]:
+    """Return the ends of an interval on a logit scale from `lowest` to 1; from -1 that is 2 z."""
+    span = 1 - lowest
+    share = (middle - lowest) / span
+    step = reach / span / (share * (1 - share))
+    low, high = lowest + span * special.expit(special.logit(share) + np.array([-step, step]))
+    return float(low), float(high)
 
 
 # --- the arithmetic, of differences as well -------------------------------------------------------
@@ -235,7 +250,12 @@ def _interval(coded: Coded, confidence: float, groups: np.ndarray, score: Score)
     sentences = variance.by_sentence(side.influence.mean(axis=0), groups, number)
     seeds = variance.by_seed(side.score, side.influence, groups, number)
     se, df = variance.combine(sentences, [seeds] if seeds else [])
-    low, high = reach(float(side.score.mean()) - side.bias, se, df, confidence, score)
+    middle = float(side.score.mean()) - side.bias
+    quantile = float(stats.t.isf((1 - confidence) / 2, df))
+    if score.share:
+        low, high = _wilson(found.estimate, middle * (1 - middle) / se**2, quantile)
+    else:
+        low, high = _logit_interval(middle, quantile * se, score.lowest)
     return Interval(
         found.estimate,
         min(low, found.estimate),
@@ -248,18 +268,3 @@ def _interval(coded: Coded, confidence: float, groups: np.ndarray, score: Score)
         math.sqrt(seeds.alone) if seeds else None,
         df,
     )
-
-
-def reach(
-    middle: float, se: float, df: float, confidence: float, score: Score
-) -> tuple[float, float]:
-    """Return the ends of an interval about `middle`, on a logit scale between the score's bounds.
-
-    For MCC, between -1 and 1, that is Fisher's z but for a factor.
-    """
-    span = 1 - score.lowest
-    share = (middle - score.lowest) / span
-    step = stats.t.isf((1 - confidence) / 2, df) * se / span / (share * (1 - share))
-    ends = special.expit(special.logit(share) + np.array([-step, step]))
-    low, high = score.lowest + span * ends
-    return float(low), float(high)

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 from sklearn.metrics import matthews_corrcoef
 
 from benchmarks import coverage, coverage_classes
@@ -71,13 +71,13 @@ def test_half_a_sentence_in_each_cell_of_two_classes_by_hand():
 
     found = intervals.interval(labels, predicted, score=SCORES["accuracy"])
 
-    # On the logit scale of 81 of 102; the variance of a share, with n / (n - 1).
+    # The variance of a share of 81 of 102, with n / (n - 1), is that of 102 * 99 / 100 sentences.
     share = 81 / 102
-    se = np.sqrt(share * (1 - share) / 102 * 100 / 99)
-    reach = stats.t.ppf(0.975, 99) * se / (share * (1 - share))
-    ends = special.expit(special.logit(share) + np.array([-reach, reach]))
-    assert found.se == pytest.approx(se)
-    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.se == pytest.approx(np.sqrt(share * (1 - share) / 102 * 100 / 99))
+    z2, n = stats.t.ppf(0.975, 99) ** 2, 102 * 99 / 100
+    middle = (0.8 + z2 / (2 * n)) / (1 + z2 / n)
+    reach = np.sqrt(z2 * (0.8 * 0.2 / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    assert (found.low, found.high) == pytest.approx((middle - reach, middle + reach))
 
 
 def test_classes_may_have_names_and_any_number(labels):
@@ -107,12 +107,23 @@ def test_scores_of_a_class_have_intervals_and_a_class_without_sentences_has_none
         assert {interval.low for interval in none.values()} == {None}
 
 
+def test_class_that_is_always_found_is_not_certain():
+    labels = np.repeat([0, 1, 2], 25)
+
+    found = intervals.class_intervals(labels, np.tile(labels, (2, 1)), 1)
+
+    # Wilson of 25 of 25: 25 / (25 + 3.84); the quantile of t is a little larger.
+    assert found["recall"].low == pytest.approx(0.867, abs=0.01)
+    assert {interval.high for interval in found.values()} == {1.0}
+    assert found["f1"].low == pytest.approx(0.867, abs=0.01)
+
+
 def test_model_that_never_answers_a_class_has_a_recall_and_no_precision_of_it():
     labels, predicted = np.repeat([0, 1], 20), np.zeros((2, 40), int)
 
     found = intervals.class_intervals(labels, predicted, 1)
 
-    assert found["recall"].estimate == 0 and 0.17 < found["recall"].high < 0.35  # Clopper: .17
+    assert found["recall"].estimate == 0 and 0.16 < found["recall"].high < 0.18  # Wilson: .16
     assert (found["precision"].estimate, found["precision"].low) == (0.0, None)
 
 
