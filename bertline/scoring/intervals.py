@@ -7,9 +7,9 @@ What a sentence adds to a score follows from the cell of actual and predicted cl
 
 - MCC and F1: on a logit scale between the bounds of the score, which for MCC is Fisher's z, with
   quantiles of t at the degrees of freedom of Satterthwaite (1946).
-- Accuracy, precision and recall, which are shares: Wilson's score interval (1927), with the same
-  quantile, for the number of sentences that gives a share this variance (after Korn and Graubard
-  1998, Survey Methodology 24(2)).
+- Accuracy, precision and recall, which are shares: Wilson's score interval (1927), with quantiles of
+  t, for the number of sentences that gives a share this variance (after Korn and Graubard 1998,
+  Survey Methodology 24(2)).
 - Two sentences are added, one right and one wrong, spread evenly over the cells of either kind: of
   two classes half a sentence in each cell (Haldane 1956). Intervals then hold for groups of 20
   sentences, and for models without errors.
@@ -251,11 +251,14 @@ def _interval(coded: Coded, confidence: float, groups: np.ndarray, score: Score)
     seeds = variance.by_seed(side.score, side.influence, groups, number)
     se, df = variance.combine(sentences, [seeds] if seeds else [])
     middle = float(side.score.mean()) - side.bias
-    quantile = float(stats.t.isf((1 - confidence) / 2, df))
+    tail = (1 - confidence) / 2
     if score.share:
-        low, high = _wilson(found.estimate, middle * (1 - middle) / se**2, quantile)
+        effective = middle * (1 - middle) / se**2
+        # A class of few sentences has as few degrees of freedom, in a set of whatever size.
+        quantile = float(stats.t.isf(tail, min(df, max(effective - 1, 1.0))))
+        low, high = _wilson(found.estimate, effective, quantile)
     else:
-        low, high = _logit_interval(middle, quantile * se, score.lowest)
+        low, high = _logit_interval(middle, float(stats.t.isf(tail, df)) * se, score.lowest)
     return Interval(
         found.estimate,
         min(low, found.estimate),

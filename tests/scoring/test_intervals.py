@@ -112,8 +112,8 @@ def test_class_that_is_always_found_is_not_certain():
 
     found = intervals.class_intervals(labels, np.tile(labels, (2, 1)), 1)
 
-    # Wilson of 25 of 25: 25 / (25 + 3.84); the quantile of t is a little larger.
-    assert found["recall"].low == pytest.approx(0.867, abs=0.01)
+    # Wilson of 25 of 25 with the quantile of t: 25 / (25 + 2.06^2).
+    assert found["recall"].low == pytest.approx(0.855, abs=0.01)
     assert {interval.high for interval in found.values()} == {1.0}
     assert found["f1"].low == pytest.approx(0.867, abs=0.01)
 
@@ -123,7 +123,7 @@ def test_model_that_never_answers_a_class_has_a_recall_and_no_precision_of_it():
 
     found = intervals.class_intervals(labels, predicted, 1)
 
-    assert found["recall"].estimate == 0 and 0.16 < found["recall"].high < 0.18  # Wilson: .16
+    assert found["recall"].estimate == 0 and 0.16 < found["recall"].high < 0.2  # Wilson: .16
     assert (found["precision"].estimate, found["precision"].low) == (0.0, None)
 
 
