@@ -7,8 +7,8 @@ What a sentence adds to a score follows from the cell of actual and predicted cl
 
 - MCC and F1: on a logit scale between the bounds of the score, which for MCC is Fisher's z, with
   quantiles of t at the degrees of freedom of Satterthwaite (1946).
-- Accuracy, precision and recall, which are shares: Wilson's score interval (1927), with quantiles of
-  t, for the number of sentences that gives a share this variance (after Korn and Graubard 1998,
+- Accuracy, precision and recall, which are shares: Wilson's score interval (1927), with quantiles
+  of t, for the number of sentences that gives a share this variance (after Korn and Graubard 1998,
   Survey Methodology 24(2)).
 - Two sentences are added, one right and one wrong, spread evenly over the cells of either kind: of
   two classes half a sentence in each cell (Haldane 1956). Intervals then hold for groups of 20
