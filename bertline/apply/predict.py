@@ -20,6 +20,7 @@ documents in it. The topic is -1 for a text that is unlike all fitted documents,
 digit. A fitted document keeps its topic.
 """
 
+import argparse
 import csv
 import io
 import json
@@ -224,8 +225,8 @@ def check_places(source: Path, target: Path) -> None:
         raise BertlineError(f"{target} is the file of the texts. Name another one to write.")
 
 
-def main() -> None:
-    """Read the arguments, load the models, and predict batch by batch."""
+def read_arguments() -> argparse.Namespace:
+    """Return what was typed."""
     arguments = console.parser(__doc__)
     endings = ", ".join(ENDINGS)
     arguments.add_argument("texts", type=Path, help=f"{endings}, .npy, a folder, or -")
@@ -263,7 +264,12 @@ def main() -> None:
         help="of the vectors for topics; bf16 is faster where the hardware has it, and a text's "
         "topic may then depend on those beside it (default: fp32)",
     )
-    args = arguments.parse_args()
+    return arguments.parse_args()
+
+
+def main() -> None:
+    """Read the arguments, load the models, and predict batch by batch."""
+    args = read_arguments()
     check_places(args.texts, args.out)
     vectors = args.texts.suffix == ".npy"
     classifier, topics = choose_models(args.classifier, args.topics, vectors=vectors)
