@@ -79,21 +79,23 @@ def _short(listed: Mapping[str, str]) -> bool:
 def update(path: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     """Set values of a YAML file by their keys from the outside in, and keep all else as it is."""
     text = path.read_text(encoding="utf-8")
-    yaml = next((yaml for yaml in map(_yaml, INDENTS) if _same(yaml, text)), _yaml(INDENTS[0]))
-    document = yaml.load(text)
+    # The editor that leaves the text as it is, if there is one: people indent lists differently.
+    editors = [_yaml(indent) for indent in INDENTS]
+    editor = next((editor for editor in editors if _same(editor, text)), editors[0])
+    document = editor.load(text)
     for (*outer, last), value in changes.items():
         place = document
         for key in outer:
             place = place.setdefault(key, CommentedMap())
         place[last] = _laid_out(value, last)
     with files.whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
-        yaml.dump(document, stream)
+        editor.dump(document, stream)
 
 
-def _same(yaml: YAML, text: str) -> bool:
+def _same(editor: YAML, text: str) -> bool:
     """Return whether a text is written as it was read."""
     stream = io.StringIO()
-    yaml.dump(yaml.load(text), stream)
+    editor.dump(editor.load(text), stream)
     return stream.getvalue() == text
 
 
