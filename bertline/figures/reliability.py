@@ -13,7 +13,7 @@ from bertline.scoring.names import ALL_TESTS, BOTH, MEAN
 from bertline.scoring.tables import SCALED, UNCALIBRATED
 
 SIDE = 2.5  # inches of a panel
-FRAME = 0.95  # inches for its titles and labels
+FRAME = 1.2  # inches for its titles and labels
 LEGEND = 0.35
 PANELS = 3  # side by side
 LOOKS = {

@@ -368,11 +368,14 @@ def largest_topics(results: Topics) -> Table:
 
 
 def numbers_of_topics(results: Topics) -> Table:
-    """Return the measures of the model at other numbers of topics, by its merge tree."""
+    """Return the measures of the model at other numbers of topics, by its merge tree.
+
+    Where more are asked for than there are, all numbers give the same topics: one row has them.
+    """
     names = ("npmi", "diversity", "ami", "npmi_times_coverage")
     rows = [
         [f"{row['topics']:,.0f}", *(number(row[name]) for name in names)]
-        for row in results.by_number.to_dict("records")
+        for row in results.by_number.drop_duplicates("topics").to_dict("records")
     ]
     header = ["Topics", "NPMI", "Diversity", "AMI", "NPMI times coverage"]
     return Table("The same topics, merged along the hierarchy.", header, rows, range(5))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bertline.figures.results import OWN
-from bertline.report import build
+from bertline.report import build, tables
 from bertline.scoring.names import BOTH, MEAN
 from bertline.sources import catalogue
 from tests.command import PROJECT
@@ -202,6 +202,15 @@ def test_table_of_topics_has_outliers_apart_and_the_rest_summed(topics_page, top
     assert f"{documents.table['count'].iloc[30:].sum():,}" in text
     assert "The 30 largest of 40 topics." in text
     assert "0.410" in text  # NMI
+
+
+def test_more_topics_than_there_are_make_one_row_of_the_table_of_numbers(topics):
+    documents = topics(**SMALL)
+    documents.by_number.loc[documents.by_number["topics"] > 30, "topics"] = 38
+
+    rows = tables.numbers_of_topics(documents).rows
+
+    assert [row[0] for row in rows] == ["10", "20", "30", "38"]
 
 
 def test_documents_without_groups_or_topics_are_said_to_have_none(topics_page, topics):
