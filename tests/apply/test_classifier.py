@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertline.apply import Classifier
+from bertline.apply.classifier import Classifier
 from bertline.core.errors import BertlineError
 from bertline.encoders import loading, running, windows
 from bertline.scoring.thresholds import Decision

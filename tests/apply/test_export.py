@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bertline.apply import Classifier, export
+from bertline.apply import export
+from bertline.apply.classifier import Classifier
 from bertline.core import files, hashes
 from bertline.core.errors import BertlineError
 from bertline.scoring.thresholds import Decision

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bertline.apply import Classifier, Topics, predict
+from bertline.apply import predict
+from bertline.apply.classifier import Classifier
+from bertline.apply.topics import Topics
 from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.encoders import text_vectors
