@@ -26,6 +26,7 @@ from typing import Any
 from bertline.core import console, params
 from bertline.core.errors import BertlineError
 from bertline.corpora.readers import ENDINGS, READERS, SEPARATORS, Layout, type_of
+from bertline.corpora.rows import TRAINING_SETS
 from bertline.own import contents, entries, layouts
 from bertline.own.contents import Contents
 from bertline.sources import catalogue, own
@@ -163,7 +164,7 @@ def take_up(paths: Mapping[Path, Path], args: argparse.Namespace) -> None:
         entry = entry_of_encoder(*next(iter(paths.items())))
     else:
         found = find_out([*paths.values()], args)
-        sets, roles = name_sets([*paths], args.set, found.roles), found.roles
+        sets, roles = name_sets([*paths], args.set, found), found.roles
         entry = entry_of(sets, paths, found)
         show(paths, found)
     if args.dry_run:
@@ -204,6 +205,8 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
         if found.columns != recipe.columns:
             changes[name, "parse", "columns"] = found.columns
         roles = found.roles if args.label else roles or found.roles
+        if "sentences" in roles and not set(recipe.files) & set(TRAINING_SETS):
+            changes[name, "parse", "files"] = train_among(recipe.files, name)
         changes[name, "roles"] = list(dict.fromkeys([*source.roles, *roles]))
     if args.dry_run:
         console.log("\nnothing is written")
@@ -270,17 +273,16 @@ def set_of(path: Path) -> str:
     return found[0] if found else re.sub(r"[^\w .-]", "-", stem).strip(" .-") or "all"
 
 
-def name_sets(
-    places: Sequence[Path], given: Sequence[str] | None, roles: Sequence[str]
-) -> dict[str, Path]:
+def name_sets(places: Sequence[Path], given: Sequence[str] | None, found: Found) -> dict[str, Path]:
     """Return the files by set. Raises BertlineError for names that are double, or without train."""
+    roles = found.roles
     names = list(given or [])
     if names and len(names) != len(places):
         raise BertlineError(
             f"--set is given {len(names)} times for {len(places)} files. Give one for each."
         )
     if not names:
-        alone = "train" if "sentences" in roles else "all"
+        alone = "train" if "label" in found.columns else "all"  # a classifier may follow
         names = [alone] if len(places) == 1 else [set_of(place) for place in places]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
@@ -317,6 +319,16 @@ def entry_of(sets: Mapping[str, Path], paths: Mapping[Path, Path], found: Found)
     params.validate(fetch, PathFetch, where="fetch")
     title = ", ".join(inside.values())
     return {"title": title, "roles": roles, "licence": "not stated", "fetch": fetch, "parse": parse}
+
+
+def train_among(sets: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the sets of documents as those of sentences: a single one is the training set."""
+    if len(sets) > 1:
+        raise BertlineError(
+            f"{catalogue.PATH}: `{name}` has no training set: {', '.join(sets)}. Name one of them "
+            f"`train` under parse.files."
+        )
+    return {"train": next(iter(sets.values()))}
 
 
 def roles_of_encoder(given: Sequence[str] | None, path: Path) -> list[str]:

@@ -319,6 +319,32 @@ def test_renewal_keeps_what_was_edited_and_takes_what_options_say(desk):
     assert desk.inputs()["sentences"] == "a"
 
 
+def test_documents_become_sentences_with_a_training_set(desk):
+    desk.table("own/a.csv")
+    desk.add("own/a.csv", "--role", "documents")
+    assert desk.entry("a")["parse"]["files"] == {"train": "a.csv"}
+    desk.add("own/a.csv", "--role", "sentences")
+    assert desk.parsed("a", "sentences")["set"].unique().tolist() == ["train"]
+
+    desk.write("own/b.csv", "text,mood\n" + "".join(f'"{t}",{n}\n' for n, t in enumerate(TEXTS)))
+    desk.add("own/b.csv")
+    assert desk.entry("b")["parse"]["files"] == {"all": "b.csv"}
+    desk.write("own/b.csv", "text,mood\n" + "a lamp,x\nlamps,y\n" * 5)
+    desk.add("own/b.csv", "--label", "mood")
+    assert desk.entry("b")["parse"]["files"] == {"train": "b.csv"}
+    assert desk.entry("b")["roles"] == ["documents", "sentences"]
+    assert desk.inputs()["sentences"] == "b"
+
+
+def test_documents_of_several_parts_need_a_training_set(desk):
+    for name in ("one", "two"):
+        desk.table(f"own/{name}.csv")
+    desk.add("own/one.csv", "own/two.csv", "--role", "documents", "--name", "both")
+
+    message = desk.fails("own/one.csv", "--role", "sentences")
+    assert "`both` has no training set: one, two. Name one of them `train`" in message
+
+
 def test_ids_and_dates_are_recognised(desk):
     frame = pd.DataFrame({"id": range(12), "created_at": "2001-02-03 10:00", "text": TEXTS})
     frame.to_csv(desk.folder / "own/a.csv")  # with the index of pandas
