@@ -28,7 +28,7 @@ from bertline.core.errors import BertlineError
 from bertline.corpora.readers import ENDINGS, READERS, SEPARATORS, Layout, type_of
 from bertline.corpora.rows import TRAINING_SETS
 from bertline.own import contents, entries, layouts
-from bertline.own.contents import Contents
+from bertline.own.contents import Column, Contents
 from bertline.sources import catalogue, own
 from bertline.sources.catalogue import PathFetch, TableParse
 
@@ -231,10 +231,13 @@ def find_out(
         layout = layouts.guess(paths[0], given, header=args.header)
     found = contents.look_into(paths, layout)
     named = {kind: getattr(args, kind) for kind in KINDS if getattr(args, kind) is not None}
-    if recipe:
-        columns = contents.check(found, dict(recipe.columns.items()) | named)
-    else:
-        columns = guess_columns(found, layout, named)
+    kept = dict(recipe.columns.items()) if recipe else {}
+    if recipe and any(value is not None for value in stated.values()):
+        kept = {kind: name for kind, name in kept.items() if name in found.columns}
+    if recipe and len(kept) == len(recipe.columns):
+        columns = contents.check(found, kept | named)
+    else:  # read with another separator, or without header, a file has other columns
+        columns = guess_columns(found, layout, kept | named)
     if "label" in columns:  # classes to learn are groups to compare topics with
         columns.setdefault("group", columns["label"])
     if set(args.role or []) & set(ENCODERS):
@@ -379,11 +382,21 @@ def show(paths: Mapping[Path, Path], found: Found) -> None:
             console.log(f"  {kind:<6} {name!r}: {summary(kind, held, name)}")
     unused = [name for name in held.columns if name not in found.columns.values()]
     if unused:
-        console.log(f"  not used: {', '.join(map(repr, unused))}")
+        listed = (f"{name!r}{why_unused(held.columns[name], name)}" for name in unused)
+        console.log(f"  not used: {', '.join(listed)}")
     shown = [name for kind, name in found.columns.items() if kind not in ("text", "group")]
     for row in held.first:
         cells = [row[name] for name in dict.fromkeys([*shown, found.columns["text"]])]
         console.log("  | " + " | ".join(" ".join(cell.split())[:CELL] for cell in cells))
+
+
+def why_unused(column: Column, name: str) -> str:
+    """Return in brackets why a column that seems to be of use is none."""
+    if "several values" in column.refused:
+        return " (several values in a cell)"
+    if layouts.known_as(name, "date") and column.dates < column.filled:
+        return f" (no dates such as 2001-02-03{column.no_date})"
+    return ""
 
 
 def summary(kind: str, held: Contents, name: str) -> str:
@@ -431,7 +444,7 @@ def choose(name: str, roles: Sequence[str], places: Iterable[Path]) -> None:
         entries.update(PARAMS, {("inputs", role): name for role in changed})
     for role in changed:
         console.log(f"{PARAMS}: inputs.{role} is {name} (it was {now.get(role)})")
-    if list(roles) == ["sentences"]:
+    if list(roles) == ["sentences"] and now.get("documents") != name:
         again = shlex.join(["bertline", "add", *map(str, places), "--role", "documents"])
         console.log(f"topics of the same texts: {again}")
     commands = dict.fromkeys((NEXT | ENCODERS).get(role, "make repro") for role in roles)

@@ -65,6 +65,12 @@ class Column:
         return 2 <= number <= CLASSES and repeated and short
 
     @property
+    def no_date(self) -> str:
+        """A clause with the first value that is no date."""
+        first = next((value for value in self.values if not columns.is_date(value)), None)
+        return f"; the first is {first!r}" if first else ""
+
+    @property
     def is_number(self) -> bool:
         """Whether all values are numbers."""
         numbers = (value.replace(".", "", 1).lstrip("-").isdigit() for value in self.values)
@@ -115,7 +121,10 @@ def _take(value: Any, column: Column, path: Path, row: int, name: str) -> str:
     try:
         cell = columns.as_text(value, path, row, name)
     except BertlineError as error:
-        column.refused = column.refused or str(error)
+        remedy = (
+            " Write each of its values into a column of its own." if isinstance(value, dict) else ""
+        )
+        column.refused = column.refused or f"{error}{remedy}"
         return ""
     column.count(cell)
     return cell
@@ -138,9 +147,10 @@ def guess_columns(found: Contents, given: Mapping[str, str]) -> dict[str, str]:
             named[kind] = name
             del free[name]
     if "text" not in named:
+        refused = "".join(f" {column.refused}".rstrip() for column in found.columns.values())
         raise BertlineError(
             f"{next(iter(found.rows))}: no column holds texts: {', '.join(found.columns)}. Name "
-            f"one: --text COLUMN."
+            f"one: --text COLUMN.{refused}"
         )
     return {kind: named[kind] for kind in (*guesses, *given) if kind in named}
 
@@ -153,8 +163,16 @@ def check(found: Contents, named: Mapping[str, str]) -> dict[str, str]:
                 f"{next(iter(found.rows))} has no column {name!r} for the {kind}; it has "
                 f"{', '.join(map(repr, found.columns))}. Name another: --{kind} COLUMN."
             )
-        if found.columns[name].refused:
-            raise BertlineError(found.columns[name].refused)
+        column = found.columns[name]
+        if column.refused:
+            raise BertlineError(column.refused)
+        if kind == "date" and column.dates < column.filled:
+            raise BertlineError(
+                f"{next(iter(found.rows))}, column {name!r}: {column.filled - column.dates:,} of "
+                f"{column.filled:,} values are no dates such as 2001-02-03, 2001-02 or 2001, with "
+                f"or without a time{column.no_date}. Write them so, or name another column: --date "
+                f"COLUMN."
+            )
     return dict(named)
 
 
@@ -171,7 +189,11 @@ def _known(free: Free, kind: str, names: Iterable[str]) -> list[str]:
 
 
 def _text(free: Free, total: int) -> str | None:
-    texts = [name for name, column in free.items() if column.filled and not column.is_number]
+    texts = [
+        name
+        for name, column in free.items()
+        if column.filled and not column.is_number and not known_as(name, "id")
+    ]
     longest = max(texts, key=lambda name: free[name].length, default=None)
     if longest is None:
         return None

@@ -208,7 +208,7 @@ def test_json_array_and_parquet_are_taken_up(desk):
     for name in ("a.json", "b.parquet"):
         said = desk.add(f"own/{name}", "--role", "documents")
         assert desk.parsed(name[0], "documents")["text"].tolist() == TEXTS
-        assert "not used: 'tags', 'size'" in said
+        assert "not used: 'tags' (several values in a cell), 'size'" in said
 
 
 def test_folders_in_a_folder_are_classes(desk):
@@ -343,6 +343,36 @@ def test_documents_of_several_parts_need_a_training_set(desk):
 
     message = desk.fails("own/one.csv", "--role", "sentences")
     assert "`both` has no training set: one, two. Name one of them `train`" in message
+
+
+def test_layout_that_was_taken_up_wrongly_is_corrected_by_adding_again(desk):
+    desk.table("own/a.csv", sep=";")
+    desk.add("own/a.csv", "--separator", "|")
+    assert desk.entry("a")["parse"]["columns"] == {"text": "body;kind;price"}
+
+    desk.add("own/a.csv", "--separator", ";")
+
+    columns = {"text": "body", "label": "kind", "group": "kind"}
+    assert desk.entry("a")["parse"]["columns"] == columns
+    assert desk.parsed("a", "documents")["text"].tolist() == TEXTS
+
+
+def test_why_a_column_is_not_used_is_said(desk):
+    rows = [{"text": text, "day": "27.1.2001", "meta": {"a": 1}} for text in TEXTS]
+    desk.write("own/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    said = desk.add("own/a.jsonl")
+
+    assert "'day' (no dates such as 2001-02-03; the first is '27.1.2001')" in said
+    assert "'meta' (several values in a cell)" in said
+
+
+def test_topics_of_the_same_texts_are_proposed_once(desk):
+    desk.table("own/a.csv")
+
+    assert "topics of the same texts: bertline add own/a.csv" in desk.add("own/a.csv")
+    desk.add("own/a.csv", "--role", "documents")
+    assert "topics of the same texts" not in desk.add("own/a.csv", "--role", "sentences")
 
 
 def test_ids_and_dates_are_recognised(desk):

@@ -64,6 +64,20 @@ def test_column_of_lists_is_of_no_use(tmp_path):
         contents.guess_columns(found, {"text": "text"})
 
 
+def test_ids_are_no_texts_and_nested_fields_are_named(tmp_path):
+    table = {"id": TITLE, "body": [{"text": text} for text in TEXT]}
+
+    with pytest.raises(BertlineError, match="no column holds texts: id, body.*'body'.*of its own"):
+        contents.guess_columns(look(tmp_path, table), {})
+
+
+def test_column_named_as_dates_has_dates_only(tmp_path):
+    found = look(tmp_path, {"day": ["27.1.2001"] + DAY[1:], "text": TEXT})
+
+    with pytest.raises(BertlineError, match=r"'day': 1 of 20 values are no dates .*'27\.1\.2001'"):
+        contents.guess_columns(found, {"date": "day"})
+
+
 def test_empty_cells_and_rows_are_counted(tmp_path):
     found = look(tmp_path, {"text": ["a lamp", "", " "], "label": ["NA", "null", ""]})
 
