@@ -234,9 +234,7 @@ def _limits(facts: Facts) -> list[str]:
             )
         limits += [str(note) for note in figures.get("notes", []) if name != "validation"]
     if facts.settings["temperature"] == 1:
-        limits.append(
-            "Probabilities were not calibrated: a fine-tuned model is overconfident as a rule."
-        )
+        limits.append("Probabilities are the softmax of the logits, and were not calibrated.")
     return list(dict.fromkeys(limits))
 
 

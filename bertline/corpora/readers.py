@@ -110,7 +110,7 @@ def read_table(path: Path, wanted: Sequence[str], names: Names, how: Layout) -> 
         raise ValueError(
             f"there is no column {missing[0]!r}, and the file looks separated by "
             f"{SEPARATORS[other]}. Set `separator: {json.dumps(other)}` for it in sources.yaml; "
-            f"{ADVICE}."
+            f"{ADVICE}. `bertline predict` takes --separator and --encoding."
         )
     places = [titles.index(name) if name in names else None for name in wanted]
     if how.header is not True:

@@ -14,6 +14,7 @@ What it finds out is shown with five rows. Options say it where the guess is wro
 """
 
 import argparse
+import difflib
 import re
 import shlex
 import shutil
@@ -133,7 +134,8 @@ def place_of(path: Path) -> Path:
     """
     if not path.exists():
         folder = path.parent
-        near = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+        there = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+        near = difflib.get_close_matches(path.name, there, n=1)  # not all of a folder of thousands
         hint = params.nearest(path.name, near) if near else ""
         raise BertlineError(f"{path} does not exist{hint}.")
     home = Path.cwd().resolve()

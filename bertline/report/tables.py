@@ -181,7 +181,7 @@ def breakdown(analysis: Analysis) -> Table:
             GROUPINGS.get(grouping, "all"),
             plain(row["group"]),
             f"{row['sentences']:,}",
-            share(row["majority_share"]),
+            NONE if grouping == "class" else share(row["majority_share"]),
             share(row["error_rate"]),
             f"{share(row['error_rate_low'])} to {share(row['error_rate_high'])}",
             number(row["mcc"]),
@@ -193,7 +193,16 @@ def breakdown(analysis: Analysis) -> Table:
     ]
     within = f"{analysis.coverage} interval"
     header = [
-        *("By", "Group", "Sentences", "Most frequent class", "Error rate", within, "MCC", within),
+        *(
+            "By",
+            "Group",
+            "Sentences",
+            "Share of the largest class",
+            "Error rate",
+            within,
+            "MCC",
+            within,
+        ),
         "Against the rest",
     ]
     caption = f"{analysis.whole}. Groups are not ranked by error rate."

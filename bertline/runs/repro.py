@@ -14,6 +14,7 @@ other begins.
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
@@ -26,6 +27,9 @@ from bertline.core import console
 from bertline.core.errors import BertlineError
 
 NAME_WIDTH = 24  # of a stage, in front of its lines
+
+# Stages print lines from threads of their own, and a line is written in two parts.
+PRINTING = threading.Lock()
 
 Needs = dict[str, set[str]]  # of each stage, those that it needs
 
@@ -83,7 +87,8 @@ def run_stage(name: str, processes: dict[str, subprocess.Popen[str]]) -> int:
     ) as process:
         processes[name] = process
         for line in process.stdout or ():
-            console.log(f"{name:<{NAME_WIDTH}} {line.rstrip()}")
+            with PRINTING:
+                console.log(f"{name:<{NAME_WIDTH}} {line.rstrip()}")
     return process.returncode
 
 

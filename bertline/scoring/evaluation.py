@@ -286,11 +286,12 @@ def main_set(sets: Iterable[str]) -> str:
 def headline(summary: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Return the few figures that runs are compared by in `dvc exp show`: MCC and SD over seeds.
 
-    summary: of each set, by `summarize`. One seed has no SD.
+    summary: of each set, by `summarize`. One seed has no SD. Three digits, as differences in the
+    fourth are far below the SD, and a table of all metrics is then 100 characters wide.
     """
     of_main = summary[main_set(summary)]
     figures = {key: of_main[key] for key in ("mcc", "mcc_sd")}
-    return {key: value for key, value in figures.items() if value is not None}
+    return {key: round(value, 3) for key, value in figures.items() if value is not None}
 
 
 @dataclass(frozen=True)
