@@ -129,7 +129,7 @@ def test_failed_stage_is_named_and_the_exit_code_is_two(project, capfd):
     with pytest.raises(BertlineError, match="^bad failed"):
         command.call(repro, "--jobs", "2")
 
-    assert "bad                  a sentence of why" in capfd.readouterr().err
+    assert f"{'bad':<{repro.NAME_WIDTH}} a sentence of why" in capfd.readouterr().err
     assert Path("good.out").exists()
 
 
