@@ -154,6 +154,7 @@ def load_classifier(backbone: Path, labels: Sequence[str]) -> PreTrainedModel:
             id2label=dict(enumerate(labels)),
             label2id={label: number for number, label in enumerate(labels)},
             dtype=torch.float32,
+            attn_implementation=loading.attention(backbone, running.choose_device()),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,

@@ -35,6 +35,18 @@ def test_precision_is_bf16_where_it_is_native_and_wanted(monkeypatch, wanted, na
     assert running.choose_precision(wanted, CPU, key="train.precision") == expected
 
 
+@pytest.mark.parametrize(
+    ("positions", "device", "expected"),
+    [(512, "cpu", "eager"), (514, "cpu", "eager"), (8192, "cpu", None), (512, "cuda", None)],
+)
+def test_attention_is_eager_for_short_inputs_on_a_cpu(folder, positions, device, expected):
+    config = json.loads((folder / "config.json").read_text())
+    config["max_position_embeddings"] = positions
+    (folder / "config.json").write_text(json.dumps(config))
+
+    assert loading.attention(folder, torch.device(device)) == expected
+
+
 def test_bf16_that_the_device_lacks_names_the_parameter(monkeypatch):
     monkeypatch.setattr(running, "has_native_bf16", lambda _: False)
 

@@ -1,4 +1,8 @@
-"""Logits of texts: those of their windows, averaged, in the order of the texts."""
+"""Running an encoder: the memory it keeps, and logits of texts, averaged over their windows."""
+
+import ctypes
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -41,3 +45,23 @@ def test_text_of_several_windows_has_their_mean(model):
     expected = [each[0], (each[1] + each[3]) / 2, each[2]]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert found.dtype == np.float32
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's malloc alone")
+def test_a_process_keeps_the_memory_that_tensors_leave():
+    script = """
+import resource, torch
+from bertline.encoders import running
+running.set_up("fp32", key="")
+faults = []
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24)  # 64 MiB, 16,384 pages
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(*faults)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert max(map(int, done.stdout.split()[1:])) < 100
