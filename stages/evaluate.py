@@ -4,7 +4,9 @@ Reads   data/tokenize, data/split, the models in data/train/<seed> for the seeds
         and `seeds` and `evaluate` of params.yaml.
 Writes  data/evaluate/predictions.parquet: id, set, source, label, seed, predicted (numbers of
         classes), logits, and probabilities (at the seed's temperature), one of each class, for
-        every sentence and seed. A JSON file with the MCC that runs are compared by, and a folder of
+        every sentence and seed. data/evaluate/sentences.csv, for people: id, set, source, text,
+        class, answer and probability of the ensemble of seeds, correct_seeds (how many are right)
+        for every sentence. A JSON file with the MCC that runs are compared by, and a folder of
         small files:
         summary.json             scores of every set: mean and spread over seeds, intervals,
                                  baselines, and notes on what they hide
@@ -201,6 +203,9 @@ def main() -> None:
         with files.whole_folder(args.out) as out:
             predictions = evaluated.predictions
             files.write_table(out / "predictions.parquet", predictions, evaluation.PREDICTIONS)
+            files.write_spreadsheet(
+                out / "sentences.csv", evaluation.list_answers(held_out, evaluated)
+            )
             # Within, so that a failure leaves the earlier predictions.
             if args.metrics:
                 files.write_json(args.metrics, evaluation.headline(summary))

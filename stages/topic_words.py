@@ -62,8 +62,6 @@ TABLES = {
 COMPARED = ("npmi", "ami")  # what DVC compares between runs
 # What is read of the measures of embed.
 PIECES = ("longest_input", "mean_word_pieces", "long_share", "unseen_share", "unknown_share")
-CELL = 32_767  # characters that fit a cell of a spreadsheet
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 def main() -> None:
@@ -148,26 +146,13 @@ def smallest(clusters: Clusters) -> str:
 def write_documents(
     path: Path, documents: pd.DataFrame, clusters: Clusters, fit: Fit, described: pd.DataFrame
 ) -> None:
-    """Write the table for people, which begins with a byte-order mark: Excel needs one for UTF-8.
-
-    Longer texts are cut to what a cell holds. What a spreadsheet would take for a formula gets an
-    apostrophe in front.
-    """
+    """Write the table for people: each document with its topic."""
     table = documents.assign(
         topic=fit.model.topics,
         name=pd.Series(fit.model.topics).map(described.set_index("topic")["name"]).to_numpy(),
         probability=clusters.table["probability"].round(4),
     )
-    shown = table[[*DOCUMENTS]].astype(object).where(table[[*DOCUMENTS]].notna(), "")
-    rows = [[as_cell(value) for value in row] for row in shown.itertuples(index=False)]
-    files.write_csv(path, ["\ufeff" + DOCUMENTS[0], *DOCUMENTS[1:]], rows)
-
-
-def as_cell(value: object) -> object:
-    """Return a value as a spreadsheet shows it, and computes nothing of it."""
-    if not isinstance(value, str):
-        return value
-    return ("'" + value if value.startswith(FORMULA) else value)[:CELL]
+    files.write_spreadsheet(path, table[[*DOCUMENTS]])
 
 
 def write_tables(

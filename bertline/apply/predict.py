@@ -21,8 +21,6 @@ digit. A fitted document keeps its topic.
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import sys
@@ -147,11 +145,8 @@ class _CsvWriter:
     def __call__(self, rows: Sequence[Row]) -> None:
         head = [] if self.started else [[*rows[0]]]
         self.started = True
-        for cells in [*head, *([*row.values()] for row in rows)]:
-            # Python quotes the characters of the line's end alone: with LF, it leaves a CR bare.
-            line = io.StringIO(newline="")
-            csv.writer(line, lineterminator="\r\n").writerow(cells)
-            self.stream.write(line.getvalue().removesuffix("\r\n") + "\n")
+        lines = [*head, *([*row.values()] for row in rows)]
+        self.stream.writelines(map(files.csv_line, lines))
 
 
 class Summary:

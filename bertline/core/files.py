@@ -27,6 +27,9 @@ from bertline.core.errors import BertlineError
 
 HASH_CHUNK = 1 << 20  # bytes read at a time: large enough for disk speed, small for memory
 
+CELL = 32_767  # characters that fit a cell of a spreadsheet
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
+
 # The outputs of the running stage, and what is called before one of them is put in place.
 _CHECK: ContextVar[tuple[Collection[Path], Callable[[], None]] | None] = ContextVar(
     "check", default=None
@@ -133,11 +136,33 @@ def write_json(target: Path, content: Mapping[str, Any]) -> None:
 def write_csv(target: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a small table as CSV with LF line ends on every platform."""
     with whole_file(target) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        for row in (header, *rows):
-            # Python quotes the characters of the line's end alone: with LF, it leaves a CR bare.
-            line = io.StringIO(newline="")
-            csv.writer(line, lineterminator="\r\n").writerow(row)
-            stream.write(line.getvalue().removesuffix("\r\n") + "\n")
+        stream.writelines(map(csv_line, (header, *rows)))
+
+
+def csv_line(cells: Sequence[Any]) -> str:
+    """Return a row as a line of CSV, which ends with LF."""
+    # Python quotes the characters of the line's end alone: with LF, it leaves a CR bare.
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def write_spreadsheet(target: Path, table: pd.DataFrame) -> None:
+    """Write a table for people as CSV, after a byte-order mark, which Excel needs for UTF-8.
+
+    Longer texts are cut to what a cell holds. What a spreadsheet would take for a formula gets an
+    apostrophe in front.
+    """
+    shown = table.astype(object).where(table.notna(), "")
+    rows = [[_as_cell(value) for value in row] for row in shown.itertuples(index=False)]
+    first, *others = table.columns
+    write_csv(target, ["\ufeff" + first, *others], rows)
+
+
+def _as_cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return ("'" + value if value.startswith(FORMULA) else value)[:CELL]
 
 
 def write_table(target: Path, table: pd.DataFrame, schema: pa.Schema) -> None:

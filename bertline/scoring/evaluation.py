@@ -362,6 +362,27 @@ def evaluate(
     )
 
 
+def list_answers(held_out: pd.DataFrame, evaluated: Evaluated) -> pd.DataFrame:
+    """Return the answer of the ensemble of seeds to each sentence, or that of the only seed.
+
+    held_out: as for `evaluate`. The columns are id, set, source, text, class, answer, its
+    probability, and correct_seeds, the number of seeds whose own answer is the class.
+    """
+    of_seeds = [of_seed for _, of_seed in evaluated.predictions.groupby("seed", sort=False)]
+    labels = held_out["label"].to_numpy()
+    mean = np.mean([np.array(rows["probabilities"].tolist()) for rows in of_seeds], axis=0)
+    right = np.array([rows["predicted"].to_numpy() == labels for rows in of_seeds])
+    name = ENSEMBLE if len(of_seeds) > 1 else of_seed(of_seeds[0]["seed"].iloc[0])
+    answers = evaluated.decisions[name].predict(mean.astype(np.float32))
+    names = np.array(evaluated.labels, dtype=object)
+    return held_out[["id", "source", "text"]].assign(
+        **{"set": held_out["fold"], "class": names[labels]},
+        answer=names[answers],
+        probability=np.take_along_axis(mean, answers[:, None], axis=1)[:, 0].round(4),
+        correct_seeds=right.sum(axis=0),
+    )[list(tables.ANSWERS)]
+
+
 def list_sets(folds: pd.Series) -> dict[str, np.ndarray]:
     """Return the places of each set's sentences, those of both dev sets together behind."""
     sets = {str(name): of_set.index.to_numpy() for name, of_set in folds.groupby(folds, sort=False)}

@@ -15,6 +15,9 @@ PREDICTIONS = {
     **dict.fromkeys(("logits", "probabilities"), "floats"),  # lists, one of each class
 }
 
+# For people: data/evaluate/sentences.csv.
+ANSWERS = ("id", "set", "source", "text", "class", "answer", "probability", "correct_seeds")
+
 # --- metrics/adapt.csv ----------------------------------------------------------------------------
 
 ADAPTED = {**dict.fromkeys(ADAPT_EPOCH, "float64"), **dict.fromkeys(ADAPT_EPOCH[:2], "int64")}

@@ -142,6 +142,16 @@ def test_tables_and_summary_agree_with_the_predictions(evaluated):
         expected = rows[rows["label"] == 1].eval("predicted == 1").mean()
         found = classes[(classes["set"] == name) & (classes["class"] == "acceptable")]
         assert found["recall"].item() == pytest.approx(expected, abs=1e-6)
+    answers = pd.read_csv(evaluated / "predictions" / "sentences.csv", encoding="utf-8-sig")
+    assert list(answers) == list(tables.ANSWERS)
+    of_seeds = table.assign(right=table["predicted"] == table["label"]).groupby("id", sort=False)
+    assert answers["correct_seeds"].tolist() == of_seeds["right"].sum().tolist()
+    probability = np.stack(
+        of_seeds["probabilities"].apply(lambda rows: np.stack(rows).mean(axis=0))
+    )
+    chosen = probability.argmax(axis=1)
+    assert answers["answer"].tolist() == np.array(tiny.CLASSES)[chosen].tolist()
+    assert answers["probability"].to_numpy() == pytest.approx(probability.max(axis=1), abs=1e-4)
     pooled = pd.read_csv(evaluated / "tables" / "confusion.csv")
     assert list(pooled) == ["actual", "predicted"] and len(pooled) == 2 * 20
     protocol = json.loads((evaluated / "tables" / "protocol.json").read_text())
@@ -172,8 +182,8 @@ def test_same_inputs_give_the_same_bytes(run, evaluated):
     again = run()
 
     names = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
-    # params, metrics, predictions, summary, protocol, 5 tables, 4 confusions
-    assert len(names) == 14
+    # params, metrics, predictions, sentences, summary, protocol, 5 tables, 4 confusions
+    assert len(names) == 15
     for name in names:
         assert (again / name).read_bytes() == (evaluated / name).read_bytes(), name
 
