@@ -45,7 +45,7 @@ RECIPE_adapted := -S adapt.epochs=5 -S adapt.texts=documents -S adapt.sentences=
   -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
   -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup_ratio=0.1
 
-.PHONY: help install repro topics classifier article baselines test quick twice torture check format verify-cache audit clean
+.PHONY: help install repro topics classifier article baselines bench test quick twice torture check format verify-cache audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,16 @@ baselines: $(INSTALLED)  ## compare topic models on the documents of the last ru
 	python -m benchmarks.topic_baselines data/parse/documents.parquet data/embed data/topic_fit \
 	  data/download/embedder benchmarks/topic_baselines.csv
 
+# transformers' Trainer, which Bertline is compared with, needs a package that the pipeline does not: in a
+# folder of its own, it is no part of what a run is made of.
+$(VENV)/bench/.installed: $(INSTALLED) requirements-bench.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/bench \
+	  --requirement requirements-bench.lock
+	touch $@
+
+bench: $(VENV)/bench/.installed  ## compare the speed with that of other tools on the data of the last run (FULL=1)
+	PYTHONPATH=$(abspath $(VENV))/bench python -m benchmarks.bench $(if $(FULL),--full)
+
 test: quick  ## the whole test suite
 	pytest -m slow --numprocesses auto --dist loadgroup
 
@@ -135,7 +145,7 @@ audit:  ## look the locked packages up in the database of known vulnerabilities
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; "$$scratch/bin/python" -m pip install --quiet pip-audit; \
 	"$$scratch/bin/pip-audit" --strict --no-deps --disable-pip --requirement requirements.lock \
-	  --requirement requirements-baselines.lock --ignore-vuln CVE-2025-69872
+	  --requirement requirements-baselines.lock --requirement requirements-bench.lock --ignore-vuln CVE-2025-69872
 
 clean:  ## remove the environment and the outputs; the DVC cache stays
 	rm -rf $(VENV) data/*/ .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -24,7 +24,8 @@ import torch
 from sklearn.linear_model import LogisticRegressionCV
 from threadpoolctl import threadpool_limits
 
-from benchmarks.train_step import BACKBONE, load_rows, time_steps
+from benchmarks import ours
+from benchmarks.contender import Clock
 from bertline.core import checkpoint, console, files, params
 from bertline.core.receipt import receipt
 from bertline.encoders import embedding, loading, running
@@ -34,7 +35,8 @@ from bertline.training import fine_tuning, intermediate, loop
 from bertline.training.fine_tuning import FineTuning, Train
 from stages import embed
 
-STEPS = 40  # of training, in a round
+SENTENCES = 1280  # trained on in a round
+BACKBONE = Path("data/download/backbone")
 DOCUMENTS = 400  # embedded in a round
 EMBEDDER = Path("data/download/embedder")
 DOCUMENT_TABLE = Path("data/parse/documents.parquet")
@@ -72,13 +74,16 @@ def timed(action: Callable[[], object]) -> Timed:
 def training_steps(*, deterministic: bool = True, threads: int | None = None) -> Timed:
     """Return what times training steps; on the parameters' number of threads, if none is given."""
     options = params.load(Path("params.yaml"), "train", Train)
-    rows = load_rows(STEPS, options)
-    precision = running.choose_precision("auto", running.choose_device(), key="train.precision")
+
+    def choose() -> None:
+        torch.use_deterministic_algorithms(deterministic)
 
     def run() -> float:
         torch.set_num_threads(threads or options.threads)
-        torch.use_deterministic_algorithms(deterministic)
-        return time_steps(rows, options, precision)
+        clock = Clock()
+        with mock.patch.object(running, "compute_repeatably", choose):
+            ours.fine_tune(clock, data="data", sentences=SENTENCES, held_out=1, seed=1)
+        return clock.seconds
 
     return run
 
