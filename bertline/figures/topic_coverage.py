@@ -39,8 +39,9 @@ def draw(results: Topics) -> Figure:
         "documents (filled) or from all documents of the topic (hollow).",
     ]
     figure = style.new_figure(WIDTH, HEIGHT, title, subtitles)
-    if not measures:
-        style.write_note(figure.subplots(), "There are no topics to compare.")
+    if not measures or points["coverage"].nunique() == 1:
+        note = "Clustering left no outliers." if measures else "There are no topics to compare."
+        style.write_note(figure.subplots(), note)
         return figure
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for axes, measure in zip(panels, measures, strict=True):
@@ -85,3 +86,4 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, measure: str) -> None:
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.grid()
     axes.margins(0.07, 0.12)
+    axes.set_xlim(right=min(axes.get_xlim()[1], 1.01))

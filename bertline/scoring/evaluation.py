@@ -260,8 +260,9 @@ def list_notes(
     few = counts.index[(counts > 0) & (counts < FEW)]
     if len(few):
         notes.append(
-            f"{len(few)} of {len(counts)} classes have fewer than {FEW} sentences: {_listed(few)}. "
-            f"Their scores, and with them macro F1, are known worse than its interval says."
+            f"Fewer than {FEW} sentences are in each of {len(few)} of {len(counts)} classes: "
+            f"{_listed(few)}. The scores of such a class, and with them macro F1, are known worse "
+            f"than the interval says."
         )
     return notes
 

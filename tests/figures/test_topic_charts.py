@@ -172,6 +172,7 @@ def test_each_strategy_has_its_line_and_the_chosen_one_a_ring(topics):
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["outliers kept", "nearest topic vector", "c-TF-IDF"]
     for axes, value in ((npmi, 0.13), (ami, 0.58)):
+        assert axes.get_xlim()[1] <= 1.01
         assert axes.lines[-1].get_xydata().tolist() == [[1.0, pytest.approx(value)]]
     # filled and hollow for coherence; agreement does not depend on words
     assert (len(npmi.lines), len(ami.lines)) == (1 + 2 * 2 + 1, 1 + 2 + 1)
@@ -182,6 +183,13 @@ def test_without_groups_only_coherence_is_drawn(topics):
 
     assert len(topic_coverage.draw(loaded).axes) == 1
     assert loaded.groups.empty
+
+
+def test_without_outliers_the_figure_says_so(topics):
+    loaded = topics(**FEW)
+    loaded = replace(loaded, coverage=loaded.coverage.assign(coverage=1.0))
+
+    assert texts(topic_coverage.draw(loaded)) == ["Clustering left no outliers."]
 
 
 def test_the_tree_has_each_topic_once_with_its_words(topics):

@@ -275,7 +275,7 @@ def test_accuracy_that_hides_imbalance_is_noted():
 
 def test_classes_that_are_rare_absent_or_never_answered_are_noted():
     found = notes_of([0.499, 0.5, 0.001, 0.0], n=3000)
-    assert "1 of 4 classes have fewer than 5 sentences: class 2. Their scores" in found
+    assert "Fewer than 5 sentences are in each of 1 of 4 classes: class 2. The scores of" in found
     assert "The set has no sentence of class 3: nothing is known of these." in found
 
     labels = np.repeat([0, 1, 2], 40)
