@@ -21,10 +21,13 @@ def encode(
     """
     texts = inputs.read_texts(Path(data), documents)
     folder = str(Path(data) / "download" / "embedder")
-    changed: dict[str, Any] = {}
-    if dtype != "float32":
-        changed = {"model_kwargs": {"dtype": getattr(torch, dtype)}}
-    encoder = SentenceTransformer(folder, device="cpu", local_files_only=True, **changed)
+    encoder = SentenceTransformer(
+        folder,
+        device="cpu",
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
+    )
     encoder.encode(texts[:WARM_UP])
     with clock.timing():
         found = encoder.encode(texts)
