@@ -38,7 +38,7 @@ OURS, TRAINER = "benchmarks.ours", "benchmarks.peers_training"
 class Sizes:
     """How much is computed."""
 
-    sentences: int = 256
+    sentences: int = 384
     large_sentences: int = 64
     busy_sentences: int = 64
     documents: int = 256  # embedded

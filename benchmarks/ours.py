@@ -38,15 +38,16 @@ def fine_tune(clock: Clock, *, data: str, seed: int, **which: Any) -> dict[str, 
     options = params.validate(task.recipe, Train, where="params.yaml: train")
     options = options.model_copy(update={"epochs": 1, "keep": "last"})
     device, precision = running.set_up(options.precision, key="train.precision")
-    torch.manual_seed(seed)
     tokenizer = loading.load_tokenizer(task.backbone)
-    model = loop.load_classifier(task.backbone, task.labels)
     collator = fine_tuning.collator(tokenizer, options, task.max_length)
-    plan = FineTuning(options, seed, device, precision, task.training, [], collator)
-    with tempfile.TemporaryDirectory() as scratch:
-        checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
-        with clock.timing():
-            loop.fit(model, plan, checkpoint)
+    for part, watch in inputs.warmed_up(task, clock):
+        torch.manual_seed(seed)
+        model = loop.load_classifier(part.backbone, part.labels)
+        plan = FineTuning(options, seed, device, precision, part.training, [], collator)
+        with tempfile.TemporaryDirectory() as scratch:
+            checkpoint = Checkpoint(Path(scratch) / "out", "benchmark")
+            with watch.timing():
+                loop.fit(model, plan, checkpoint)
     return score(model, task)
 
 

@@ -39,28 +39,26 @@ def article(clock: Clock, *, data: str, seed: int, **which: Any) -> dict[str, An
     """
     task = inputs.read_task(Path(data), **which)
     recipe = task.recipe
-    set_seed(seed)
-    model = loop.load_classifier(task.backbone, task.labels)
-    length = min(ARTICLE_LENGTH, model.config.max_position_embeddings)
-    padded = _padded(task, length, model.config.pad_token_id)
-    sentences_of = TensorDataset(*(padded[name] for name in padded))
-    with clock.timing():
-        sampler = RandomSampler(sentences_of)
-        loader = DataLoader(sentences_of, sampler=sampler, batch_size=recipe["batch_size"])
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=recipe["learning_rate"], eps=1e-8, weight_decay=0.0
-        )
-        schedule = get_linear_schedule_with_warmup(optimizer, 0, len(loader))
-        model.train()
-        total = 0.0
-        for input_ids, mask, labels in loader:
-            model.zero_grad()
-            loss = model(input_ids=input_ids, attention_mask=mask, labels=labels).loss
-            total += loss.item()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+    for part, watch in inputs.warmed_up(task, clock):
+        model = _load(part, seed)
+        sentences = TensorDataset(*_padded(part, ARTICLE_LENGTH, model.config).values())
+        with watch.timing():
+            sampler = RandomSampler(sentences)
+            loader = DataLoader(sentences, sampler=sampler, batch_size=recipe["batch_size"])
+            optimizer = torch.optim.AdamW(
+                model.parameters(), lr=recipe["learning_rate"], eps=1e-8, weight_decay=0.0
+            )
+            schedule = get_linear_schedule_with_warmup(optimizer, 0, len(loader))
+            model.train()
+            total = 0.0
+            for input_ids, mask, labels in loader:
+                model.zero_grad()
+                loss = model(input_ids=input_ids, attention_mask=mask, labels=labels).loss
+                total += loss.item()
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
     return ours.score(model, task)
 
 
@@ -70,39 +68,47 @@ def run_glue(clock: Clock, *, data: str, seed: int, **which: Any) -> dict[str, A
     In fp32, all sentences padded to 128 word pieces; batches of 32 as in the example's command.
     """
     task = inputs.read_task(Path(data), **which)
-    set_seed(seed)
-    model = loop.load_classifier(task.backbone, task.labels)
-    length = min(GLUE_LENGTH, model.config.max_position_embeddings)
-    padded = _padded(task, length, model.config.pad_token_id)
-    rows = [dict(zip(padded, values, strict=True)) for values in zip(*padded.values(), strict=True)]
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(model=model, args=_arguments(task, seed, scratch), train_dataset=rows)
-        with clock.timing():
-            trainer.train()
+    for part, watch in inputs.warmed_up(task, clock):
+        model = _load(part, seed)
+        padded = _padded(part, GLUE_LENGTH, model.config)
+        rows = [
+            dict(zip(padded, values, strict=True)) for values in zip(*padded.values(), strict=True)
+        ]
+        with tempfile.TemporaryDirectory() as scratch:
+            arguments = _arguments(part, seed, scratch)
+            trainer = Trainer(model=model, args=arguments, train_dataset=rows)
+            with watch.timing():
+                trainer.train()
     return ours.score(model, task)
 
 
 def trainer_at_its_best(clock: Clock, *, data: str, seed: int, **which: Any) -> dict[str, Any]:
     """Fine-tune by the Trainer in bf16, sentences grouped by length, with the fused optimiser."""
     task = inputs.read_task(Path(data), **which)
-    set_seed(seed)
-    model = loop.load_classifier(task.backbone, task.labels)
     collator = DataCollatorWithPadding(loading.load_tokenizer(task.backbone))
-    with tempfile.TemporaryDirectory() as scratch:
-        best: dict[str, Any] = {
-            "bf16": True,
-            "train_sampling_strategy": "group_by_length",
-            "optim": "adamw_torch_fused",
-        }
-        trainer = Trainer(
-            model=model,
-            args=_arguments(task, seed, scratch, **best),
-            train_dataset=task.rows,
-            data_collator=collator,
-        )
-        with clock.timing():
-            trainer.train()
+    best: dict[str, Any] = {
+        "bf16": True,
+        "train_sampling_strategy": "group_by_length",
+        "optim": "adamw_torch_fused",
+    }
+    for part, watch in inputs.warmed_up(task, clock):
+        model = _load(part, seed)
+        with tempfile.TemporaryDirectory() as scratch:
+            trainer = Trainer(
+                model=model,
+                args=_arguments(part, seed, scratch, **best),
+                train_dataset=part.rows,
+                data_collator=collator,
+            )
+            with watch.timing():
+                trainer.train()
     return ours.score(model, task)
+
+
+def _load(task: Task, seed: int) -> Any:
+    """Return the classifier to fine-tune, its head drawn from the seed."""
+    set_seed(seed)
+    return loop.load_classifier(task.backbone, task.labels)
 
 
 def _arguments(task: Task, seed: int, scratch: str, **changes: Any) -> TrainingArguments:
@@ -118,8 +124,12 @@ def _arguments(task: Task, seed: int, scratch: str, **changes: Any) -> TrainingA
     )
 
 
-def _padded(task: Task, length: int, padding: int) -> dict[str, torch.Tensor]:
-    """Return ids, mask and labels of the training sentences, padded to `length` word pieces."""
+def _padded(task: Task, most: int, config: Any) -> dict[str, torch.Tensor]:
+    """Return ids, mask and labels of the training sentences, padded to `most` word pieces.
+
+    config: of the encoder, which may take fewer.
+    """
+    length, padding = min(most, config.max_position_embeddings), config.pad_token_id
     ids = torch.full((len(task.rows), length), padding)
     for row, sentence in zip(ids, task.rows, strict=True):
         pieces = torch.tensor(sentence["input_ids"][:length])

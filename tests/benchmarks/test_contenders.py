@@ -88,10 +88,18 @@ def test_fine_tuning_is_of_the_same_sentences_with_a_like_result(data, contender
     assert clock.seconds > 0 and other.seconds > 0 and other.peak_memory_mib > 0
 
 
+def test_clock_starts_after_two_batches(data):
+    task, clock = inputs.read_task(data, sentences=90), Clock()
+    (first, of_no_interest), (whole, timed) = inputs.warmed_up(task, clock)
+    assert (len(first.training), len(whole.training)) == (64, 90)
+    assert timed is clock and of_no_interest is not clock
+
+
 def test_padding_leaves_the_word_pieces_and_masks_the_rest(data):
     task = inputs.read_task(data, sentences=8)
-    padded = peers_training._padded(task, 64, 0)
-    assert padded["input_ids"].shape == (8, 64)
+    config = loading.load_config(data / "adapt")
+    padded = peers_training._padded(task, 128, config)
+    assert padded["input_ids"].shape == (8, 64)  # all that the tiny encoder takes
     for row, sentence in enumerate(task.rows):
         length = len(sentence["input_ids"])
         assert padded["input_ids"][row, :length].tolist() == sentence["input_ids"]
