@@ -18,6 +18,7 @@ from bertline.core.checkpoint import Checkpoint
 from bertline.core.dependencies import ROOT
 from bertline.encoders import embedding, loading, running
 from bertline.topics import measures
+from bertline.topics.clustering import allow_threads
 from bertline.topics.fitting import TopicFit, fit_clusters
 from bertline.topics.naming import TopicWords, name_topics
 from bertline.topics.vocabulary import Corpus, Vocabulary
@@ -116,10 +117,11 @@ def topics(
     parameters: str = str(ROOT / "params.yaml"),
 ) -> dict[str, Any]:
     """Find and name topics, draw the map, and assign new documents, as the default run does."""
+    settings = read_topic_settings(Path(parameters))
+    allow_threads(settings.fit.umap.threads)  # before numba is imported
     from bertopic import BERTopic  # noqa: F401  # imports are not timed, in any contender
 
     draw = inputs.read_draw(Path(data), documents, new)
-    settings = read_topic_settings(Path(parameters))
     with clock.timing("fit and map"):
         clusters = fit_clusters(draw.fitted["id"], draw.texts, draw.vectors, settings.fit)
         corpus = Corpus(draw.texts, settings.vocabulary)
