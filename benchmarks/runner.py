@@ -42,13 +42,17 @@ def run_once(contender: Contender, seed: int) -> Outcome:
     """Run a contender once, in fresh processes, and return the outcome of all together.
 
     seed: of the first process; the others have those that follow. The outcome has `per_second`, the
-    sum of items a second over the processes, `seconds` of the slowest, and their memory together;
-    `each` has the outcomes of the processes. Raises BertlineError if one fails.
+    sum of items a second over the processes, `cpu_ms` of an item, `seconds` of the slowest, and
+    their memory together; `each` has the outcomes of the processes. Raises BertlineError if one
+    fails.
     """
     with tempfile.TemporaryDirectory() as scratch, busy(contender.busy):
         outcomes = _run_processes(contender, seed, Path(scratch))
     return {
         "per_second": sum(one["items"] / one["seconds"] for one in outcomes),
+        "cpu_ms": 1e3
+        * sum(one["cpu_seconds"] for one in outcomes)
+        / sum(one["items"] for one in outcomes),
         "seconds": max(one["seconds"] for one in outcomes),
         "peak_memory_mib": sum(one["peak_memory_mib"] for one in outcomes),
         "each": outcomes,
@@ -145,6 +149,7 @@ def summarise(
             "busy": contender.busy,
             "repeats": len(outcomes),
             "per_second": spread(rates),
+            "cpu_ms": spread([outcome["cpu_ms"] for outcome in outcomes]),
             "seconds": spread([outcome["seconds"] for outcome in outcomes]),
             "peak_memory_mib": max(outcome["peak_memory_mib"] for outcome in outcomes),
             "ratio": ratio,

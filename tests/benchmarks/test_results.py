@@ -67,7 +67,7 @@ def row(name: str, *, goal: float | None, found: dict, **more: object) -> dict:
     return {
         **{"name": name, "processes": 2, "threads": 1, "peak_memory_mib": 1500, "goal": goal},
         **{"per_second": SPEED, "ratio": SPREAD, "met": None if goal is None else goal <= 8},
-        **{"quality": found, "same": True, **more},
+        **{"quality": found, "same": True, "cpu_ms": SPREAD, **more},
     }
 
 
@@ -118,6 +118,8 @@ def test_results_have_ratios_goals_quality_and_the_share_of_the_peak():
     assert "| Fine-tuning | fast peer | 8.00 [7.00, 9.00] | 20 | missed | yes |" in text
     assert "| GEMM peak in bf16, GFLOP/s | 200 with one thread, 200 with all cores |" in text
     assert "| 0.200 | [-0.100, +0.100] | yes | 0.600 |" in text
+    speed = "| 200.0 [190.0, 210.0] | 8.00 [7.00, 9.00] | 8 | met | 8.0 | 1,500 |"
+    assert f"| slow peer | 2 × 1 {speed}" in text
     assert "| 0.99990 | 0.99800 | yes |" in text
     assert "| 38 | 1.00 | 0.200 | 0.640 | 0.600 |" in text
     assert "| idle cores, 1 thread | 0.16 | 8.00 [7.00, 9.00] |" in text  # 32 / 200

@@ -14,6 +14,7 @@ def outcome(per_second: float, *, memory: int = 100, flops: float = 2e9) -> dict
     each = [{"threads": 1, "flops": flops}]
     return {
         "per_second": per_second,
+        "cpu_ms": 5.0,
         "seconds": 10 / per_second,
         "peak_memory_mib": memory,
         "each": each,
@@ -64,6 +65,7 @@ def test_processes_side_by_side_count_together():
     assert found["per_second"] == pytest.approx(1 / one["seconds"] + 1 / other["seconds"])
     assert found["peak_memory_mib"] == one["peak_memory_mib"] + other["peak_memory_mib"]
     assert one["threads"] == 1
+    assert found["cpu_ms"] == pytest.approx(500 * (one["cpu_seconds"] + other["cpu_seconds"]))
 
 
 def test_contender_that_fails_is_named_with_what_it_said():
