@@ -8,16 +8,18 @@ Writes  what `dvc repro` writes, to the same bytes.
 
 `dvc repro` runs one stage after another. Here a stage begins as soon as those that it needs have
 ended, as a `dvc repro --single-item` of its own, and up to `--jobs` run at a time. At the end `dvc
-repro` looks at everything once more. When a stage fails, those beside it run to their end, and no
-other begins.
+repro` looks at everything once more, unless nothing had changed. When a stage fails, those beside
+it run to their end, and no other begins.
 """
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from dvc.cli import main as dvc
 from dvc.exceptions import DvcException
@@ -26,7 +28,12 @@ from dvc.repo import Repo
 from bertline.core import console
 from bertline.core.errors import BertlineError
 
+UP_TO_DATE = "Data and pipelines are up to date."  # DVC's words
 NAME_WIDTH = 24  # of a stage, in front of its lines
+
+# What drivers of NVIDIA, AMD and Intel, Jetson, Windows' Linux and others make in DEVICES.
+DEVICES = Path("/dev")
+GPUS = ("nvidia*", "kfd", "dri/renderD*", "nvhost*", "dxg", "accel*")
 
 # Stages print lines from threads of their own, and a line is written in two parts.
 PRINTING = threading.Lock()
@@ -129,9 +136,21 @@ def run_all(needs: Needs, jobs: int) -> None:
 
 def choose_jobs() -> int:
     """Return how many stages may run at a time: one for each core, and one with a GPU."""
-    from bertline.encoders import running  # imports torch, for which there may be no need
+    if may_have_gpu():
+        from bertline.encoders import running  # imports torch, which takes seconds
 
-    return running.cores() if running.choose_device().type == "cpu" else 1
+        if running.choose_device().type != "cpu":
+            return 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def may_have_gpu() -> bool:
+    """Return whether torch could find a GPU: on Linux, only where a driver has made a device."""
+    if sys.platform != "linux":
+        return True
+    return any(path for pattern in GPUS for path in DEVICES.glob(pattern))
 
 
 def main() -> None:
@@ -145,6 +164,9 @@ def main() -> None:
     if args.jobs is not None and args.jobs < 1:
         raise BertlineError(f"--jobs is {args.jobs}; give 1 or more.")
     changed = find_changed(args.targets)
+    if not changed:  # as `dvc repro` would find by looking at everything once more
+        console.log(UP_TO_DATE)
+        return
     if independent(changed):
         jobs = args.jobs or choose_jobs()
         if jobs > 1:

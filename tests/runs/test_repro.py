@@ -1,5 +1,6 @@
 """repro: stages run after what they need, beside what they do not need, and failures are told."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from bertline.core.errors import BertlineError
+from bertline.encoders import running
 from bertline.runs import repro
 from tests import command
 
@@ -117,6 +120,35 @@ def test_independent_stages_of_a_project_run_at_the_same_time(project, capfd):
     assert set(repro.find_changed([])) == {"alone"}
     Path("in").write_text("2")
     assert set(repro.find_changed([])) == set(STAGES)
+
+
+def test_nothing_that_changed_is_looked_at_once(monkeypatch, capfd):
+    monkeypatch.setattr(repro, "find_changed", lambda targets: {})
+    monkeypatch.setattr(repro, "dvc", lambda arguments: pytest.fail("looked at once more"))
+    command.call(repro)
+
+    assert capfd.readouterr().err == "Data and pipelines are up to date.\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows drivers as files")
+def test_number_of_jobs_is_found_without_torch_where_there_is_no_gpu():
+    code = (
+        "import sys; from bertline.runs import repro; repro.GPUS = (); "
+        "print(repro.choose_jobs(), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    cores = len(os.sched_getaffinity(0))
+    assert done.stdout.split() == [str(cores), "False"]
+
+
+def test_gpu_runs_one_stage_at_a_time(tmp_path, monkeypatch):
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(repro, "DEVICES", tmp_path)
+    monkeypatch.setattr(running, "choose_device", lambda: torch.device("cuda"))
+    assert repro.choose_jobs() == 1
+
+    monkeypatch.setattr(running, "choose_device", lambda: torch.device("cpu"))  # a driver alone
+    assert repro.choose_jobs() == running.cores()
 
 
 @pytest.mark.slow
