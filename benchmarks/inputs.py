@@ -110,12 +110,12 @@ def read_task(
 
 
 def warmed_up(task: Task, clock: Clock) -> Iterator[tuple[Task, Clock]]:
-    """Yield two batches of a task with a clock of no interest, and then the task with `clock`.
+    """Yield a batch of a task with a clock of no interest, and then the task with `clock`.
 
     The first steps of a process take longer: memory is fresh, and kernels are chosen by shape. In
     a short run that would weigh most on the fastest contender.
     """
-    yield task._replace(training=task.training[: 2 * task.recipe["batch_size"]]), Clock()
+    yield task._replace(training=task.training[: task.recipe["batch_size"]]), Clock()
     yield task, clock
 
 
