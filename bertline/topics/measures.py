@@ -274,7 +274,8 @@ def agreements(topics: np.ndarray, groups: pd.Series | None) -> dict[str, float 
     if groups is None or groups.isna().all():
         return figures
     known = groups.notna().to_numpy()
-    topics, names = topics[known], groups.to_numpy()[known]
+    # Numbers in the order of the names: scikit-learn would sort the names anew for each measure.
+    topics, names = topics[known], pd.factorize(groups[known], sort=True)[0]
     inside = topics != OUTLIERS
     figures |= agreement(topics, names)
     if inside.any():
