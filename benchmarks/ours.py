@@ -71,11 +71,9 @@ def score(model: Any, task: Task) -> dict[str, Any]:
 def embed(clock: Clock, *, data: str, documents: int, vectors: str) -> dict[str, Any]:
     """Embed documents as the stage `embed` does, and write their vectors to the file `vectors`."""
     texts = inputs.read_texts(Path(data), documents)
-    device = running.choose_device()
-    running.compute_repeatably()
     options = params.load(ROOT / "params.yaml", "embed", Embed)
-    precision = running.choose_precision(options.precision, device, key="embed.precision")
-    encoder = embedding.load_encoder(Path(data) / "download" / "embedder", device)
+    device, precision = running.set_up(options.precision, key="embed.precision")
+    encoder = embedding.load_encoder(Path(data) / "download" / "embedder", device, precision)
     settings: dict[str, Any] = {
         "precision": precision,
         "tokens_per_batch": options.tokens_per_batch,

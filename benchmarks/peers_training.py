@@ -106,9 +106,11 @@ def trainer_at_its_best(clock: Clock, *, data: str, seed: int, **which: Any) -> 
 
 
 def _load(task: Task, seed: int) -> Any:
-    """Return the classifier to fine-tune, its head drawn from the seed."""
+    """Return the classifier to fine-tune, its head drawn from the seed, with default attention."""
     set_seed(seed)
-    return loop.load_classifier(task.backbone, task.labels)
+    model = loop.load_classifier(task.backbone, task.labels)
+    model.set_attn_implementation("sdpa")  # where Bertline chooses another one
+    return model
 
 
 def _arguments(task: Task, seed: int, scratch: str, **changes: Any) -> TrainingArguments:

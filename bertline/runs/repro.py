@@ -83,6 +83,15 @@ def independent(needs: Mapping[str, set[str]]) -> bool:
     return False
 
 
+def depths(needs: Mapping[str, set[str]]) -> dict[str, int]:
+    """Return how many stages one after another wait for each stage, at most."""
+    found = dict.fromkeys(needs, 0)
+    for name in reversed([*TopologicalSorter(needs).static_order()]):
+        for other in needs[name]:
+            found[other] = max(found[other], found[name] + 1)
+    return found
+
+
 def run_stage(name: str, processes: dict[str, subprocess.Popen[str]]) -> int:
     """Run one stage by DVC, the stage's name in front of each line; return the exit code.
 
@@ -102,6 +111,8 @@ def run_stage(name: str, processes: dict[str, subprocess.Popen[str]]) -> int:
 def run_all(needs: Needs, jobs: int) -> None:
     """Run the stages, `jobs` at a time, each after those that it needs.
 
+    Of those that could begin, the one that most others wait for is first: otherwise the last
+    training runs alone, and the stages behind it after that.
     Raises BertlineError, once all that had begun have ended, if one failed. What interrupts this
     process ends them.
     """
@@ -110,11 +121,13 @@ def run_all(needs: Needs, jobs: int) -> None:
     processes: dict[str, subprocess.Popen[str]] = {}
     running: dict[Future[int], str] = {}
     waiting: list[str] = []
+    depth = depths(needs)
     failed: list[str] = []
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while sorter.is_active() and not failed:
-                waiting = sorted([*waiting, *sorter.get_ready()])
+                waiting += sorter.get_ready()
+                waiting.sort(key=lambda name: (-depth[name], name))
                 while waiting and len(running) < jobs:
                     name = waiting.pop(0)
                     running[pool.submit(run_stage, name, processes)] = name

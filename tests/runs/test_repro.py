@@ -81,6 +81,17 @@ def test_no_more_stages_than_jobs_run_at_a_time(monkeypatch):
     assert [event for event, _ in events] == ["begin", "end"] * len(NEEDS)
 
 
+def test_what_most_stages_wait_for_begins_first(monkeypatch):
+    needs = {"a": set(), "b": set(), "c": {"b"}, "d": {"c"}, "e": {"a"}, "f": set()}
+    monkeypatch.setattr(repro, "run_stage", lambda name, processes: begun.append(name) or 0)
+    begun: list[str] = []
+
+    assert repro.depths(needs) == {"a": 1, "b": 2, "c": 1, "d": 0, "e": 0, "f": 0}
+    repro.run_all(needs, 1)
+
+    assert begun == ["b", "a", "c", "d", "e", "f"]
+
+
 def test_failure_lets_the_stage_beside_it_end_and_none_begin(monkeypatch):
     begun = []
     together = threading.Barrier(2)
