@@ -93,7 +93,7 @@ def embedding_cost(*, by_batches: bool) -> Timed:
     device = running.choose_device()
     options = params.load(Path("params.yaml"), "embed", embed.Embed)
     precision = running.choose_precision(options.precision, device, key="embed.precision")
-    encoder = embedding.load_encoder(EMBEDDER, device, precision)
+    encoder = embedding.load_encoder(EMBEDDER, device)
     texts = pq.read_table(DOCUMENT_TABLE, columns=["text"])["text"].to_pylist()[:DOCUMENTS]
 
     def divided(

@@ -73,7 +73,7 @@ def embed(clock: Clock, *, data: str, documents: int, vectors: str) -> dict[str,
     texts = inputs.read_texts(Path(data), documents)
     options = params.load(ROOT / "params.yaml", "embed", Embed)
     device, precision = running.set_up(options.precision, key="embed.precision")
-    encoder = embedding.load_encoder(Path(data) / "download" / "embedder", device, precision)
+    encoder = embedding.load_encoder(Path(data) / "download" / "embedder", device)
     settings: dict[str, Any] = {
         "precision": precision,
         "tokens_per_batch": options.tokens_per_batch,

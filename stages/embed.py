@@ -62,7 +62,7 @@ def main() -> None:
     with work as run:
         with files.whole_folder(args.out) as out:
             device, precision = running.set_up(options.precision, key="embed.precision")
-            encoder = embedding.load_encoder(args.embedder, device, precision)
+            encoder = embedding.load_encoder(args.embedder, device)
             console.log(f"embed on {device.type} in {precision}")
             run |= running.facts(device, precision)
             checkpoint = Checkpoint(args.out, run.key(**running.facts(device, precision)))

@@ -65,7 +65,7 @@ class Topics:
                     f"{self.embedder} does not exist. Name the folder of the encoder that embedded "
                     f"the documents of the fit (--embedder), or run `dvc repro download@embedder`."
                 )
-            self._encoder = embedding.load_encoder(self.embedder, device, precision)
+            self._encoder = embedding.load_encoder(self.embedder, device)
         vectors = np.zeros((len(texts), self._encoder.get_embedding_dimension() or 0), np.float32)
         for batch in embedding.embed_window(
             self._encoder,

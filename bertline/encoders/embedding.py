@@ -34,26 +34,16 @@ VECTORS, STATE = "embeddings.npy", "progress.json"
 MEASURES = "measures.json"
 
 
-def load_encoder(
-    folder: Path, device: torch.device, precision: str = "fp32"
-) -> SentenceTransformer:
-    """Return the encoder with its pooling; BertlineError if the folder holds none.
-
-    precision: bf16 or fp32, in which it will compute; its weights are in fp32 either way.
-    """
+def load_encoder(folder: Path, device: torch.device) -> SentenceTransformer:
+    """Return the encoder with its pooling; BertlineError if the folder holds none."""
     loading.load_tokenizer(folder)  # its errors are sentences
-    attention = loading.attention(folder, device) if precision == "bf16" else None
     with loading.explaining(folder, "encoder that sentence-transformers can load"):
         encoder = SentenceTransformer(
             str(folder),
             device=device.type,
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={
-                "dtype": torch.float32,
-                "use_safetensors": True,
-                "attn_implementation": attention,
-            },
+            model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
     # Loading does not notice that files contradict each other; the first batch would.
     width = cast(Transformer, encoder[0]).get_embedding_dimension()

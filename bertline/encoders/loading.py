@@ -30,8 +30,8 @@ UNLOADABLE = (
 PICKLES = ("pytorch_model.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # Below this share of the encoder's word pieces, the tokenizer may well be of another model.
 FEW_PIECES = 0.5
-# Word pieces up to which attention to all pairs of them is computed as a whole: BERT's 512, and the
-# two more positions that RoBERTa counts.
+# Word pieces of an encoder that is trained with eager attention, at most: BERT's 512, and the two
+# more positions that RoBERTa counts.
 LONGEST_EAGER = 514
 
 
@@ -133,11 +133,11 @@ def longest_input(folder: Path) -> int:
 
 
 def attention(folder: Path, device: "torch.device") -> str | None:
-    """Return the implementation of attention for bf16 and training: eager, or None, torch's own.
+    """Return the implementation of attention to train with: eager, or None, torch's own choice.
 
-    On a CPU the kernel of scaled_dot_product_attention takes twice the time of eager's matrix
-    products in bf16 with 256 word pieces, and does not know dropout. Eager attention takes memory
-    for all pairs of word pieces, so it is for encoders of short inputs only.
+    On a CPU scaled_dot_product_attention has no kernel with dropout, and what it does instead takes
+    a twentieth more of a training step. Eager attention holds the weights of all pairs of word
+    pieces, as does that, so it is for encoders of short inputs only.
     """
     limit = getattr(load_config(folder), "max_position_embeddings", None)
     return "eager" if device.type == "cpu" and limit and limit <= LONGEST_EAGER else None

@@ -30,7 +30,7 @@ def encode(
     from bertline.encoders import embedding, running
 
     device, chosen = running.set_up(precision, key="--precision")
-    encoder = embedding.load_encoder(folder, device, chosen)
+    encoder = embedding.load_encoder(folder, device)
     dimension = encoder.get_embedding_dimension()
     assert dimension is not None  # each model that loads has pooled vectors
     vectors = np.zeros((len(texts), dimension), np.float32)
