@@ -23,7 +23,9 @@ all processes of a row together."""
 def render(found: Mapping[str, Any]) -> str:
     """Return the results as Markdown. found: what `bench` writes as JSON."""
     sections = found["sections"]
-    parts = ["# Benchmarks", "", f"`make bench`, {found['minutes']} minutes. {READING}", ""]
+    repeats, slow = found["sizes"]["repeats"], found["sizes"]["slow_repeats"]
+    told = f"`make bench`, {found['minutes']} minutes; repeats: {repeats}, of what is slow {slow}."
+    parts = ["# Benchmarks", "", told, "", READING, ""]
     parts += [*_goals(sections), *_machine(found["machine"])]
     for name, section in sections.items():
         parts += [f"## {TITLES[name]}", "", *RENDERERS[name](section), ""]

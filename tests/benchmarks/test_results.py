@@ -87,6 +87,7 @@ def measured() -> dict:
     ]
     return {
         "minutes": 9.5,
+        "sizes": {"repeats": 3, "slow_repeats": 2},
         "machine": {
             "processor": "a processor",
             "cores": 2,
