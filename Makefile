@@ -41,7 +41,7 @@ PADDING ?= $(if $(filter published,$(RECIPE)),max_length,longest)
 PRECISION ?= $(if $(filter published,$(RECIPE)),fp32,auto)
 # The article's recipe, and a better one for small encoders (docs/experiments.md says how it was found).
 RECIPE_published := -S adapt.epochs=0 -S train.learning_rate=2e-5 -S train.warmup_ratio=0.0
-RECIPE_adapted := -S adapt.epochs=5 -S adapt.texts=documents -S adapt.sentences=100000 -S adapt.max_words=18 \
+RECIPE_adapted := -S adapt.epochs=2 -S adapt.texts=documents -S adapt.sentences=100000 -S adapt.max_words=18 \
   -S adapt.batch_size=64 -S adapt.learning_rate=1.5e-4 -S adapt.token_loss_weight=4.0 -S adapt.seed=1 \
   -S adapt.precision=$(PRECISION) -S train.learning_rate=1e-4 -S train.warmup_ratio=0.1
 

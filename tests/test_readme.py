@@ -61,7 +61,7 @@ def test_topics_have_the_measures_of_the_default_run() -> None:
 @pytest.mark.parametrize("model", ["intermediate training", "published recipe", "TF-IDF"])
 def test_scores_of_cola_are_those_of_the_experiments(model: str) -> None:
     log = ROOT.joinpath("docs", "experiments.md").read_text(encoding="utf-8")
-    (row,) = set(re.findall(r"^\| out_of_domain_dev \| 516 \| \.177.*$", log, re.MULTILINE))
+    row, *_ = re.findall(r"^\| out_of_domain_dev \| 516 \| \.177.*$", log, re.MULTILINE)  # newest
     pattern = r"MCC (\.\d+(?: \[[^]]+\])?)(?:.*SD (\.\d+))?"
     interval, sd = re.search(pattern, score_of(model)).groups()
     assert f"| {interval} |" in row and (sd is None or f"| {sd} |" in row)
