@@ -26,6 +26,7 @@ from benchmarks import inputs, quality, results, runner
 from benchmarks.runner import Contender, Outcome
 from bertline.core import console, files
 from bertline.core.dependencies import ROOT
+from bertline.runs.repro import cores
 
 OUT = Path(__file__).with_name("results.json")
 SECTIONS = ("training", "large", "embedding", "topics", "busy", "profile")
@@ -66,7 +67,7 @@ class Bench:
     def __init__(self, data: Path, sizes: Sizes, scratch: Path, large: dict[str, Any]) -> None:
         """large: what makes the large encoder differ from `BertConfig`'s defaults."""
         self.data, self.sizes, self.scratch, self.shape = data, sizes, scratch, large
-        self.cores = runner.cores()
+        self.cores = cores()
 
     def training(self) -> dict[str, Any]:
         """Compare fine-tuning of the default encoder."""
@@ -229,7 +230,7 @@ def main() -> None:
     args = read_arguments()
     inputs.require(args.data)
     started = time.monotonic()
-    found: dict[str, Any] = {"machine": measure_machine(runner.cores()), "sections": {}}
+    found: dict[str, Any] = {"machine": measure_machine(cores()), "sections": {}}
     with tempfile.TemporaryDirectory() as scratch:
         large = {"num_hidden_layers": args.layers}
         bench = Bench(args.data.resolve(), choose_sizes(args), Path(scratch), large)

@@ -1,7 +1,6 @@
 """Run contenders in turn, each in fresh processes, and put their repeats together."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -161,13 +160,6 @@ def summarise(
             row["gflops"] = spread([rate * flops / 1e9 for rate in rates])
         rows.append(row)
     return rows
-
-
-def cores() -> int:
-    """Return how many cores this process may use, without importing torch."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -154,6 +154,11 @@ def choose_jobs() -> int:
 
         if running.choose_device().type != "cpu":
             return 1
+    return cores()
+
+
+def cores() -> int:
+    """Return how many cores this process may use, as `running.cores`, without importing torch."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
