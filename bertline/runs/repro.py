@@ -182,8 +182,8 @@ def main() -> None:
     if args.jobs is not None and args.jobs < 1:
         raise BertlineError(f"--jobs is {args.jobs}; give 1 or more.")
     changed = find_changed(args.targets)
-    if not changed:  # as `dvc repro` would find by looking at everything once more
-        console.log(UP_TO_DATE)
+    if not changed:  # as `dvc repro` would find by looking at everything once more, and print
+        print(UP_TO_DATE)
         return
     if independent(changed):
         jobs = args.jobs or choose_jobs()

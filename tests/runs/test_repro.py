@@ -138,7 +138,7 @@ def test_nothing_that_changed_is_looked_at_once(monkeypatch, capfd):
     monkeypatch.setattr(repro, "dvc", lambda arguments: pytest.fail("looked at once more"))
     command.call(repro)
 
-    assert capfd.readouterr().err == "Data and pipelines are up to date.\n"
+    assert capfd.readouterr().out == "Data and pipelines are up to date.\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows drivers as files")
