@@ -183,7 +183,7 @@ def main() -> None:
         raise BertlineError(f"--jobs is {args.jobs}; give 1 or more.")
     changed = find_changed(args.targets)
     if not changed:  # as `dvc repro` would find by looking at everything once more, and print
-        print(UP_TO_DATE)
+        sys.stdout.write(f"{UP_TO_DATE}\n")
         return
     if independent(changed):
         jobs = args.jobs or choose_jobs()
