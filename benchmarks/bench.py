@@ -24,9 +24,8 @@ from typing import Any
 
 from benchmarks import inputs, quality, results, runner
 from benchmarks.runner import Contender, Outcome
-from bertline.core import console, files
+from bertline.core import console, files, machine
 from bertline.core.dependencies import ROOT
-from bertline.runs.repro import cores
 
 OUT = Path(__file__).with_name("results.json")
 SECTIONS = ("training", "large", "embedding", "topics", "busy", "profile")
@@ -67,7 +66,7 @@ class Bench:
     def __init__(self, data: Path, sizes: Sizes, scratch: Path, large: dict[str, Any]) -> None:
         """large: what makes the large encoder differ from `BertConfig`'s defaults."""
         self.data, self.sizes, self.scratch, self.shape = data, sizes, scratch, large
-        self.cores = cores()
+        self.cores = machine.cores()
 
     def training(self) -> dict[str, Any]:
         """Compare fine-tuning of the default encoder."""
@@ -184,16 +183,16 @@ class Bench:
         }
 
 
-def measure_machine(cores: int) -> dict[str, Any]:
+def measure_machine() -> dict[str, Any]:
     """Return facts of the machine, and its peaks with one thread and with all cores."""
-    from benchmarks import machine
+    from benchmarks.machine import facts
 
     peaks = {}
-    for name, threads in (("one_thread", 1), ("all_cores", cores)):
+    for name, threads in (("one_thread", 1), ("all_cores", machine.cores())):
         contender = Contender(name, "benchmarks.machine:peaks", threads=threads, seeded=False)
         (found,) = runner.run_once(contender, 1)["each"]
         peaks[name] = {key: found[key] for key in ("fp32_gflops", "bf16_gflops", "copy_gb")}
-    return machine.facts(cores) | {"peaks": peaks}
+    return facts() | {"peaks": peaks}
 
 
 def read_arguments() -> argparse.Namespace:
@@ -230,7 +229,7 @@ def main() -> None:
     args = read_arguments()
     inputs.require(args.data)
     started = time.monotonic()
-    found: dict[str, Any] = {"machine": measure_machine(cores()), "sections": {}}
+    found: dict[str, Any] = {"machine": measure_machine(), "sections": {}}
     with tempfile.TemporaryDirectory() as scratch:
         large = {"num_hidden_layers": args.layers}
         bench = Bench(args.data.resolve(), choose_sizes(args), Path(scratch), large)

@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import ours
 from benchmarks.contender import Clock
-from bertline.core import checkpoint, console, files, params
+from bertline.core import checkpoint, console, files, machine, params
 from bertline.core.receipt import receipt
 from bertline.encoders import embedding, loading, running
 from bertline.scoring import tfidf
@@ -99,7 +99,7 @@ def embedding_cost(*, by_batches: bool) -> Timed:
     def divided(
         function: Callable[[Any], Any], items: Iterable[Any], _: torch.device
     ) -> Iterator[Any]:
-        torch.set_num_threads(running.cores())
+        torch.set_num_threads(machine.cores())
         return map(function, items)
 
     def run() -> float:
@@ -151,7 +151,7 @@ def baseline(*, tight: bool) -> Timed:
             if not tight:
                 every = {
                     "LogisticRegressionCV": by_default,
-                    "threadpool_limits": lambda *_, **__: threadpool_limits(running.cores()),
+                    "threadpool_limits": lambda *_, **__: threadpool_limits(machine.cores()),
                 }
                 for name, other in every.items():
                     patches.enter_context(mock.patch.object(tfidf, name, other))
@@ -205,7 +205,7 @@ def main() -> None:
     args = arguments.parse_args()
     loading.quiet()
     running.compute_repeatably()
-    cores = running.cores()
+    cores = machine.cores()
     topics = params.read_yaml(Path("params.yaml"))["topic_fit"]["umap"]["threads"]
     threads = params.load(Path("params.yaml"), "train", Train).threads
     pairs: dict[str, tuple[Timed, Timed]] = {

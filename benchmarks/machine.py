@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.contender import Clock
+from bertline.core import machine
 
 SIZE = 2048  # rows and columns of the matrices multiplied: 16 MiB each in fp32, and more in time
 ROUNDS = 8  # of which the fastest counts: a peak is what nothing disturbs
@@ -50,14 +51,14 @@ def _fastest(action: Callable[[], object]) -> float:
     return min(found)
 
 
-def facts(cores: int) -> dict[str, Any]:
-    """Return processor, memory, system and versions. cores: those that may be used."""
+def facts() -> dict[str, Any]:
+    """Return processor, memory, system and versions."""
     capabilities = torch.cpu.get_capabilities()
     sets = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return {
-        "processor": _processor(),
-        "cores": cores,
+        "processor": machine.processor(),
+        "cores": machine.cores(),
         "instruction_sets": [name for name in sets if capabilities.get(name)],
         "native_bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
         "memory_gib": round(memory, 1),
@@ -65,17 +66,6 @@ def facts(cores: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
-
-
-def _processor() -> str:
-    """Return the model of the processor as Linux states it, or what Python knows of it."""
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def _system() -> str:

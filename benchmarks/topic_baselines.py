@@ -29,10 +29,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from benchmarks import baseline_models
 from benchmarks.baseline_models import BERTOPIC, KEYNMF, LDA, NMF_NAME, Outcome
-from bertline.core import console, files, params
+from bertline.core import console, files, machine, params
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
-from bertline.encoders import running, text_vectors
+from bertline.encoders import text_vectors
 from bertline.topics import measures, tree
 from bertline.topics.clustering import (
     Umap,
@@ -132,7 +132,7 @@ def fit_by_words(
         for number in reversed(inputs.numbers)
         for seed in options.seeds
     ]
-    outcomes = Parallel(n_jobs=running.cores(), return_as="generator")(
+    outcomes = Parallel(n_jobs=machine.cores(), return_as="generator")(
         delayed(fits[sample][model])(number, seed) for model, sample, number, seed in tasks
     )
     finished = console.progress(outcomes, total=len(tasks), label="LDA, NMF, KeyNMF", unit="fits")

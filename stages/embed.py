@@ -26,10 +26,9 @@ from pydantic import Field
 
 from bertline.core import console, files, params
 from bertline.core.checkpoint import Checkpoint
-from bertline.core.params import Section
+from bertline.core.params import LongTexts, Section
 from bertline.core.receipt import receipt
 from bertline.encoders import embedding, running
-from bertline.encoders.windows import LongTexts
 
 
 class Embed(Section):

@@ -28,8 +28,6 @@ the GLUE dev set. `bertline.scoring.evaluation` says what the scores are.
 """
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +64,17 @@ def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
             f"the two belong to different runs. Run `dvc repro split`."
         )
     return rows
+
+
+def select_held_out(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the sentences that were not trained on; BertlineError if there are none."""
+    held_out = rows[rows["fold"] != TRAINING].reset_index(drop=True)
+    if held_out.empty:
+        raise BertlineError(
+            "there is nothing to evaluate on: the source has no test set and split.validation "
+            "is 0. Add a test set to the source in sources.yaml, or set split.validation."
+        )
+    return held_out
 
 
 def predict(
@@ -106,7 +115,7 @@ def remove_others(models: Path, seeds: list[int]) -> None:
     others = sorted(path for path in others if int(path.name) not in seeds)
     if not others:
         return
-    cache = find_cache()
+    cache = hashes.find_cache() / "files" / "md5"
     for path in others:
         digest = str(hashes.md5(path))
         if not (cache / digest[:2] / digest[2:]).exists():
@@ -119,13 +128,6 @@ def remove_others(models: Path, seeds: list[int]) -> None:
         shutil.rmtree(path)
     names = ", ".join(path.name for path in others)
     console.log(f"removed the models of seeds that are no longer listed: {names}")
-
-
-def find_cache() -> Path:
-    """Return the folder of DVC's cache in which files lie by their MD5."""
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Path(found.stdout.strip(), "files", "md5")
 
 
 def read_curves(models: Path, seeds: list[int]) -> pd.DataFrame:
@@ -183,12 +185,7 @@ def main() -> None:
         facts |= running.facts(device, precision)
         training = rows[rows["fold"] == TRAINING]
         baseline = tfidf.fit(training["text"], training["label"].to_numpy(), len(labels))
-        held_out = rows[rows["fold"] != TRAINING].reset_index(drop=True)
-        if held_out.empty:
-            raise BertlineError(
-                "there is nothing to evaluate on: the source has no test set and split.validation "
-                "is 0. Add a test set to the source in sources.yaml, or set split.validation."
-            )
+        held_out = select_held_out(rows)
         evaluated = evaluation.evaluate(
             held_out,
             predict(args.models, seeds, held_out, labels, device),

@@ -31,11 +31,10 @@ from transformers import PreTrainedTokenizerBase
 
 from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
-from bertline.core.params import Section
+from bertline.core.params import LongTexts, Section
 from bertline.core.receipt import receipt
 from bertline.corpora.rows import TRAINING_SETS
 from bertline.encoders import loading, windows
-from bertline.encoders.windows import LongTexts
 
 TOKENS = pa.schema(
     [

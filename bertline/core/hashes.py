@@ -7,10 +7,13 @@ not. MD5 names contents here; downloads are verified by SHA-256 (`bertline.core.
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from bertline.core import files
+from bertline.core.errors import BertlineError
 
 # Endings of the hidden files that stages keep beside their outputs, and Python's bytecode;
 # .dvcignore lists the same.
@@ -46,6 +49,18 @@ def of_listing(listed: Mapping[str, str]) -> str:
     entries = [{"md5": listed[path], "relpath": path} for path in sorted(listed)]
     text = json.dumps(entries, sort_keys=True).encode()
     return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
+
+
+def find_cache() -> Path:
+    """Return the folder of DVC's cache; BertlineError if this is no project's folder."""
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise BertlineError(
+            f"`dvc cache dir` fails in {Path.cwd()}: {asked.stderr.strip()}. Run this command in "
+            f"the project's folder, and look at `cache` in .dvc/config and .dvc/config.local."
+        )
+    return Path(asked.stdout.strip())
 
 
 def _is_ignored(path: Path) -> bool:

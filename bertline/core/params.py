@@ -9,7 +9,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -84,6 +84,8 @@ def _increasing(numbers: list[int]) -> list[int]:
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # More threads than any machine has cores: starting them would fail far from here.
 Threads = Annotated[int, Field(ge=1, le=1024)]
+# What becomes of a text longer than an encoder takes: `tokenize.long_texts`, `embed.long_texts`.
+LongTexts = Literal["head", "head_tail", "windows"]
 Increasing = AfterValidator(_increasing)  # of a list of numbers
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 

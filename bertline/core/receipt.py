@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,39 +27,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from threadpoolctl import threadpool_info
-
-from bertline.core import dependencies, files, hashes, params
+from bertline.core import dependencies, files, hashes, machine, params
 from bertline.core import packages as environment
 from bertline.core.errors import BertlineError
 from bertline.core.params import Section
-
-# Of the instruction sets that a Linux kernel lists, those by which numerical libraries choose
-# their routines: sums come out in another order with each.
-INSTRUCTION_SETS = (
-    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
-    *("amx_bf16", "amx_int8", "asimd", "sve", "bf16"),
-)
 
 # What two runs have in common if one repeats the other; the rest of a receipt names the machine.
 IDENTITY = ("parameters", "inputs", "outputs", "code", "packages", "python")
 
 
-def _process_start() -> float:
-    """Return when this process began, as times of files are given; now, where Linux is not asked.
-
-    A script is compiled then, and its imports take seconds until this module is imported.
-    """
-    try:
-        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        began = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # since the machine was started
-        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + began
-    except OSError:
-        return time.time()
-
-
 # Code that was written since may be other code than this process has imported.
-STARTED = _process_start()
+STARTED = machine.process_start()
 
 
 class Run(dict[str, Any]):
@@ -142,7 +119,7 @@ class Run(dict[str, Any]):
         """Return a hash of everything that decides the result; `more` is what the stage knows."""
         content = [
             *(self.stage, self.parameters, list(self.inputs.values()), self.code),
-            *(packages(), platform.python_version(), _processor(), more),
+            *(packages(), platform.python_version(), machine.processor(), more),
         ]
         text = json.dumps(content, sort_keys=True).encode()
         return hashlib.sha256(text).hexdigest()[:32]
@@ -184,15 +161,15 @@ def receipt(
         yield run
     check()  # a stage may have written an output without `files`, or none at all
     seconds = round(time.monotonic() - started, 2)
-    costs = {"seconds": seconds, "peak_memory_mib": _peak_memory_mib(), **run.costs}
+    costs = {"seconds": seconds, "peak_memory_mib": machine.peak_memory_mib(), **run.costs}
     files.write_json(costs_file(target), costs)
-    machine = {
+    place = {
         "stage": stage,
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "instruction_sets": _instruction_sets(),
+        "processor": machine.processor(),
+        "instruction_sets": machine.instruction_sets(),
         "cores": os.cpu_count(),
-        "libraries": _libraries(),
+        "libraries": machine.libraries(),
         "python": platform.python_version(),
     }
     content = {
@@ -202,7 +179,7 @@ def receipt(
         "code": run.code,
         "packages": packages(),
     }
-    written = machine | run | content
+    written = place | run | content
     if not _repeats(target, written):
         files.write_json(target, written)
 
@@ -252,44 +229,6 @@ def _state(path: Path) -> list[tuple[str, int, int]]:
 
 def _plain(values: Any) -> Any:
     return values.model_dump(mode="json") if isinstance(values, Section) else values
-
-
-def _peak_memory_mib() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
-
-
-def _cpuinfo(key: str) -> str | None:
-    """Return the first value of a key of /proc/cpuinfo, or None where there is none."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == key:
-                return value.strip()
-    return None
-
-
-def _processor() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def _instruction_sets() -> list[str]:
-    flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
-    return [name for name in INSTRUCTION_SETS if name in flags]
-
-
-def _libraries() -> list[str]:
-    """Return the loaded libraries of linear algebra and threads, with what they run on.
-
-    Their routines are chosen by processor, or by variables such as OPENBLAS_CORETYPE.
-    """
-    found = set()
-    for library in threadpool_info():
-        parts = [library["internal_api"], library["version"] or ""]
-        parts += [library.get("architecture", ""), f"on {library['num_threads']} threads"]
-        found.add(" ".join(part for part in parts if part))
-    return sorted(found)
 
 
 def packages() -> dict[str, str]:

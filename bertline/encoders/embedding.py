@@ -23,8 +23,8 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from bertline.core import console, files
 from bertline.core.checkpoint import Checkpoint
 from bertline.core.errors import BertlineError
+from bertline.core.params import LongTexts
 from bertline.encoders import loading, running, windows
-from bertline.encoders.windows import LongTexts
 
 # Documents held in memory at once. Larger windows waste less on padding; at 16,384 it is 1 %.
 WINDOW = 16_384

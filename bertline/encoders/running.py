@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from bertline.core import files
+from bertline.core import files, machine
 from bertline.core.errors import BertlineError
 from bertline.encoders.loading import explaining, quiet
 
@@ -97,7 +97,7 @@ def in_parallel(
         return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    workers = cores()
+    workers = machine.cores()
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[Result]] = deque()
     try:
@@ -110,13 +110,6 @@ def in_parallel(
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def classify(

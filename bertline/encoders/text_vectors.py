@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bertline.encoders.windows import LongTexts
+from bertline.core.params import LongTexts
 
 TOKENS_PER_BATCH = 4_096  # word pieces, padding included
 

@@ -6,12 +6,12 @@ texts are divided in the same way.
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from bertline.core.params import LongTexts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-LongTexts = Literal["head", "head_tail", "windows"]
 
 # Of 510 word pieces, 128 are from the head of a text and the others from its tail.
 # Sun, Qiu, Xu and Huang (2019), "How to Fine-Tune BERT for Text Classification?", CCL, section 4.1.

@@ -17,29 +17,15 @@ import errno
 import hashlib
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-from bertline.core import console, files
-from bertline.core.errors import BertlineError
+from bertline.core import console, files, hashes
 from bertline.runs import recorded
 
 EXIT_DAMAGED = 3
 
 NAME = re.compile(r"[0-9a-f]{32}(\.dir)?")
-
-
-def find_cache() -> Path:
-    """Return the folder of DVC's cache; BertlineError if this is no project's folder."""
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise BertlineError(
-            f"`dvc cache dir` fails in {Path.cwd()}: {asked.stderr.strip()}. Run this command in "
-            f"the project's folder, and look at `cache` in .dvc/config and .dvc/config.local."
-        )
-    return Path(asked.stdout.strip())
 
 
 def is_intact(path: Path) -> bool:
@@ -84,7 +70,7 @@ def renew_time(output: Path) -> None:
 def main() -> None:
     """Hash cache and outputs, remove damaged files, and print what to type."""
     console.parser(__doc__).parse_args()
-    total, damaged = remove_damaged(find_cache())
+    total, damaged = remove_damaged(hashes.find_cache())
     for path in damaged:
         console.log(f"damaged in the cache, and removed: {path}")
     changed: list[str] = []

@@ -12,7 +12,6 @@ repro` looks at everything once more, unless nothing had changed. When a stage f
 it run to their end, and no other begins.
 """
 
-import os
 import subprocess
 import sys
 import threading
@@ -25,7 +24,7 @@ from dvc.cli import main as dvc
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from bertline.core import console
+from bertline.core import console, machine
 from bertline.core.errors import BertlineError
 
 UP_TO_DATE = "Data and pipelines are up to date."  # DVC's words
@@ -154,14 +153,7 @@ def choose_jobs() -> int:
 
         if running.choose_device().type != "cpu":
             return 1
-    return cores()
-
-
-def cores() -> int:
-    """Return how many cores this process may use, as `running.cores`, without importing torch."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return machine.cores()
 
 
 def may_have_gpu() -> bool:

@@ -16,7 +16,6 @@ networks), and a last fit clusters this graph.
 A document is in the core of its community if half of its links' weight at least stays inside.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, NamedTuple
@@ -26,7 +25,7 @@ import scipy.sparse as sp
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from bertline.core import console
+from bertline.core import console, machine
 from bertline.core.params import Section
 from bertline.topics.tables import OUTLIERS
 
@@ -163,7 +162,7 @@ def find_communities(links: sp.csr_matrix, seed: int, resolution: float) -> np.n
         return found
 
     # Leiden runs outside of Python; each fit has its own seed, so their order does not matter.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(machine.cores()) as pool:
         fits = list(pool.map(fit, drawn, seeds[:FITS]))
     weights = links.data * _together(fits, *ends) ** POWER
     kept = weights > 0

@@ -67,9 +67,6 @@ ROWS = (
 )  # arrays with a row per document
 
 
-LongTexts = Literal["head", "head_tail", "windows"]  # embed.long_texts
-
-
 class Settings(Section):
     """What settings.json holds."""
 
@@ -79,7 +76,7 @@ class Settings(Section):
     umap: Umap
     hdbscan: Hdbscan
     outliers: Outliers
-    long_texts: LongTexts = "head"
+    long_texts: params.LongTexts = "head"
 
 
 class ExactNeighbours:

@@ -7,9 +7,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bertline.core import console
+from bertline.core.params import LongTexts
 from bertline.topics import graph
 from bertline.topics.fitting import Clusters, cluster_again, first_alike, number_clusters
-from bertline.topics.model import LongTexts, Settings, TopicModel, find_reach, hash_texts
+from bertline.topics.model import Settings, TopicModel, find_reach, hash_texts
 from bertline.topics.outliers import Outliers, find_membership, fits_memory, reduce_outliers
 from bertline.topics.words import Describer, Words
 
@@ -49,7 +50,10 @@ class Precomputed:
 
 
 def name_topics(
-    describer: Describer, clusters: Clusters, options: TopicWords, long_texts: LongTexts = "head"
+    describer: Describer,
+    clusters: Clusters,
+    options: TopicWords,
+    long_texts: LongTexts = "head",
 ) -> Fit:
     """Return the model of clusters of the describer's documents and vectors.
 

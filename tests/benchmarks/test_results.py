@@ -140,7 +140,7 @@ def test_results_are_written_after_each_section(tmp_path, monkeypatch):
     def stop(self: Bench) -> dict:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench, "measure_machine", lambda cores: measured()["machine"])
+    monkeypatch.setattr(bench, "measure_machine", lambda: measured()["machine"])
     monkeypatch.setattr(inputs, "require", lambda data: None)
     monkeypatch.setattr(Bench, "training", lambda self: section)
     monkeypatch.setattr(Bench, "embedding", stop)

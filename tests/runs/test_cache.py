@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bertline.core.errors import BertlineError
 from bertline.runs import cache as verify_cache
 from tests import project as projects
 from tests.project import Project
@@ -65,12 +64,6 @@ def test_unreadable_block_is_damage_and_other_errors_are_errors(tmp_path, monkey
     fail(errno.EACCES)
     with pytest.raises(PermissionError):
         verify_cache.is_intact(place)
-
-
-def test_outside_a_project_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(BertlineError, match="Run this command in the project's folder"):
-        verify_cache.find_cache()
 
 
 def check(project: Project) -> str:

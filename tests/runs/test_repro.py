@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from bertline.core import machine
 from bertline.core.errors import BertlineError
 from bertline.encoders import running
 from bertline.runs import repro
@@ -159,7 +160,7 @@ def test_gpu_runs_one_stage_at_a_time(tmp_path, monkeypatch):
     assert repro.choose_jobs() == 1
 
     monkeypatch.setattr(running, "choose_device", lambda: torch.device("cpu"))  # a driver alone
-    assert repro.choose_jobs() == running.cores()
+    assert repro.choose_jobs() == machine.cores()
 
 
 @pytest.mark.slow

@@ -207,8 +207,8 @@ def test_only_the_seeds_of_the_parameters_count_and_what_validation_chose_is_use
 
 
 def test_models_of_seeds_that_are_not_listed_are_removed(tmp_path, capsys, monkeypatch):
-    models, cache = tmp_path / "train", tmp_path / "cache"
-    monkeypatch.setattr(evaluate, "find_cache", lambda: cache)
+    models, cache = tmp_path / "train", tmp_path / "cache" / "files" / "md5"
+    monkeypatch.setattr(hashes, "find_cache", lambda: tmp_path / "cache")
     for name in ("1", "2", "30", "notes"):
         (models / name).mkdir(parents=True)
         (models / name / "model").write_text(name)

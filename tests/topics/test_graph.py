@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_and_threads_do_not_matter(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(300, 16))
 
     one, again, other = cluster(vectors), cluster(vectors), cluster(vectors, seed=7)
-    monkeypatch.setattr(graph.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(graph.machine, "cores", lambda: 1)
 
     assert (one == again).all()
     assert (one == cluster(vectors)).all()
