@@ -20,7 +20,7 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ KINDS = {
     "id": "ids of the rows",
     "date": "dates, for topics over time",
 }
+# Options that are for texts and not for encoders, and the types of file that have no such thing.
+OF_TEXTS = (*KINDS, "set", "type", "separator", "header", "encoding")
+WITHOUT = {
+    "separator": ("json", "parquet", "lines", "folder"),
+    "header": ("json", "parquet", "lines", "labelled-lines", "folder"),
+    "encoding": ("parquet",),
+}
 CELL = 60  # characters of a cell that are shown
 MOST = 8  # classes that are listed
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -74,6 +81,10 @@ def main() -> None:
     for path in (catalogue.PATH, PARAMS):
         params.read_yaml(path)  # says where to run the command
     paths = {place_of(path): path for path in expand(args.files)}
+    if is_encoder(args.files):
+        ((folder, path),) = paths.items()
+        listed = {folder / name: path / name for name in own.visible_files(path)}
+        paths = listed if entries.find(catalogue.PATH, [*listed]) else paths
     name = entries.find(catalogue.PATH, [*paths])
     if name:
         if args.name not in (None, name):
@@ -162,11 +173,12 @@ def take_up(paths: Mapping[Path, Path], args: argparse.Namespace) -> None:
             f"with --name, or remove that entry."
         )
     if is_encoder([*paths.values()]):
+        refuse(typed(args, OF_TEXTS), f"{[*paths][0]} is an encoder")
         roles = roles_of_encoder(args.role, [*paths][0])
         entry = entry_of_encoder(*next(iter(paths.items())))
     else:
         found = find_out([*paths.values()], args)
-        sets, roles = name_sets([*paths], args.set, found), found.roles
+        sets, roles = name_sets([*paths], args.set or [], found), found.roles
         entry = entry_of(sets, paths, found)
         show(paths, found)
     if args.dry_run:
@@ -200,16 +212,22 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
         where = f"{catalogue.PATH}: {name}.parse"
         recipe = params.validate(source.parse, TableParse, where=where)
         found = find_out([*paths.values()], args, recipe)
-        show(paths, found)
-        for key, value in described(found.layout, [*paths][0]).items():
-            if value != getattr(recipe, key):
-                changes[name, "parse", key] = value
-        if found.columns != recipe.columns:
-            changes[name, "parse", "columns"] = found.columns
         roles = found.roles if args.label else roles or found.roles
-        if "sentences" in roles and not set(recipe.files) & set(TRAINING_SETS):
-            changes[name, "parse", "files"] = train_among(recipe.files, name)
+        found = replace(found, roles=[*roles])
+        show(paths, found)
+        given = dict(zip([listed[place] for place in paths], args.set or [], strict=False))
+        sets = sets_again(name, recipe.files, given, found)
+        edited = edits(recipe, found, args, sets)
+        params.validate({**source.parse, **edited}, TableParse, where=where)
+        changes |= {(name, "parse", key): value for key, value in edited.items()}
         changes[name, "roles"] = list(dict.fromkeys([*source.roles, *roles]))
+    else:
+        refuse(typed(args, OF_TEXTS), f"{catalogue.PATH}: `{name}` is no table")
+        if unfit := [role for role in roles if role not in source.roles]:
+            raise BertlineError(
+                f"{catalogue.PATH}: `{name}` is a source of {' and '.join(source.roles)}, not of "
+                f"{unfit[0]}. Leave --role {unfit[0]} out."
+            )
     if args.dry_run:
         console.log("\nnothing is written")
         return
@@ -219,10 +237,53 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
     choose(name, roles, paths)
 
 
+def edits(
+    recipe: TableParse, found: Found, args: argparse.Namespace, sets: dict[str, str]
+) -> dict[str, Any]:
+    """Return the keys of an entry's `parse` that are another now: by options, or by the role."""
+    keys: dict[str, Any] = {"files": sets, "columns": found.columns}
+    layout = found.layout._asdict().items()
+    keys |= {key: value for key, value in layout if getattr(args, key) is not None}
+    return {key: value for key, value in keys.items() if value != getattr(recipe, key)}
+
+
+def sets_again(
+    name: str, sets: Mapping[str, str], given: Mapping[str, str], found: Found
+) -> dict[str, str]:
+    """Return the files of an entry by set; given: the new sets of some of its files."""
+    if given:
+        renamed = {file: earlier for earlier, file in sets.items()} | dict(given)
+        named = name_sets([Path(file) for file in renamed], [*renamed.values()], found)
+        return {set_name: file.as_posix() for set_name, file in named.items()}
+    if "sentences" in found.roles and not set(sets) & set(TRAINING_SETS):
+        return train_among(sets, name)
+    return {**sets}
+
+
+def typed(args: argparse.Namespace, options: Iterable[str]) -> list[str]:
+    """Return those of the options that were typed."""
+    values = {option: getattr(args, option) for option in options}
+    return [
+        f"--no-{option}" if value is False else f"--{option}"
+        for option, value in values.items()
+        if value is not None
+    ]
+
+
+def refuse(options: Sequence[str], why: str) -> None:
+    """Raise BertlineError, which says why, if there are options that would have no effect."""
+    if options:
+        raise BertlineError(f"{why}: {' and '.join(options)} would have no effect. Leave that out.")
+
+
 def find_out(
     paths: Sequence[Path], args: argparse.Namespace, recipe: TableParse | None = None
 ) -> Found:
     """Return what files hold: as options say, then as their entry says, or else by a guess."""
+    if args.set and len(args.set) != len(paths):
+        raise BertlineError(
+            f"--set is given {len(args.set)} times for {len(paths)} files. Give one for each."
+        )
     if recipe:
         layout = Layout(recipe.type, recipe.separator, recipe.header, recipe.encoding)
         stated = {key: getattr(args, key) for key in ("type", "separator", "header", "encoding")}
@@ -231,6 +292,9 @@ def find_out(
     else:
         given = Layout(args.type, args.separator, encoding=args.encoding or "")
         layout = layouts.guess(paths[0], given, header=args.header)
+    idle = typed(args, [option for option, types in WITHOUT.items() if layout.type in types])
+    idle += ["--type"] * (args.type not in (None, layout.type))
+    refuse(idle, f"{paths[0]} is read as {layout.type}")
     found = contents.look_into(paths, layout)
     named = {kind: getattr(args, kind) for kind in KINDS if getattr(args, kind) is not None}
     kept = dict(recipe.columns.items()) if recipe else {}
@@ -278,14 +342,9 @@ def set_of(path: Path) -> str:
     return found[0] if found else re.sub(r"[^\w .-]", "-", stem).strip(" .-") or "all"
 
 
-def name_sets(places: Sequence[Path], given: Sequence[str] | None, found: Found) -> dict[str, Path]:
+def name_sets(places: Sequence[Path], given: Sequence[str], found: Found) -> dict[str, Path]:
     """Return the files by set. Raises BertlineError for names that are double, or without train."""
-    roles = found.roles
-    names = list(given or [])
-    if names and len(names) != len(places):
-        raise BertlineError(
-            f"--set is given {len(names)} times for {len(places)} files. Give one for each."
-        )
+    names = list(given)
     if not names:
         alone = "train" if "label" in found.columns else "all"  # a classifier may follow
         names = [alone] if len(places) == 1 else [set_of(place) for place in places]
@@ -295,10 +354,10 @@ def name_sets(places: Sequence[Path], given: Sequence[str] | None, found: Found)
             f"several files would be the set {double[0]}: {', '.join(map(str, places))}. Name the "
             f"set of each with --set."
         )
-    if "sentences" in roles and "train" not in names:
+    if "sentences" in found.roles and not set(names) & set(TRAINING_SETS):
         raise BertlineError(
-            f"no file is the training set: by their names, the sets are {', '.join(names)}. Name "
-            f"the set of each: {' '.join(f'--set {name}' for name in ['train', *names[1:]])}"
+            f"no file is the training set: the sets are {', '.join(names)}. Name the set of each: "
+            f"{' '.join(f'--set {name}' for name in ['train', *names[1:]])}"
         )
     return dict(zip(names, places, strict=True))
 

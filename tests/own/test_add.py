@@ -260,6 +260,38 @@ def test_sets_can_be_named(desk):
     assert desk.entry("one")["parse"]["files"] == {"train": "one.csv", "later": "two.csv"}
 
 
+def test_sets_are_renamed_when_files_are_added_again(desk):
+    for name in ("one", "two"):
+        desk.table(f"own/{name}.csv")
+    desk.add("own/one.csv", "own/two.csv", "--role", "documents", "--name", "both")
+
+    desk.add("own/two.csv", "--set", "train")
+    assert desk.entry("both")["parse"]["files"] == {"one": "one.csv", "train": "two.csv"}
+    desk.add("own/two.csv", "own/one.csv", "--set", "test", "--set", "train", "--label", "kind")
+    assert desk.entry("both")["parse"]["files"] == {"train": "one.csv", "test": "two.csv"}
+    assert desk.parsed("both", "sentences")["set"].unique().tolist() == ["train", "test"]
+
+    assert "would be the set train" in desk.fails("own/two.csv", "--set", "train")
+    assert "no file is the training set" in desk.fails("own/one.csv", "--set", "later")
+    assert "both.parse.files" in desk.fails("own/two.csv", "--set", "a/b")
+    assert "given 2 times for 1" in desk.fails("own/one.csv", *["--set", "train"] * 2)
+
+
+def test_layout_goes_back_to_the_usual_one_when_a_file_is_added_again(desk):
+    desk.table("own/a.csv", sep=";", header=False)
+    desk.add("own/a.csv", "--encoding", "latin-1", "--role", "documents")
+    desk.table("own/a.csv")
+
+    words = ["--separator", ",", "--header", "--encoding", "utf-8", "--type", "csv"]
+    desk.add("own/a.csv", *words)
+
+    recipe = desk.entry("a")["parse"]
+    layout = {key: recipe[key] for key in ("separator", "header", "encoding", "type")}
+    assert layout == {"separator": ",", "header": True, "encoding": "utf-8", "type": "csv"}
+    assert recipe["columns"] == {"text": "body", "label": "kind", "group": "kind"}
+    assert desk.parsed("a", "documents")["text"].tolist() == TEXTS
+
+
 def test_file_elsewhere_is_copied_and_copied_again_when_it_changes(desk, tmp_path):
     elsewhere = tmp_path / "letters.csv"
     shutil.move(desk.table("letters.csv"), elsewhere)
@@ -394,14 +426,48 @@ def test_encoder_is_taken_up_for_the_roles_that_are_said(desk, tiny_bert):
     shutil.copytree(tiny_bert, desk.folder / "own" / "tiny")
 
     assert "is an encoder. Say what for: --role backbone" in desk.fails("own/tiny")
+    message = desk.fails("own/tiny", "--role", "backbone", "--set", "train")
+    assert "own/tiny is an encoder: --set would have no effect. Leave that out." in message
     said = desk.add("own/tiny", "--role", "backbone", "--role", "embedder")
 
     assert "model.safetensors" in desk.entry("tiny")["fetch"]["files"]
     assert {desk.inputs()[role] for role in ("backbone", "embedder")} == {"tiny"}
     assert said.endswith("next: make classifier and make topics\n")
     assert catalogue.load_fetch("tiny", "embedder")
-    desk.write("own/tiny/config.json", "{}")
-    assert "is renewed" in desk.add("own/tiny/config.json")
+    desk.write("own/tiny/config.json", "{ }")
+    for changed in ("own/tiny/config.json", "own/tiny"):
+        assert "is renewed" in desk.add(changed)
+        path = desk.folder / "own/tiny/config.json"
+        assert desk.entry("tiny")["fetch"]["files"]["config.json"] == own.digest(path)
+        desk.write("own/tiny/config.json", "{}")
+    message = desk.fails("own/tiny", "--text", "body", "--no-header")
+    assert "`tiny` is no table: --text and --no-header would have no effect" in message
+    message = desk.fails("own/tiny", "--role", "documents")
+    assert "`tiny` is a source of backbone and embedder, not of documents" in message
+
+
+# Contents of a file, by its name, and options that are for files of other types.
+IDLE = {
+    "a.jsonl": ('{"text": "a"}\n', "--separator ;"),
+    "a.json": ('{"text": "a"}\n', "--no-header"),
+    "a.txt": ("a lamp\n", "--type lines --separator ;"),
+    "b.txt": ("a lamp\n", "--type labelled-lines --header"),
+    "a.parquet": ("", "--encoding utf-8"),
+    "b.parquet": ("", "--type csv"),
+    "c/a.txt": ("a lamp", "--type lines"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "options"), [(k, *v) for k, v in IDLE.items()])
+def test_options_that_would_have_no_effect_are_refused(desk, name, content, options):
+    path = desk.write(f"own/{name}", content)
+    if name.endswith("parquet"):
+        pd.DataFrame({"text": TEXTS}).to_parquet(path)
+
+    message = desk.fails(f"own/{name.partition('/')[0]}", *options.split())
+
+    wrong = next(word for word in reversed(options.split()) if word.startswith("--"))
+    assert f": {wrong} would have no effect. Leave that out." in message
 
 
 Refused = Callable[[Desk], object]
