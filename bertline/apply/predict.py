@@ -8,6 +8,7 @@ Writes  a row per text, in their order, to a file (.csv or .jsonl) or as JSON li
         topic_name and topic_probability.
 
     bertline predict letters.csv predictions.csv
+    bertline predict letters.csv predictions.csv --like reviews
     zcat letters.txt.gz | bertline predict - --classifier data/train/1
 
 Without --classifier and --topics, the classifier of the first seed in data/train and the topics in
@@ -27,7 +28,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,10 +38,13 @@ import pandas as pd
 
 from bertline.apply.classifier import Classifier, find_models
 from bertline.apply.topics import Topics
-from bertline.core import console, files
+from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.corpora import columns
 from bertline.corpora.readers import ENDINGS, READERS, Layout, type_of
+from bertline.own import entries, layouts
+from bertline.sources import catalogue
+from bertline.sources.catalogue import TableParse
 from bertline.topics.clustering import check_vectors, load_vectors
 from bertline.topics.tables import OUTLIERS
 
@@ -71,7 +75,7 @@ def read_texts(path: Path, text: str, key: str, layout: Layout) -> Iterator[Batc
     kind = layout.type or type_of(path)
     if kind == "folder":
         key = "path"
-    rows = columns.stream(path, [text], optional=[key], layout=layout)
+    rows = _rows(path, text, key, layout)
     first = 1
     while batch := list(islice(rows, BATCH)):
         ids = [row[key] or str(number) for number, row in enumerate(batch, start=first)]
@@ -80,6 +84,24 @@ def read_texts(path: Path, text: str, key: str, layout: Layout) -> Iterator[Batc
         first += len(batch)
     if first == 1:
         raise BertlineError(f"{path} has no text.")
+
+
+def _rows(path: Path, text: str, key: str, layout: Layout) -> Iterator[dict[str, str]]:
+    """Yield the rows of a file; an error about its layout names the options that say another."""
+    try:
+        yield from columns.stream(path, [text], optional=[key], layout=layout)
+    except BertlineError as error:
+        undecoded = isinstance(error.__cause__, UnicodeDecodeError)
+        if not undecoded and f"no column {text!r}" not in str(error):
+            raise
+        names: list[str] = []
+        with suppress(BertlineError):  # outside of a project there is no sources.yaml
+            names = [*entries.tables(catalogue.PATH)]
+        known = f", one of {', '.join(names)}" if names else ""
+        raise BertlineError(
+            f"{error} Say what this file has (--text COLUMN, --separator, --encoding), or name a "
+            f"table of {catalogue.PATH} with the same layout (--like NAME{known})."
+        ) from error
 
 
 def read_vectors(path: Path) -> Iterator[Batch]:
@@ -220,6 +242,30 @@ def check_places(source: Path, target: Path) -> None:
         raise BertlineError(f"{target} is the file of the texts. Name another one to write.")
 
 
+def choose_layout(args: argparse.Namespace) -> tuple[str, str, Layout]:
+    """Return the columns of text and identifier and the layout: of options, or the entry `--like`.
+
+    Raises BertlineError if sources.yaml has no such table.
+    """
+    layout, names, ending = Layout(), {}, ".txt"
+    if args.like:
+        tables = entries.tables(catalogue.PATH)
+        if args.like not in tables:
+            raise BertlineError(
+                f"--like: {catalogue.PATH} has no table `{args.like}`"
+                f"{params.nearest(args.like, [*tables])}. `bertline add FILE` writes an entry."
+            )
+        where = f"{catalogue.PATH}: {args.like}.parse"
+        like = params.validate(tables[args.like], TableParse, where=where)
+        layout = Layout(like.type, like.separator, like.header, like.encoding)
+        names, ending = like.columns, Path(next(iter(like.files.values()))).suffix.lower()
+    given = {"type": args.format, "separator": args.separator, "encoding": args.encoding}
+    layout = layout._replace(**{key: value for key, value in given.items() if value is not None})
+    if args.texts == STANDARD and layout.type is None:  # which has no ending
+        layout = layout._replace(type=ENDINGS.get(ending, "lines"))
+    return args.text or names.get("text", "text"), args.id or names.get("id", "id"), layout
+
+
 def read_arguments() -> argparse.Namespace:
     """Return what was typed."""
     arguments = console.parser(__doc__)
@@ -243,15 +289,23 @@ def read_arguments() -> argparse.Namespace:
         help="folder of the encoder that embedded the fitted documents (default: "
         "download/embedder beside the folder of the topics)",
     )
-    arguments.add_argument("--text", default="text", help="column of the text (default: text)")
-    arguments.add_argument("--id", default="id", help="column of the identifier (default: id)")
+    arguments.add_argument(
+        "--like",
+        metavar="NAME",
+        help="table of sources.yaml that has the layout and the columns of the texts, as `bertline "
+        "add` wrote it; the options that follow override it",
+    )
+    arguments.add_argument("--text", help="column of the text (default: text)")
+    arguments.add_argument("--id", help="column of the identifier (default: id)")
     arguments.add_argument(
         "--format",
         choices=[name for name in READERS if name != "folder"],
         help="of the texts (default: by the ending; of standard input: lines)",
     )
-    arguments.add_argument("--separator", help="of cells, where it is no comma or tab")
-    arguments.add_argument("--encoding", default="utf-8", help="of the texts (default: utf-8)")
+    arguments.add_argument(
+        "--separator", type=layouts.separator, help="of cells, where it is no comma or tab"
+    )
+    arguments.add_argument("--encoding", help="of the texts (default: utf-8)")
     arguments.add_argument(
         "--precision",
         choices=["auto", "bf16", "fp32"],
@@ -271,10 +325,8 @@ def main() -> None:
     if vectors:
         batches = read_vectors(args.texts)
     else:
-        standard = args.texts == STANDARD
-        kind = args.format or ("lines" if standard else None)
-        layout = Layout(type=kind, separator=args.separator, encoding=args.encoding)
-        batches = read_texts(INPUT if standard else args.texts, args.text, args.id, layout)
+        source = INPUT if args.texts == STANDARD else args.texts
+        batches = read_texts(source, *choose_layout(args))
     console.log(f"predict: with {' and '.join(str(path) for path in (classifier, topics) if path)}")
     classify = Classifier(classifier) if classifier else None
     assign = None

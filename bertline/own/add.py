@@ -112,17 +112,16 @@ def parse_arguments() -> argparse.Namespace:
     arguments.add_argument("--set", action="append", help="set of each file, in their order")
     arguments.add_argument("--name", help="of the entry in sources.yaml")
     arguments.add_argument("--encoding", help="such as utf-8, cp1252 or utf-16")
-    arguments.add_argument("--separator", help="a character, such as ';', or tab")
+    arguments.add_argument(
+        "--separator", type=layouts.separator, help="a character, such as ';', or tab"
+    )
     arguments.add_argument(
         "--header", action=argparse.BooleanOptionalAction, help="does the first line name columns?"
     )
     types = [kind for kind in READERS if kind != "folder"]
     arguments.add_argument("--type", choices=types, help="where the ending says another")
     arguments.add_argument("--dry-run", action="store_true", help="show it, and write nothing")
-    args = arguments.parse_args()
-    if args.separator in ("tab", r"\t"):
-        args.separator = "\t"
-    return args
+    return arguments.parse_args()
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:

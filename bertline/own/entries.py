@@ -40,6 +40,16 @@ def find(path: Path, wanted: Sequence[Path]) -> str | None:
     return names[0] if names else None
 
 
+def tables(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Return `parse` of the tables that sources.yaml has, by the names of their entries."""
+    found = {}
+    for name, entry in params.read_yaml(path).items():
+        parse = entry.get("parse") if isinstance(entry, Mapping) else None
+        if isinstance(parse, Mapping) and parse.get("format") == "table":
+            found[str(name)] = parse
+    return found
+
+
 def append(path: Path, name: str, entry: Mapping[str, Any]) -> None:
     """Write a new entry at the end of sources.yaml."""
     text = path.read_text(encoding="utf-8")

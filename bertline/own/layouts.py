@@ -4,6 +4,7 @@ A guess is what `bertline add` shows and an option overrides. Parsing never gues
 sources.yaml says.
 """
 
+import argparse
 import codecs
 import csv
 import io
@@ -43,6 +44,14 @@ NAMES = {
     "id": "id ids key uuid doc_id document_id text_id tweet_id review_id",
     "date": "date day datetime time timestamp year created created_at published published_at",
 }
+
+
+def separator(typed: str) -> str:
+    """Return what divides cells, as it is typed on a command line: a character, or `tab`."""
+    mark = "\t" if typed in ("tab", r"\t") else typed
+    if len(mark) != 1 or mark in '"\r\n':
+        raise argparse.ArgumentTypeError(f"expected one character, such as ';', or tab; {typed!r}")
+    return mark
 
 
 def known_as(name: str, kind: str) -> bool:

@@ -20,6 +20,7 @@ from bertline.apply.topics import Topics
 from bertline.core import files
 from bertline.core.errors import BertlineError
 from bertline.encoders import text_vectors
+from bertline.own import entries
 from tests import tiny
 from tests.apply.models import write_classifier
 from tests.command import PROJECT, call
@@ -109,6 +110,68 @@ def test_columns_are_named(tmp_path, model):
     found = run(tmp_path / "new.csv", tmp_path / "out.jsonl", "--classifier", model, *options)
 
     assert [row["id"] for row in found] == ["a"]
+
+
+LIKE = {
+    "files": {"train": "reviews.csv"},
+    "separator": ";",
+    "header": False,
+    "encoding": "cp1252",
+    "columns": {"text": "2", "label": "3", "id": "1"},
+}
+
+
+@pytest.fixture
+def entry(tmp_path, monkeypatch) -> None:
+    """Work where sources.yaml has a table `reviews`, as `bertline add` writes it."""
+    monkeypatch.chdir(tmp_path)
+    Path("sources.yaml").write_text("odd: 5\nlist: {parse: {format: source-list}}\n")
+    entries.append(Path("sources.yaml"), "reviews", {"parse": {"format": "table"} | LIKE})
+
+
+def test_layout_and_columns_are_those_of_an_entry(tmp_path, model, entry, monkeypatch):
+    content = "a;Köln, um 8;good\nb;The dog sings.;\n"
+    Path("new.csv").write_text(content, encoding="cp1252")
+    Path("other.csv").write_text(content, encoding="utf-16")
+    like = ("--classifier", model, "--like", "reviews")
+
+    found = run("new.csv", tmp_path / "out.jsonl", *like)
+    assert [row["id"] for row in found] == ["a", "b"]
+    classes = Classifier(model)(["Köln, um 8", "The dog sings."])["class"].tolist()
+    assert [row["class"] for row in found] == classes
+
+    found = run("other.csv", tmp_path / "out.jsonl", *like, "--encoding", "utf-16", "--id", "2")
+    assert [row["id"] for row in found] == ["Köln, um 8", "The dog sings."]
+    monkeypatch.setattr(predict, "INPUT", Path("new.csv"))  # standard input has the entry's ending
+    assert [row["id"] for row in run("-", tmp_path / "out.jsonl", *like)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("body;key\na;1\n", "", "--text COLUMN, --separator.*--like NAME, one of reviews"),
+        ("body\na\n", "--text boddy", "did you mean .*--text COLUMN.*one of reviews"),
+        ("text\nKöln\n", "", "0xf6 is not utf-8.*--like NAME, one of reviews"),
+        ("a\nb\n", "--like reviews", "has no column '2'.*--text COLUMN"),
+        (
+            "text\na\n",
+            "--like revews",
+            "sources.yaml has no table `revews`.*`reviews`.*bertline add",
+        ),
+    ],
+)
+def test_layout_that_is_another_is_answered_with_options(model, entry, content, options, message):
+    Path("new.csv").write_text(content, encoding="cp1252")
+
+    with pytest.raises(BertlineError, match=message):
+        call(predict, "new.csv", "out.csv", "--classifier", model, *options.split())
+
+
+@pytest.mark.parametrize("mark", [";;", "", '"'])
+def test_separator_is_one_character(model, mark, capsys):
+    with pytest.raises(SystemExit):
+        call(predict, "new.csv", "out.csv", "--classifier", model, "--separator", mark)
+    assert "--separator: expected one character, such as ';', or tab" in capsys.readouterr().err
 
 
 def test_large_identifiers_are_kept_beside_a_missing_one(tmp_path, model):
