@@ -24,7 +24,8 @@ from bertline.apply.classifier import SETTINGS, find_decision
 from bertline.core import console, files, hashes, params
 from bertline.core.errors import BertlineError
 from bertline.scoring import tables
-from bertline.scoring.names import of_seed
+from bertline.scoring.names import VALIDATION, of_seed
+from bertline.scoring.tables import SCALED
 from bertline.scoring.thresholds import HALF
 from bertline.sources.catalogue import Source
 
@@ -50,6 +51,7 @@ class Facts(NamedTuple):
     folds: Mapping[str, Mapping[str, Any]]
     scores: pd.DataFrame
     confidence: float
+    calibration: pd.DataFrame
     summary: Mapping[str, Mapping[str, Any]]
 
 
@@ -102,8 +104,24 @@ def collect(folder: Path) -> Facts:
         folds=files.read_json(metrics / "split.json", keys=["folds"])["folds"],
         scores=scores,
         confidence=evaluated["parameters"]["evaluate"]["confidence"],
+        calibration=read_calibration(metrics, seed),
         summary=files.read_json(metrics / "evaluate" / "summary.json"),
     )
+
+
+def read_calibration(metrics: Path, seed: int) -> pd.DataFrame:
+    """Return the calibration of a seed's model on the test sets, without a row if it is not known.
+
+    It is if `analyze` measured the predictions that `evaluate` wrote last.
+    """
+    path, receipt = metrics / "analyze" / "calibration.csv", metrics / "receipts" / "analyze.json"
+    if not (path.exists() and receipt.exists()):
+        return pd.DataFrame(columns=[*tables.CALIBRATION])
+    measured = files.read_json(receipt, keys=["inputs"])["inputs"].get("data/evaluate")
+    evaluated = files.read_json(metrics / "receipts" / "evaluate.json", keys=["outputs"])["outputs"]
+    table = files.read_csv(path, tables.CALIBRATION, command="dvc repro analyze")
+    own = (table["seed"] == str(seed)) & (table["set"] != VALIDATION)
+    return table[own & (measured == evaluated.get("data/evaluate"))]
 
 
 def write_card(facts: Facts, name: str) -> str:
@@ -125,6 +143,7 @@ def write_card(facts: Facts, name: str) -> str:
         _table(["parameter", "value"], [[f"`{k}`", f"`{v}`"] for k, v in facts.recipe.items()]),
         "## Scores",
         _scores(facts),
+        *_calibration(facts),
         "## Limits",
         "\n".join(f"- {limit}" for limit in _limits(facts)),
     ]
@@ -209,6 +228,23 @@ def _scores(facts: Facts) -> str:
         f"`{of_seed(facts.seed)}`."
     )
     return text + "\n\n" + _table(["set", "model", *SCORES.values()], rows)
+
+
+def _calibration(facts: Facts) -> list[str]:
+    sets = []
+    for name, rows in facts.calibration.groupby("set", sort=False):
+        errors = [
+            f"{row['ece']:.3f} "
+            + (f"at temperature {row['temperature']:.3g}" if row["scaled"] == SCALED else "without")
+            + f" ({row['ece_if_calibrated']:.3f})"
+            for _, row in rows.iterrows()
+        ]
+        sets.append(f"{name} {' and '.join(errors)}")
+    text = (
+        "Expected calibration error, without a temperature and at the one that fits the validation "
+        f"fold; in brackets, that of a perfectly calibrated model: {'; '.join(sets)}."
+    )
+    return [text] * bool(sets)
 
 
 def _with_interval(row: pd.Series, key: str) -> str:

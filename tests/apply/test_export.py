@@ -22,6 +22,14 @@ test,seed 2,20,0.1,0,0.2,0.5,0.4,0.6,0.5,0.4,0.6,0.9
 test,mean of seeds,20,0.3061,0.1,0.5,0.65,0.5,0.7,0.675,0.6,0.8,0.6
 test,majority class,20,0,,,0.41,,,0.7,,,0.61
 """
+CALIBRATION = """\
+set,seed,scaled,sentences,temperature,ece,ece_if_calibrated,ece_high,brier,loss,overconfidence
+validation,1,uncalibrated,10,1,0.9,0.1,0.2,0.3,0.4,0.1
+test,1,uncalibrated,20,1,0.1578,0.033,0.05,0.2,0.6,0.1
+test,2,uncalibrated,20,1,0.9,0.03,0.05,0.2,0.6,0.1
+test,mean of seeds,uncalibrated,20,1,0.9,0.03,0.05,0.2,0.6,0.1
+test,1,temperature,20,1.1766,0.1264,0.037,0.05,0.2,0.6,0.1
+"""
 
 
 @pytest.fixture
@@ -97,6 +105,29 @@ def test_card_states_data_recipe_scores_and_limits(project, tmp_path):
     assert result["dataset"]["split"] == "test"
     metrics = {metric["type"]: metric["value"] for metric in result["metrics"]}
     assert metrics == {"matthews_correlation": 0.5123, "f1": 0.8, "accuracy": 0.85}
+
+
+def test_card_has_calibration_if_it_is_of_these_predictions(project, tmp_path):
+    model, metrics = project / "data" / "train" / "1", project / "metrics"
+
+    def card(name: str) -> str:
+        call(export, model, tmp_path / name)
+        return (tmp_path / name / "README.md").read_text(encoding="utf-8")
+
+    assert "calibration error" not in card("without")
+
+    (metrics / "analyze").mkdir()
+    (metrics / "analyze" / "calibration.csv").write_text(CALIBRATION)
+    decided = files.read_json(metrics / "receipts" / "evaluate.json")
+    outputs = {"outputs": {"data/evaluate": "0a.dir"}}
+    files.write_json(metrics / "receipts" / "evaluate.json", decided | outputs)
+    receipt = metrics / "receipts" / "analyze.json"
+    files.write_json(receipt, {"inputs": {"data/evaluate": "0a.dir"}})
+    stated = "model: test 0.158 without (0.033) and 0.126 at temperature 1.18 (0.037)."
+    assert stated in card("with")
+
+    files.write_json(receipt, {"inputs": {"data/evaluate": "of an earlier run"}})
+    assert "calibration error" not in card("earlier")
 
 
 def test_exported_folder_predicts_as_the_model_of_the_project(project, tmp_path):
