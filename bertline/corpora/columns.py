@@ -193,11 +193,9 @@ def as_text(value: Any, path: Path, row: int, column: str) -> str:
 def _float(value: float | np.floating, place: str) -> str:
     if value != value:  # not a number
         return ""
-    if not value.is_integer():
-        return str(value)
     if abs(value) >= 2 ** (np.finfo(type(value)).nmant + 1):
         raise BertlineError(
             f"{place}: {value} is a float too large to keep its last digits, so that different "
             f"rows may look alike. {ROUNDED_ADVICE}"
         )
-    return str(int(value))
+    return str(int(value)) if value.is_integer() else str(value)

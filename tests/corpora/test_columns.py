@@ -84,12 +84,24 @@ def test_values_that_parquet_stores_once_are_exact_texts(read, values, texts):
         (pa.array([b"a", b"gl\xfcht"]), "row 2, column 'text': .*byte 0xfc is not UTF-8"),
         (pa.array([1, 1.5e18]), r"row 2, column 'text': 1\.5e\+18 is a float too large"),
         (pa.array([1, 2**24], pa.float32()), "row 2, column 'text': .*too large"),
+        (pa.array([0.5, float("-inf")]), "row 2, column 'text': -inf is a float too large"),
+        (pa.array([float("inf")], pa.float16()), "row 1, column 'text': inf .*too large"),
         (pa.array([["a"]]), "row 1, .* found a list of several values"),
         (pa.array([{"a": 1}]), "row 1, .* found a dict of several values"),
         (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())), "found a list of several"),
         (pa.array([2**60], pa.timestamp("ms")), "cannot be read as a parquet table"),
     ],
-    ids=["bytes", "float", "short-float", "list", "struct", "map", "date"],
+    ids=[
+        "bytes",
+        "float",
+        "short-float",
+        "infinite",
+        "short-infinite",
+        "list",
+        "struct",
+        "map",
+        "date",
+    ],
 )
 def test_value_of_parquet_that_is_no_text_is_named(read, values, message):
     with pytest.raises(BertlineError, match=rf"a\.parquet.*{message}"):
@@ -122,11 +134,13 @@ def test_values_of_json_lines_are_exact_texts(read):
     ("line", "message"),
     [
         (f'{{"text": {LARGE}.0}}', "row 1, column 'text': .*too large"),
+        ('{"text": 0.5}\n{"text": -1e400}', "row 2, column 'text': -inf is a float too large"),
+        ('{"text": Infinity}', "row 1, column 'text': inf is a float too large"),
         ('{"text": "a", "text": "b"}', "line 1 is not valid JSON: the key 'text' stands"),
         ('{"text": ' + "[" * 100_000, "line 1 is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
     ],
-    ids=["float", "repeated-key", "nested", "nested-array"],
+    ids=["float", "huge", "infinite", "repeated-key", "nested", "nested-array"],
 )
 def test_json_line_that_would_be_misread_is_named(read, line, message):
     with pytest.raises(BertlineError, match=message):
