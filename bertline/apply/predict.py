@@ -240,6 +240,8 @@ def check_places(source: Path, target: Path) -> None:
         raise BertlineError(f"{source} does not exist. Name the file of the texts.")
     if target.exists() and source.samefile(target):
         raise BertlineError(f"{target} is the file of the texts. Name another one to write.")
+    if source.is_file():
+        layouts.refuse_packed(source)
 
 
 def choose_layout(args: argparse.Namespace) -> tuple[str, str, Layout]:

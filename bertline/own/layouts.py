@@ -29,6 +29,11 @@ MARKS = {  # byte-order marks, the longer first
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+PACKED = {  # how files begin that are no text
+    b"PK\3\4": "a spreadsheet such as .xlsx or a zip archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of an old Excel (.xls)",
+    b"\x1f\x8b": "a gzip archive",
+}
 # What bytes above 127 are in Western texts, and what Excel calls `CSV` is encoded in: on Windows
 # and, long ago, on a Mac.
 WESTERN = "äöüÄÖÜßéèêëÉÈàáâãåÅæÆçìíîïñòóôõøØœùúûÿ“”„‘’–—…€£°§«»•¿¡\N{NO-BREAK SPACE}"
@@ -72,6 +77,7 @@ def guess(path: Path, given: Layout, *, header: bool | None) -> Layout:
             raise BertlineError(f"{path} has no file in it. Put a text file for each text there.")
         paths = [path / name for name in names]
         return Layout("folder", encoding=given.encoding or guess_encoding(paths))
+    refuse_packed(path)
     with path.open("rb") as stream:
         start = stream.read(SAMPLE)
     if not start.strip():
@@ -79,8 +85,6 @@ def guess(path: Path, given: Layout, *, header: bool | None) -> Layout:
     ending = path.suffix.lower()
     if start.startswith(b"PAR1"):
         return Layout("parquet")
-    if ending not in ENDINGS and start.startswith((b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")):
-        type_of(path)  # says how to export a spreadsheet, or to unpack an archive
     encoding = given.encoding or guess_encoding([path])
     text = _decode_start(start, encoding, path)
     kind = given.type or ENDINGS.get(ending)
@@ -89,6 +93,19 @@ def guess(path: Path, given: Layout, *, header: bool | None) -> Layout:
     if kind in ("json", "parquet"):
         return Layout(kind, encoding=encoding)
     return _guess_lines(path, text, given._replace(encoding=encoding), header)
+
+
+def refuse_packed(path: Path) -> None:
+    """Raise BertlineError for a spreadsheet or an archive, whatever ending it has."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    what = next((what for mark, what in PACKED.items() if start.startswith(mark)), None)
+    if what:
+        kind = type_of(path)  # says how to export or unpack it if it has another ending
+        raise BertlineError(
+            f"{path} is {what}, and not {kind}, as its ending says. Save a spreadsheet as `CSV "
+            f"UTF-8 (Comma delimited)`, and unpack an archive."
+        )
 
 
 def guess_encoding(paths: Sequence[Path]) -> str:

@@ -318,6 +318,9 @@ def test_models_of_the_project_are_applied_by_default(tmp_path, tiny_bert, monke
     ("name", "content", "message"),
     [
         ("new.doc", b"orbit", "expected a file that ends in .csv"),
+        ("new.xlsx", b"PK\3\4", "in Excel by File, Save As"),
+        ("new.csv", b"PK\3\4", "is a spreadsheet such as .xlsx or a zip archive, and not csv"),
+        ("new.jsonl", b"\x1f\x8b", "is a gzip archive, and not json"),
         ("new.csv", b"body\norbit\n", "has no column 'text' .known: body"),
         ("new.csv", b"text\n", "new.csv has no text"),
         ("new.csv", b"", "cannot be read as a csv table: it is empty"),

@@ -480,6 +480,11 @@ REFUSALS: dict[str, tuple[Refused, list[str], str]] = {
         ["own/a.xlsx"],
         "in Excel by File, Save As",
     ),
+    "spreadsheet-called-csv": (
+        lambda desk: desk.write("own/a.csv", b"PK\3\4"),
+        ["own/a.csv"],
+        r"own/a.csv is a spreadsheet such as .xlsx .*, and not csv, as its ending says. Save a",
+    ),
     "packed": (lambda desk: desk.write("own/a.gz", b"\x1f\x8b0"), ["own/a.gz"], "Unpack it"),
     "empty-folder": (lambda desk: Path("own/a").mkdir(), ["own/a"], "has no file in it"),
     "all-of-own": (lambda desk: None, ["own"], "is the folder of all your files"),
