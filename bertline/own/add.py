@@ -304,7 +304,9 @@ def find_out(
     else:  # read with another separator, or without header, a file has other columns
         columns = guess_columns(found, layout, kept | named)
     if "label" in columns:  # classes to learn are groups to compare topics with
-        columns.setdefault("group", columns["label"])
+        followed = recipe and recipe.columns.get("group") == recipe.columns.get("label")
+        if "group" not in columns or (followed and not args.group):
+            columns["group"] = columns["label"]
     if set(args.role or []) & set(ENCODERS):
         raise BertlineError(f"{paths[0]} holds texts and no encoder: --role {' or '.join(NEXT)}.")
     roles = args.role or ["sentences" if "label" in columns else "documents"]

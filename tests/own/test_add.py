@@ -351,6 +351,25 @@ def test_renewal_keeps_what_was_edited_and_takes_what_options_say(desk):
     assert desk.inputs()["sentences"] == "a"
 
 
+def test_group_that_is_the_label_follows_it(desk):
+    desk.table("own/a.csv")
+    desk.add("own/a.csv")
+
+    desk.add("own/a.csv", "--label", "price")
+    assert desk.entry("a")["parse"]["columns"] == {
+        "text": "body",
+        "label": "price",
+        "group": "price",
+    }
+    desk.add("own/a.csv", "--label", "kind", "--group", "price")
+    desk.add("own/a.csv", "--label", "kind")
+    assert desk.entry("a")["parse"]["columns"] == {
+        "text": "body",
+        "label": "kind",
+        "group": "price",
+    }
+
+
 def test_documents_become_sentences_with_a_training_set(desk):
     desk.table("own/a.csv")
     desk.add("own/a.csv", "--role", "documents")
