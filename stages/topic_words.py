@@ -104,7 +104,7 @@ def main() -> None:
         tables = summaries.tabulate(
             described, fit, numbers, describer, groups, documents["date"], reference
         )
-        noted = find_notes(corpus, described, fit.model.topics, pieces, smallest(clusters))
+        noted = find_notes(corpus, described, fit.model.topics, pieces, advise(clusters))
         console.log(described[["topic", "count", "name"]].head(21).to_string(index=False))
         console.log(f"topics: {measured}")
         for note in noted:
@@ -136,11 +136,11 @@ def assign(clusters: Clusters, fit: Fit) -> pd.DataFrame:
     return clusters.table.assign(topic=fit.model.topics)[ASSIGNMENTS.names]
 
 
-def smallest(clusters: Clusters) -> str:
-    """Return the parameter that sets the size of the smallest topic."""
+def advise(clusters: Clusters) -> str:
+    """Return what to do for more topics."""
     if clusters.settings.method == "graph":
-        return "topic_fit.graph.min_topic_size"
-    return "topic_fit.hdbscan.min_cluster_size"
+        return "Raise topic_fit.graph.resolution, or lower topic_fit.graph.min_topic_size"
+    return "Lower topic_fit.hdbscan.min_cluster_size"
 
 
 def write_documents(

@@ -33,9 +33,9 @@ EXACT_UP_TO = 100_000  # documents: some five minutes on one core
 BLOCK = 512  # documents compared at once with all: 200 MB for 100,000
 MARGIN = 1e-4  # more than 32 bits are wrong by, for vectors of length one
 DIGITS = 9  # of a similarity; 64 bits differ between processors by 1e-15
-FITS, SHARE = 20, 0.8  # fits of a consensus, and the documents in each
+FITS, SHARE = 10, 0.8  # fits of a consensus, and the documents in each
 POWER = 2  # of the share of fits in which a link's ends are together
-ITERATIONS, TRIALS = 2, 5  # of Leiden; trials of the last fit
+ITERATIONS, TRIALS = 2, 3  # of Leiden; trials of the last fit
 CORE = 0.5  # of a document's votes
 
 

@@ -31,12 +31,12 @@ def find_notes(
     described: pd.DataFrame,
     topics: np.ndarray,
     pieces: Mapping[str, Any],
-    smallest: str,
+    advice: str,
 ) -> list[str]:
     """Return a sentence on each thing that makes the topics mean little.
 
     described: by `describe_topics`. topics: of each document, shape (n,). pieces: what `embed`
-    measured. smallest: the parameter that sets the size of the smallest topic.
+    measured. advice: what to do for more topics.
     """
     texts = corpus.texts
     language = languages.look(texts)
@@ -48,7 +48,7 @@ def find_notes(
         _of_stop_words(corpus.options.stop_words, language),
         _of_words(corpus, language),
         _of_copies(texts),
-        _of_few(len(texts), len(named), smallest),
+        _of_few(len(texts), len(named), advice),
         of_nameless(named),
         _of_lengths(texts, topics),
     ]
@@ -138,10 +138,10 @@ def _of_copies(texts: Sequence[str]) -> str | None:
     )
 
 
-def _of_few(documents: int, topics: int, smallest: str) -> str | None:
+def _of_few(documents: int, topics: int, advice: str) -> str | None:
     if topics < 2:
         found = "One topic was found" if topics else "No topic was found"
-        return f"{found} in {documents:,} documents. Lower {smallest}."
+        return f"{found} in {documents:,} documents. {advice}."
     if documents < FEW:
         return (
             f"{documents:,} documents are few: which topics there are depends on single documents. "

@@ -17,10 +17,10 @@ from bertline.topics.words import Describer
 
 # The thresholds of each strategy in coverage.csv.
 THRESHOLDS: dict[Strategy, tuple[float, ...]] = {
-    "embeddings": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6),
-    "c-tf-idf": (0.0, 0.05, 0.1, 0.15, 0.2),
-    "distributions": (0.0, 0.2),
-    "probabilities": (0.0, 0.001, 0.01, 0.1),
+    "embeddings": (0.0, 0.3, 0.5),
+    "c-tf-idf": (0.0, 0.1, 0.2),
+    "distributions": (0.0,),
+    "probabilities": (0.0, 0.01, 0.1),
 }
 WORDS = 4  # in the name of a topic or of a branch
 

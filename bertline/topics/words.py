@@ -184,11 +184,16 @@ def principal(documents: sp.csr_matrix) -> np.ndarray:
     """
     vector = np.asarray(documents.mean(axis=0)).ravel()
     for _ in range(ITERATIONS):
-        size = np.linalg.norm(vector)
+        size = _length(vector)
         if size == 0:
             return vector
         vector = documents.T @ (documents @ (vector / size))
-    return vector / np.linalg.norm(vector)
+    return vector / _length(vector)
+
+
+def _length(vector: np.ndarray) -> float:
+    # BLAS would share so small a sum among all cores: slowly, and rounded by their number.
+    return float(np.sqrt(np.square(vector).sum()))
 
 
 def positive_pmi(inside: np.ndarray, everywhere: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from tests.topics.planted import PIECES
 from tests.topics.test_vocabulary import load_options
 
 ENGLISH = "the {} is in the {} and we saw it there, {}"
-SMALLEST = "topic_fit.graph.min_topic_size"
+ADVICE = "Lower topic_fit.graph.min_topic_size"
 
 
 def texts_of_groups(count: int, pattern: str = ENGLISH) -> list[str]:
@@ -36,7 +36,7 @@ def notes(tmp_path):
         corpus = Corpus(texts, load_options(tmp_path, **changes))
         topics = np.arange(len(texts)) % 4 if topics is None else topics
         described = described_as(topics, list(words))
-        return find_notes(corpus, described, topics, PIECES | dict(pieces), SMALLEST)
+        return find_notes(corpus, described, topics, PIECES | dict(pieces), ADVICE)
 
     return notes
 
@@ -120,8 +120,8 @@ def test_copies_but_for_digits(notes):
     ("count", "topics", "expected"),
     [
         (100, None, "100 documents are few"),
-        (400, np.full(400, -1), f"No topic was found in 400 documents. Lower {SMALLEST}"),
-        (400, np.zeros(400, int), f"One topic was found in 400 documents. Lower {SMALLEST}"),
+        (400, np.full(400, -1), f"No topic was found in 400 documents. {ADVICE}"),
+        (400, np.zeros(400, int), f"One topic was found in 400 documents. {ADVICE}"),
     ],
     ids=["few", "none", "one"],
 )
