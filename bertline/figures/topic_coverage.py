@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from bertline.figures import style
 from bertline.figures.results import Topics
@@ -83,7 +84,7 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, measure: str) -> None:
     )
     axes.set_xlabel("share of documents in a topic")
     axes.set_ylabel(MEASURES[measure])
-    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))  # with as many digits as ticks need
     axes.grid()
     axes.margins(0.07, 0.12)
     axes.set_xlim(right=min(axes.get_xlim()[1], 1.01))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter, PercentFormatter
 
 from bertline.figures import style
 from bertline.figures.results import Topics, topic_label
@@ -41,7 +42,7 @@ def draw(results: Topics, *, coloured: int) -> Figure:
     named = zip(shown["topic"], shown["words"], strict=True)
     for rank, (panel, (topic, words)) in enumerate(zip(panels[1:], named, strict=False)):
         label = topic_label(topic, list(words), WORDS)
-        _frame(panel, label, shares[topic], highest, "{x:.0%}")
+        _frame(panel, label, shares[topic], highest, PercentFormatter(1))
         colour = style.topic_colour(rank) if rank < coloured else style.SMALL_TOPIC
         panel.fill_between(range(len(shares)), shares[topic], color=colour, alpha=0.25, linewidth=0)
         # A period beside such as have no document has no line: it is a point.
@@ -52,12 +53,14 @@ def draw(results: Topics, *, coloured: int) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, title: str, values: pd.Series, highest: float, pattern: str) -> None:
+def _frame(
+    axes: Axes, title: str, values: pd.Series, highest: float, form: str | Formatter
+) -> None:
     places = np.linspace(0, len(values) - 1, min(TICKS, len(values))).round().astype(int)
     names = [str(values.index[place]) for place in np.unique(places)]
     axes.set_xticks(np.unique(places), names, fontsize="small")
     axes.set_ylim(0, highest)
-    axes.yaxis.set_major_formatter(pattern)
+    axes.yaxis.set_major_formatter(form)
     axes.tick_params(axis="y", labelsize="small")
     axes.grid(axis="y")
     axes.set_title(style.cut(title, 0.9 * WIDTH / COLUMNS), fontsize="small")
