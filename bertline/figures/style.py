@@ -164,6 +164,11 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def percent(share: float, _: float = 0) -> str:
+    """Return the label of a tick, with the digits that the share has: 98.5%, 99%."""
+    return f"{100 * share:g}%"
+
+
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of a line of text in inches, at a font size in points."""
     font = FontProperties(family=mpl.rcParams["font.family"], size=size, weight=weight)

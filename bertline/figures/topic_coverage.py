@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from bertline.figures import style
 from bertline.figures.results import Topics
@@ -84,7 +84,8 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, measure: str) -> None:
     )
     axes.set_xlabel("share of documents in a topic")
     axes.set_ylabel(MEASURES[measure])
-    axes.xaxis.set_major_formatter(PercentFormatter(1))  # with as many digits as ticks need
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # room for 98.5%
+    axes.xaxis.set_major_formatter(style.percent)
     axes.grid()
     axes.margins(0.07, 0.12)
     axes.set_xlim(right=min(axes.get_xlim()[1], 1.01))

@@ -44,6 +44,8 @@ def draw(results: Topics, *, coloured: int) -> Figure:
 
 
 def subtitles(results: Topics) -> list[str]:
-    """Return the data set and the embedder, and the number of outliers."""
+    """Return the data set and the embedder, and the number of outliers, if there are any."""
+    if not results.outliers:
+        return [results.source]
     left_out = f"{results.outliers:,} of {results.documents:,} documents"
     return [results.source, f"Not shown: {left_out} are outliers ({results.outlier_share:.1%})."]

@@ -1,10 +1,11 @@
 """The largest topics over time: a panel for each, its share of the documents of each period."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, PercentFormatter
 
 from bertline.figures import style
 from bertline.figures.results import Topics, topic_label
@@ -42,7 +43,7 @@ def draw(results: Topics, *, coloured: int) -> Figure:
     named = zip(shown["topic"], shown["words"], strict=True)
     for rank, (panel, (topic, words)) in enumerate(zip(panels[1:], named, strict=False)):
         label = topic_label(topic, list(words), WORDS)
-        _frame(panel, label, shares[topic], highest, PercentFormatter(1))
+        _frame(panel, label, shares[topic], highest, style.percent)
         colour = style.topic_colour(rank) if rank < coloured else style.SMALL_TOPIC
         panel.fill_between(range(len(shares)), shares[topic], color=colour, alpha=0.25, linewidth=0)
         # A period beside such as have no document has no line: it is a point.
@@ -54,7 +55,7 @@ def draw(results: Topics, *, coloured: int) -> Figure:
 
 
 def _frame(
-    axes: Axes, title: str, values: pd.Series, highest: float, form: str | Formatter
+    axes: Axes, title: str, values: pd.Series, highest: float, form: str | Callable[..., str]
 ) -> None:
     places = np.linspace(0, len(values) - 1, min(TICKS, len(values))).round().astype(int)
     names = [str(values.index[place]) for place in np.unique(places)]

@@ -372,7 +372,9 @@ def largest_topics(results: Topics) -> Table:
         label = f"{len(others):,} smaller topics together"
         rows.append(("", *counts(int(others["count"].sum())), "", label))
     header = ["Topic", "Documents", "Share", "Stability", "Words"]
-    caption = f"The {len(shown)} largest of {len(results.table):,} topics."
+    caption = "All topics."
+    if len(others):
+        caption = f"The {len(shown)} largest of {len(results.table):,} topics."
     return Table(caption, header, rows, [0, 1, 2])
 
 

@@ -48,6 +48,15 @@ def distance(one: str, other: str, seen_with: np.ndarray | None = None) -> float
     return float(np.linalg.norm(oklab(one, seen_with) - oklab(other, seen_with)))
 
 
+def test_shares_have_the_digits_that_tell_them_apart():
+    assert [style.percent(share) for share in (0.97, 0.975, 0.98, 1)] == [
+        "97%",
+        "97.5%",
+        "98%",
+        "100%",
+    ]
+
+
 def test_topics_differ_from_each_other_and_from_what_is_not_named():
     others = ("white", style.OUTLIER, style.SMALL_TOPIC)
 

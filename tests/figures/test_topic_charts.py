@@ -178,6 +178,17 @@ def test_each_strategy_has_its_line_and_the_chosen_one_a_ring(topics):
     assert (len(npmi.lines), len(ami.lines)) == (1 + 2 * 2 + 1, 1 + 2 + 1)
 
 
+def test_ticks_near_full_coverage_have_labels_of_their_own(topics):
+    loaded = topics(**FEW)
+    close = loaded.coverage.assign(coverage=np.linspace(0.974, 1, len(loaded.coverage)))
+    figure = topic_coverage.draw(replace(loaded, coverage=close))
+
+    figure.canvas.draw()
+
+    names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert len(names) == len(set(names)) and "98.5%" in names
+
+
 def test_without_groups_only_coherence_is_drawn(topics):
     loaded = topics(groups=False, **FEW)
 

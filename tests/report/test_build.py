@@ -217,7 +217,7 @@ def test_documents_without_groups_or_topics_are_said_to_have_none(topics_page, t
     text = topics_page(topics(topics=0, documents=20, groups=False)).text
 
     assert "20 (100.0%)" in text
-    assert "The 0 largest of 0 topics." in text
+    assert "All topics." in text
     assert "There are no topics to match." in text
     assert "the documents have no known groups" in text
 
