@@ -186,7 +186,7 @@ def test_ticks_near_full_coverage_have_labels_of_their_own(topics):
     figure.canvas.draw()
 
     names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    assert len(names) == len(set(names)) and "98.5%" in names
+    assert len(names) == len(set(names)) and "99%" in names
 
 
 def test_without_groups_only_coherence_is_drawn(topics):
