@@ -5,7 +5,8 @@ Reads   a table (CSV, TSV, JSON, Parquet), a text file with a text or a label an
         names their own say: train, validation, test.
 Writes  the entry of sources.yaml with the SHA-256 of each file, and its name under `inputs` in
         params.yaml. A file that lies elsewhere is copied into own/. A file that has changed is
-        added again: its hash is renewed, and the rest of its entry stays.
+        added again: its hash is renewed, and of the rest of its entry only what options say
+        changes.
 
     bertline add own/reviews.csv
     bertline add own/train.csv own/test.csv --label category
@@ -20,7 +21,7 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ KINDS = {
     "date": "dates, for topics over time",
 }
 # Options that are for texts and not for encoders, and the types of file that have no such thing.
-OF_TEXTS = (*KINDS, "set", "type", "separator", "header", "encoding")
+LAYOUT = ("type", "separator", "header", "encoding")
+OF_TEXTS = (*KINDS, "set", *LAYOUT)
 WITHOUT = {
     "separator": ("json", "parquet", "lines", "folder"),
     "header": ("json", "parquet", "lines", "labelled-lines", "folder"),
@@ -195,27 +197,20 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
     entry = params.read_yaml(catalogue.PATH)[name]
     source = params.validate(entry, catalogue.Source, where=f"{catalogue.PATH}: {name}")
     fetch = params.validate(source.fetch, PathFetch, where=f"{catalogue.PATH}: {name}.fetch")
-    listed = {Path(fetch.folder) / file: file for file in fetch.files}
-    unknown = [str(place) for place in paths if place not in listed]
-    if unknown:
-        raise BertlineError(
-            f"{catalogue.PATH}: `{name}` does not have {', '.join(unknown)}. To make one source of "
-            f"all these files, remove that entry and add them together."
-        )
-    changes: dict[tuple[str, ...], Any] = {
-        (name, "fetch", "files", listed[place]): own.digest(path) for place, path in paths.items()
-    }
-    inputs = params.read_yaml(PARAMS).get("inputs", {})
-    roles = args.role or [role for role in source.roles if inputs.get(role) == name]
+    whole = is_encoder(args.files) and not source.parse
+    changes = hashes_again(name, fetch, paths, place_of(args.files[0]) if whole else None)
+    used = [role for role in source.roles if read_inputs().get(role) == name]
+    roles = args.role or used
     if source.parse and source.parse.get("format") == "table":
         where = f"{catalogue.PATH}: {name}.parse"
         recipe = params.validate(source.parse, TableParse, where=where)
-        found = find_out([*paths.values()], args, recipe)
-        roles = found.roles if args.label else roles or found.roles
-        found = replace(found, roles=[*roles])
+        files = {place: place.relative_to(fetch.folder).as_posix() for place in paths}
+        check_layout(name, recipe, [*files.values()], args)
+        found = find_out([*paths.values()], args, recipe, used)
         show(paths, found)
-        given = dict(zip([listed[place] for place in paths], args.set or [], strict=False))
-        sets = sets_again(name, recipe.files, given, found)
+        roles = found.roles
+        given = dict(zip(files.values(), args.set or [], strict=False))
+        sets = sets_again(name, recipe.files, given, needs_labels=needs_labels(roles, used))
         edited = edits(recipe, found, args, sets)
         params.validate({**source.parse, **edited}, TableParse, where=where)
         changes |= {(name, "parse", key): value for key, value in edited.items()}
@@ -227,13 +222,57 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
                 f"{catalogue.PATH}: `{name}` is a source of {' and '.join(source.roles)}, not of "
                 f"{unfit[0]}. Leave --role {unfit[0]} out."
             )
+    told = entries.differences(catalogue.PATH, changes)
     if args.dry_run:
-        console.log("\nnothing is written")
+        told += entries.differences(PARAMS, inputs_of(name, roles))
+        console.log("\n".join(["\nnothing is written; changes would be", *(told or ["none"])]))
         return
     put(paths, recorded=[*fetch.files.values()])
     entries.update(catalogue.PATH, changes)
-    console.log(f"{catalogue.PATH}: the SHA-256 of `{name}` is renewed")
+    renewed = f"{catalogue.PATH}: the SHA-256 of `{name}` is renewed"
+    console.log("\n".join([*told, renewed]))
     choose(name, roles, paths)
+
+
+def hashes_again(
+    name: str, fetch: PathFetch, paths: Mapping[Path, Path], encoder: Path | None
+) -> dict[tuple[str, ...], Any]:
+    """Return what is to be set in sources.yaml for the files of an entry to have their hashes.
+
+    encoder: the folder if all files of an encoder are given, whose list may be another now. Raises
+    BertlineError for a file that the entry does not have.
+    """
+    if encoder == Path(fetch.folder):
+        listed = {
+            place.relative_to(encoder).as_posix(): own.digest(path) for place, path in paths.items()
+        }
+        where = f"{catalogue.PATH}: {name}.fetch"
+        params.validate({**fetch.model_dump(), "files": listed}, PathFetch, where=where)
+        return {(name, "fetch", "files"): listed}
+    known = {Path(fetch.folder) / file: file for file in fetch.files}
+    unknown = [str(place) for place in paths if place not in known]
+    if unknown:
+        raise BertlineError(
+            f"{catalogue.PATH}: `{name}` does not have {', '.join(unknown)}. To make one source of "
+            f"all these files, remove that entry and add them together."
+        )
+    return {
+        (name, "fetch", "files", known[place]): own.digest(path) for place, path in paths.items()
+    }
+
+
+def check_layout(
+    name: str, recipe: TableParse, files: Sequence[str], args: argparse.Namespace
+) -> None:
+    """Raise BertlineError if options give another layout to some files of an entry and not all."""
+    others = [file for file in recipe.files.values() if file not in files]
+    new = [key for key in LAYOUT if getattr(args, key) not in (None, getattr(recipe, key))]
+    if others and new:
+        raise BertlineError(
+            f"{catalogue.PATH}: a layout is that of all files of `{name}`, and "
+            f"{' and '.join(typed(args, new))} would change that of {', '.join(others)}, too. Name "
+            f"all of them: {', '.join(recipe.files.values())}."
+        )
 
 
 def edits(
@@ -247,14 +286,19 @@ def edits(
 
 
 def sets_again(
-    name: str, sets: Mapping[str, str], given: Mapping[str, str], found: Found
+    name: str, sets: Mapping[str, str], given: Mapping[str, str], *, needs_labels: bool
 ) -> dict[str, str]:
     """Return the files of an entry by set; given: the new sets of some of its files."""
     if given:
-        renamed = {file: earlier for earlier, file in sets.items()} | dict(given)
-        named = name_sets([Path(file) for file in renamed], [*renamed.values()], found)
-        return {set_name: file.as_posix() for set_name, file in named.items()}
-    if "sentences" in found.roles and not set(sets) & set(TRAINING_SETS):
+        named = {file: earlier for earlier, file in sets.items()} | dict(given)
+        check_double(named.values(), named)
+        if needs_labels and not set(named.values()) & set(TRAINING_SETS):
+            raise BertlineError(
+                f"{catalogue.PATH}: `{name}` would have no training set: "
+                f"{', '.join(named.values())}. Name one of its files with --set train."
+            )
+        return {set_name: file for file, set_name in named.items()}
+    if needs_labels and not set(sets) & set(TRAINING_SETS):
         return train_among(sets, name)
     return {**sets}
 
@@ -276,18 +320,26 @@ def refuse(options: Sequence[str], why: str) -> None:
 
 
 def find_out(
-    paths: Sequence[Path], args: argparse.Namespace, recipe: TableParse | None = None
+    paths: Sequence[Path],
+    args: argparse.Namespace,
+    recipe: TableParse | None = None,
+    used: Sequence[str] = (),
 ) -> Found:
-    """Return what files hold: as options say, then as their entry says, or else by a guess."""
+    """Return what files hold: as options say, then as their entry says, or else by a guess.
+
+    used: the roles for which params.yaml names the entry.
+    """
     if args.set and len(args.set) != len(paths):
         raise BertlineError(
             f"--set is given {len(args.set)} times for {len(paths)} files. Give one for each."
         )
     if recipe:
         layout = Layout(recipe.type, recipe.separator, recipe.header, recipe.encoding)
-        stated = {key: getattr(args, key) for key in ("type", "separator", "header", "encoding")}
+        stated = {key: getattr(args, key) for key in LAYOUT}
         layout = layout._replace(**{k: value for k, value in stated.items() if value is not None})
-        layout = layout._replace(type=layout.type or type_of(paths[0]))
+        fixed = paths[0].is_dir() or paths[0].suffix.lower() == ".parquet"  # whatever is typed
+        kind = recipe.type if fixed else layout.type
+        layout = layout._replace(type=kind or type_of(paths[0]))
     else:
         given = Layout(args.type, args.separator, encoding=args.encoding or "")
         layout = layouts.guess(paths[0], given, header=args.header)
@@ -303,19 +355,42 @@ def find_out(
         columns = contents.check(found, kept | named)
     else:  # read with another separator, or without header, a file has other columns
         columns = guess_columns(found, layout, kept | named)
-    if "label" in columns:  # classes to learn are groups to compare topics with
-        followed = recipe and recipe.columns.get("group") == recipe.columns.get("label")
-        if "group" not in columns or (followed and not args.group):
-            columns["group"] = columns["label"]
+    label, before = columns.get("label"), recipe.columns if recipe else {}
+    follows = before.get("group") == before.get("label")  # a new entry has neither
+    if label and label != before.get("label") and follows and not args.group:
+        columns["group"] = label  # classes to learn are groups to compare topics with
+    return Found(layout, found, columns, choose_roles(paths[0], args, columns, found, used))
+
+
+def choose_roles(
+    path: Path,
+    args: argparse.Namespace,
+    columns: Mapping[str, str],
+    found: Contents,
+    used: Sequence[str],
+) -> list[str]:
+    """Return what texts are for: as options say, as params.yaml says, or by their columns.
+
+    Raises BertlineError for a role that they are not fit for, also one that they have already.
+    """
     if set(args.role or []) & set(ENCODERS):
-        raise BertlineError(f"{paths[0]} holds texts and no encoder: --role {' or '.join(NEXT)}.")
-    roles = args.role or ["sentences" if "label" in columns else "documents"]
-    if "sentences" in roles and "label" not in columns:
+        raise BertlineError(f"{path} holds texts and no encoder: --role {' or '.join(NEXT)}.")
+    guess = ["sentences" if "label" in columns else "documents"]
+    roles = args.role or (not args.label and used) or guess
+    if needs_labels(roles, used) and "label" not in columns:
+        remedy = "find topics: --role documents."
+        if "sentences" in used:
+            remedy = f"correct the layout (--separator): {PARAMS} has these texts as sentences."
         raise BertlineError(
-            f"{paths[0]}: no column holds classes: {', '.join(found.columns)}. Name one (--label "
-            f"COLUMN), or find topics: --role documents."
+            f"{path}: no column holds classes: {', '.join(found.columns)}. Name one (--label "
+            f"COLUMN), or {remedy}"
         )
-    return Found(layout, found, columns, list(dict.fromkeys(roles)))
+    return list(dict.fromkeys(roles))
+
+
+def needs_labels(roles: Sequence[str], used: Sequence[str]) -> bool:
+    """Return whether texts are sentences to learn from, by what they get or have as roles."""
+    return "sentences" in {*roles, *used}
 
 
 def guess_columns(found: Contents, layout: Layout, given: dict[str, str]) -> dict[str, str]:
@@ -349,18 +424,23 @@ def name_sets(places: Sequence[Path], given: Sequence[str], found: Found) -> dic
     if not names:
         alone = "train" if "label" in found.columns else "all"  # a classifier may follow
         names = [alone] if len(places) == 1 else [set_of(place) for place in places]
-    double = [name for name, count in Counter(names).items() if count > 1]
-    if double:
-        raise BertlineError(
-            f"several files would be the set {double[0]}: {', '.join(map(str, places))}. Name the "
-            f"set of each with --set."
-        )
+    check_double(names, places)
     if "sentences" in found.roles and not set(names) & set(TRAINING_SETS):
         raise BertlineError(
             f"no file is the training set: the sets are {', '.join(names)}. Name the set of each: "
             f"{' '.join(f'--set {name}' for name in ['train', *names[1:]])}"
         )
     return dict(zip(names, places, strict=True))
+
+
+def check_double(names: Iterable[str], places: Iterable[object]) -> None:
+    """Raise BertlineError if several files would be one set."""
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        raise BertlineError(
+            f"several files would be the set {double[0]}: {', '.join(map(str, places))}. Name the "
+            f"set of each with --set."
+        )
 
 
 def entry_of(sets: Mapping[str, Path], paths: Mapping[Path, Path], found: Found) -> dict[str, Any]:
@@ -497,16 +577,24 @@ def put(paths: Mapping[Path, Path], recorded: Sequence[str]) -> None:
         console.log(f"{path} is copied to {place}, where git ignores it and DVC sees it change")
 
 
+def read_inputs() -> dict[str, Any]:
+    """Return the sources that params.yaml names, by role."""
+    inputs = params.read_yaml(PARAMS).get("inputs")
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def inputs_of(name: str, roles: Sequence[str]) -> dict[tuple[str, ...], Any]:
+    """Return what is to be set in params.yaml for it to name the source for these roles."""
+    return {("inputs", role): name for role in roles if read_inputs().get(role) != name}
+
+
 def choose(name: str, roles: Sequence[str], places: Iterable[Path]) -> None:
     """Let params.yaml name the source for these roles, and say what to type next."""
-    inputs = params.read_yaml(PARAMS).get("inputs")
-    now = inputs if isinstance(inputs, dict) else {}
-    changed = [role for role in roles if now.get(role) != name]
-    if changed:
-        entries.update(PARAMS, {("inputs", role): name for role in changed})
-    for role in changed:
-        console.log(f"{PARAMS}: inputs.{role} is {name} (it was {now.get(role)})")
-    if list(roles) == ["sentences"] and now.get("documents") != name:
+    told = entries.differences(PARAMS, inputs_of(name, roles))
+    if told:
+        entries.update(PARAMS, inputs_of(name, roles))
+        console.log("\n".join(told))
+    if list(roles) == ["sentences"] and read_inputs().get("documents") != name:
         again = shlex.join(["bertline", "add", *map(str, places), "--role", "documents"])
         console.log(f"topics of the same texts: {again}")
     commands = dict.fromkeys((NEXT | ENCODERS).get(role, "make repro") for role in roles)

@@ -1,6 +1,8 @@
 """Entries of sources.yaml and the inputs of params.yaml, written with comments and layout kept."""
 
+import copy
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ INDENTS: tuple[dict[str, int], ...] = (
     {"mapping": 2, "sequence": 4, "offset": 2},
 )  # DVC's, and that of sources.yaml
 ON_ONE_LINE = 3  # files that are listed on one line
+HASH = 12  # of its characters that are shown
 
 
 def find(path: Path, wanted: Sequence[Path]) -> str | None:
@@ -93,13 +96,63 @@ def update(path: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     editors = [_yaml(indent) for indent in INDENTS]
     editor = next((editor for editor in editors if _same(editor, text)), editors[0])
     document = editor.load(text)
+    _set(document, changes)
+    with files.whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
+        editor.dump(document, stream)
+
+
+def differences(path: Path, changes: Mapping[tuple[str, ...], Any]) -> list[str]:
+    """Return in words what `update` would change, a line for each key: its value and the last."""
+    before = params.read_yaml(path)
+    document = copy.deepcopy(before)
+    _set(document, changes)
+    old, new = _flat(before), _flat(document)
+    lines = []
+    for key in dict.fromkeys([*old, *new]):
+        was = f"it was {_shown(old[key])}" if key in old else "it was not given"
+        if key not in new:
+            lines.append(f"{path}: {key} is left out ({was})")
+        elif key not in old or old[key] != new[key]:
+            lines.append(f"{path}: {key} is {_shown(new[key])} ({was})")
+    return lines
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return what is not a mapping, by its keys from the outside in, with dots between."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flat(item, f"{name}.{key}" if name else str(key))
+    return flat
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "tab" if value == "\t" else str(value)
+    return f"{text[:HASH]}…" if re.fullmatch("[0-9a-f]{64}", text) else text
+
+
+def _set(document: Any, changes: Mapping[tuple[str, ...], Any]) -> None:
     for (*outer, last), value in changes.items():
         place = document
         for key in outer:
             place = place.setdefault(key, CommentedMap())
-        place[last] = _laid_out(value, last)
-    with files.whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
-        editor.dump(document, stream)
+        laid = _laid_out(value, last)
+        if isinstance(laid, CommentedMap) and not laid.fa.flow_style():
+            _keep_comments(place.get(last), laid)
+        place[last] = laid
+
+
+def _keep_comments(old: Any, new: CommentedMap) -> None:
+    """Give a block its comments again; what follows the last key belongs to the next entry."""
+    if isinstance(old, CommentedMap) and old and new:
+        ends = {[*old][-1]: [*new][-1]}
+        kept = {ends.get(key, key): comment for key, comment in old.ca.items.items()}
+        new.ca.items.update({key: comment for key, comment in kept.items() if key in new})
 
 
 def _same(editor: YAML, text: str) -> bool:

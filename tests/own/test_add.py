@@ -272,7 +272,10 @@ def test_sets_are_renamed_when_files_are_added_again(desk):
     assert desk.parsed("both", "sentences")["set"].unique().tolist() == ["train", "test"]
 
     assert "would be the set train" in desk.fails("own/two.csv", "--set", "train")
-    assert "no file is the training set" in desk.fails("own/one.csv", "--set", "later")
+    lacking = "`both` would have no training set: later, test. Name one of its files with --set tr"
+    assert lacking in desk.fails("own/one.csv", "--set", "later")
+    for role in ("documents", "sentences"):  # the sentences stay in use
+        assert lacking in desk.fails("own/one.csv", "--set", "later", "--role", role)
     assert "both.parse.files" in desk.fails("own/two.csv", "--set", "a/b")
     assert "given 2 times for 1" in desk.fails("own/one.csv", *["--set", "train"] * 2)
 
@@ -370,6 +373,71 @@ def test_group_that_is_the_label_follows_it(desk):
     }
 
 
+def test_group_that_was_taken_out_stays_out(desk):
+    desk.table("own/a.csv")
+    desk.add("own/a.csv")
+    text = Path("sources.yaml").read_text()
+    Path("sources.yaml").write_text(text.replace(", group: kind", ""))
+
+    for options in ([], ["--label", "kind"], ["--label", "price"]):
+        desk.add("own/a.csv", *options)
+        assert "group" not in desk.entry("a")["parse"]["columns"]
+
+
+@pytest.mark.parametrize("role", [(), ("--role", "documents")], ids=["no-role", "documents"])
+def test_sentences_in_use_do_not_lose_their_label(desk, role):
+    desk.table("own/a.csv")
+    desk.add("own/a.csv")
+    assert desk.inputs()["sentences"] == "a"
+    desk.write("own/a.csv", "body,kind,price\n" + "A lamp that glows,x,1\nNo lamp,y,2\n" * 5)
+
+    message = desk.fails("own/a.csv", "--separator", ";", *role)
+
+    assert "own/a.csv: no column holds classes: body,kind,price. Name one (--label" in message
+    assert "or correct the layout (--separator): params.yaml has these texts as sen" in message
+
+
+def test_layout_is_that_of_all_files_of_an_entry(desk):
+    files = ["own/train.csv", "own/test.csv"]
+    for name in files:
+        desk.table(name)
+    desk.add(*files, "--name", "both")
+    desk.table("own/test.csv", sep=";")
+
+    message = desk.fails("own/test.csv", "--separator", ";", "--encoding", "latin-1")
+    assert (
+        "a layout is that of all files of `both`, and --separator and --encoding would" in message
+    )
+    assert "change that of train.csv, too. Name all of them: train.csv, test.csv." in message
+
+    desk.table("own/train.csv", sep=";")
+    desk.add(*files, "--separator", ";")
+    assert desk.parsed("both", "sentences")["set"].unique().tolist() == ["train", "test"]
+    desk.add("own/test.csv", "--separator", ";")  # which is that of all
+    assert desk.entry("both")["parse"]["separator"] == ";"
+
+
+def test_renewal_says_what_it_changes_and_a_trial_what_it_would(desk):
+    earlier = own.digest(desk.table("own/a.csv", sep="|"))[:12]
+    desk.add("own/a.csv", "--label", "kind")
+    now = own.digest(desk.table("own/a.csv", sep=";"))[:12]
+    words = ["own/a.csv", "--separator", ";", "--label", "price", "--role", "documents"]
+    lines = [
+        f"sources.yaml: a.fetch.files.a.csv is {now}… (it was {earlier}…)",
+        "sources.yaml: a.parse.separator is ; (it was |)",
+        "sources.yaml: a.parse.columns.label is price (it was kind)",
+        "sources.yaml: a.parse.columns.group is price (it was kind)",
+        "params.yaml: inputs.documents is a (it was newsgroups-tokens)",
+    ]
+
+    before = desk.listing()
+    said = desk.add(*words, "--dry-run").splitlines()
+    assert desk.listing() == before
+    assert said[said.index("nothing is written; changes would be") + 1 :] == [*lines]
+    assert set(lines) <= set(desk.add(*words).splitlines())
+    assert desk.add(*words, "--dry-run").endswith("changes would be\nnone\n")
+
+
 def test_documents_become_sentences_with_a_training_set(desk):
     desk.table("own/a.csv")
     desk.add("own/a.csv", "--role", "documents")
@@ -465,6 +533,28 @@ def test_encoder_is_taken_up_for_the_roles_that_are_said(desk, tiny_bert):
     assert "`tiny` is a source of backbone and embedder, not of documents" in message
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_list_of_an_encoders_files_is_renewed(desk, tiny_bert, tmp_path, elsewhere):
+    folder = tmp_path / "tiny" if elsewhere else Path("own/tiny")
+    shutil.copytree(tiny_bert, folder)
+    desk.add(folder, "--role", "backbone")
+    text = Path("sources.yaml").read_text()
+    Path("sources.yaml").write_text(f"{text}\n# The next one.\nnext: {{}}\n")
+    assert "tokenizer.json" in desk.entry("tiny")["fetch"]["files"]
+
+    (folder / "tokenizer.json").unlink()
+    (folder / "words.txt").write_text("a\n")
+    said = desk.add(folder)
+
+    listed = {name: own.digest(folder / name) for name in own.visible_files(folder)}
+    assert desk.entry("tiny")["fetch"]["files"] == listed
+    assert Path("sources.yaml").read_text().endswith("\n\n# The next one.\nnext: {}\n")
+    assert "tiny.fetch.files.tokenizer.json is left out (it was " in said
+    assert f"words.txt is {listed['words.txt'][:12]}… (it was not given)" in said
+    call(download, "backbone", "tiny", "raw")
+    assert {path.name for path in Path("raw").iterdir()} >= {*listed}
+
+
 # Contents of a file, by its name, and options that are for files of other types.
 IDLE = {
     "a.jsonl": ('{"text": "a"}\n', "--separator ;"),
@@ -487,6 +577,36 @@ def test_options_that_would_have_no_effect_are_refused(desk, name, content, opti
 
     wrong = next(word for word in reversed(options.split()) if word.startswith("--"))
     assert f": {wrong} would have no effect. Leave that out." in message
+
+
+@pytest.mark.parametrize(("name", "content", "options"), [(k, *v) for k, v in IDLE.items()])
+def test_options_without_effect_are_refused_for_an_entry_too(desk, name, content, options):
+    path = desk.write(f"own/{name}", content)
+    if name.endswith("parquet"):
+        pd.DataFrame({"text": TEXTS}).to_parquet(path)
+    added = f"own/{name.partition('/')[0]}"
+    *before, wrong = re.split(" (?=--)", options)
+    desk.add(added, "--role", "documents", *" ".join(before).split())
+
+    message = desk.fails(added, *wrong.split())
+
+    assert f": {wrong.split()[0]} would have no effect. Leave that out." in message
+
+
+@pytest.mark.parametrize("mark", [";;", "", '"'])
+def test_separator_is_one_character(desk, mark, capsys):
+    desk.table("own/a.csv")
+    with pytest.raises(SystemExit):
+        call(add, "own/a.csv", "--separator", mark)
+    assert "--separator: expected one character, such as ';', or tab" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mark", ["tab", r"\t", "\t"])
+def test_separator_may_be_a_tab(desk, mark):
+    desk.table("own/a.csv", sep="\t")
+    desk.add("own/a.csv", "--separator", mark)
+    assert desk.entry("a")["parse"]["separator"] == "\t"
+    assert desk.parsed("a", "sentences")["text"].tolist() == TEXTS
 
 
 Refused = Callable[[Desk], object]

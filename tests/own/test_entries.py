@@ -53,3 +53,36 @@ def test_source_of_a_file_is_found_by_its_place(tmp_path, monkeypatch):
     entries.append(path, "two", ENTRY)
     with pytest.raises(BertlineError, match="one and two name these files"):
         entries.find(path, [tmp_path / "own" / "a.csv"])
+
+
+def test_differences_are_what_update_changes(tmp_path):
+    path = tmp_path / "sources.yaml"
+    path.write_text("a:\n  roles: [x]\n  parse: {separator: ',', columns: {text: b, id: c}}\n")
+    changes = {
+        ("a", "roles"): ["x", "y"],
+        ("a", "parse", "separator"): "\t",
+        ("a", "parse", "columns"): {"text": "b"},
+        ("a", "parse", "header"): False,
+    }
+
+    said = entries.differences(path, changes)
+
+    assert said == [
+        f"{path}: a.roles is x, y (it was x)",
+        f"{path}: a.parse.separator is tab (it was ,)",
+        f"{path}: a.parse.columns.id is left out (it was c)",
+        f"{path}: a.parse.header is false (it was not given)",
+    ]
+    entries.update(path, changes)
+    assert entries.differences(path, changes) == []
+
+
+def test_comments_stay_when_a_block_is_another(tmp_path):
+    path = tmp_path / "sources.yaml"
+    first, second, third = (letter * 64 for letter in "abc")
+    before = f"a:\n  files:\n    x: {first}  # one\n    y: {second}\n\n# The next.\nb: 1\n"
+    path.write_text(before)
+
+    entries.update(path, {("a", "files"): {"x": first, "z": third}})
+
+    assert path.read_text() == before.replace(f"y: {second}", f"z: {third}")
