@@ -52,10 +52,21 @@ BATCH = 4_096  # texts held in memory at once; those of like length are computed
 STANDARD = Path("-")
 INPUT = Path("/dev/stdin")
 MODELS, TOPICS = Path("data/train"), Path("data/topic_words")
+OF_TEXTS = ("like", "text", "id", "format", "separator", "encoding")  # options
 DIGITS = 6  # of probabilities; a text's vary from batch to batch by some 1e-7
 
 Row = dict[str, Any]
 Write = Callable[[Sequence[Row]], None]
+
+
+class Recipe(NamedTuple):
+    """How texts are read: columns of text and identifier, and the layout."""
+
+    text: str = "text"
+    key: str = "id"
+    layout: Layout = Layout()
+    keyed: bool = False  # whether a file has to have the identifier
+    like: str | None = None  # the entry of sources.yaml that says so
 
 
 class Batch(NamedTuple):
@@ -66,42 +77,52 @@ class Batch(NamedTuple):
     vectors: np.ndarray | None = None
 
 
-def read_texts(path: Path, text: str, key: str, layout: Layout) -> Iterator[Batch]:
-    """Yield the texts of a file, `BATCH` at a time.
-
-    text, key: names of the columns of the text and, if there is one, of its identifier; a row
-    without identifier has its number instead.
-    """
-    kind = layout.type or type_of(path)
-    if kind == "folder":
+def read_texts(path: Path, recipe: Recipe) -> Iterator[Batch]:
+    """Yield the texts of a file, `BATCH` at a time; a row without identifier has its number."""
+    key = recipe.key
+    if (recipe.layout.type or type_of(path)) == "folder" and not recipe.keyed:
         key = "path"
-    rows = _rows(path, text, key, layout)
+    rows = _rows(path, recipe._replace(key=key))
     first = 1
     while batch := list(islice(rows, BATCH)):
         ids = [row[key] or str(number) for number, row in enumerate(batch, start=first)]
         columns.check_identifiers(ids, path, key, first)
-        yield Batch(ids, [row[text] for row in batch])
+        yield Batch(ids, [row[recipe.text] for row in batch])
         first += len(batch)
     if first == 1:
         raise BertlineError(f"{path} has no text.")
 
 
-def _rows(path: Path, text: str, key: str, layout: Layout) -> Iterator[dict[str, str]]:
+def _rows(path: Path, recipe: Recipe) -> Iterator[dict[str, str]]:
     """Yield the rows of a file; an error about its layout names the options that say another."""
+    required = [recipe.text, *[recipe.key] * recipe.keyed]
     try:
-        yield from columns.stream(path, [text], optional=[key], layout=layout)
+        yield from columns.stream(path, required, optional=[recipe.key], layout=recipe.layout)
     except BertlineError as error:
         undecoded = isinstance(error.__cause__, UnicodeDecodeError)
-        if not undecoded and f"no column {text!r}" not in str(error):
+        lacking = any(f"no column {name!r}" in str(error) for name in required)
+        # As its entry is read, and not as its own ending says.
+        otherwise = recipe.like and recipe.layout.type != ENDINGS.get(path.suffix.lower())
+        if not (undecoded or lacking or otherwise):
             raise
-        names: list[str] = []
-        with suppress(BertlineError):  # outside of a project there is no sources.yaml
-            names = [*entries.tables(catalogue.PATH)]
-        known = f", one of {', '.join(names)}" if names else ""
-        raise BertlineError(
-            f"{error} Say what this file has (--text COLUMN, --separator, --encoding), or name a "
-            f"table of {catalogue.PATH} with the same layout (--like NAME{known})."
-        ) from error
+        raise BertlineError(f"{error} {_advice(path, recipe, undecoded=undecoded)}") from error
+
+
+def _advice(path: Path, recipe: Recipe, *, undecoded: bool) -> str:
+    """Return which options say how a file is laid out."""
+    plain = (recipe.layout.type or type_of(path)) not in ("json", "parquet")
+    options = ["--text COLUMN", *["--id COLUMN"] * recipe.keyed, "--format"]
+    options += ["--separator"] * plain + ["--encoding"] * (plain or undecoded)
+    advice = f"Say what this file has ({', '.join(options)})"
+    if recipe.like:
+        return f"{advice}: it is read as `{recipe.like}` of {catalogue.PATH}."
+    names: list[str] = []
+    with suppress(BertlineError):  # outside of a project there is no sources.yaml
+        names = [*entries.tables(catalogue.PATH)]
+    known = f", one of {', '.join(names)}" if names else ""
+    return (
+        f"{advice}, or name a table of {catalogue.PATH} with the same layout (--like NAME{known})."
+    )
 
 
 def read_vectors(path: Path) -> Iterator[Batch]:
@@ -244,28 +265,56 @@ def check_places(source: Path, target: Path) -> None:
         layouts.refuse_packed(source)
 
 
-def choose_layout(args: argparse.Namespace) -> tuple[str, str, Layout]:
-    """Return the columns of text and identifier and the layout: of options, or the entry `--like`.
+def choose_recipe(args: argparse.Namespace) -> Recipe:
+    """Return how the texts are read: as options say, or as the entry `--like` is.
 
     Raises BertlineError if sources.yaml has no such table.
     """
-    layout, names, ending = Layout(), {}, ".txt"
+    layout, names, kind = Layout(), {}, None
     if args.like:
-        tables = entries.tables(catalogue.PATH)
-        if args.like not in tables:
-            raise BertlineError(
-                f"--like: {catalogue.PATH} has no table `{args.like}`"
-                f"{params.nearest(args.like, [*tables])}. `bertline add FILE` writes an entry."
-            )
-        where = f"{catalogue.PATH}: {args.like}.parse"
-        like = params.validate(tables[args.like], TableParse, where=where)
+        like = find_table(args.like)
         layout = Layout(like.type, like.separator, like.header, like.encoding)
-        names, ending = like.columns, Path(next(iter(like.files.values()))).suffix.lower()
-    given = {"type": args.format, "separator": args.separator, "encoding": args.encoding}
-    layout = layout._replace(**{key: value for key, value in given.items() if value is not None})
-    if args.texts == STANDARD and layout.type is None:  # which has no ending
-        layout = layout._replace(type=ENDINGS.get(ending, "lines"))
-    return args.text or names.get("text", "text"), args.id or names.get("id", "id"), layout
+        names, file = like.columns, Path(next(iter(like.files.values())))
+        kind = like.type or ENDINGS.get(file.suffix.lower())
+    if args.texts == STANDARD:  # which has no ending
+        kind = kind or "lines"
+    if args.texts.is_dir():
+        kind = None
+    given = {"separator": args.separator, "encoding": args.encoding}
+    given = {key: value for key, value in given.items() if value is not None}
+    return Recipe(
+        text=args.text or names.get("text", "text"),
+        key=args.id or names.get("id", "id"),
+        layout=layout._replace(type=args.format or kind, **given),
+        keyed=args.id is not None,
+        like=args.like,
+    )
+
+
+def find_table(name: str) -> TableParse:
+    """Return how a table of sources.yaml is read; BertlineError if there is none of that name."""
+    if not catalogue.PATH.exists():
+        raise BertlineError(
+            f"--like {name} needs {catalogue.PATH}, which is not here. Run the command in the "
+            f"project's folder."
+        )
+    tables = entries.tables(catalogue.PATH)
+    if name not in tables:
+        raise BertlineError(
+            f"--like: {catalogue.PATH} has no table `{name}`"
+            f"{params.nearest(name, [*tables])}. `bertline add FILE` writes an entry."
+        )
+    return params.validate(tables[name], TableParse, where=f"{catalogue.PATH}: {name}.parse")
+
+
+def refuse_options_of_texts(args: argparse.Namespace) -> None:
+    """Raise BertlineError if options say how texts are read, where the input is vectors."""
+    idle = [f"--{name}" for name in OF_TEXTS if getattr(args, name) is not None]
+    if idle:
+        raise BertlineError(
+            f"{args.texts} holds vectors: {' and '.join(idle)} would have no effect. Leave that "
+            f"out."
+        )
 
 
 def read_arguments() -> argparse.Namespace:
@@ -295,14 +344,14 @@ def read_arguments() -> argparse.Namespace:
         "--like",
         metavar="NAME",
         help="table of sources.yaml that has the layout and the columns of the texts, as `bertline "
-        "add` wrote it; the options that follow override it",
+        "add` wrote it; --text, --id, --format, --separator and --encoding override it",
     )
     arguments.add_argument("--text", help="column of the text (default: text)")
-    arguments.add_argument("--id", help="column of the identifier (default: id)")
+    arguments.add_argument("--id", help="column of the identifier (default: id, if there is one)")
     arguments.add_argument(
         "--format",
         choices=[name for name in READERS if name != "folder"],
-        help="of the texts (default: by the ending; of standard input: lines)",
+        help="of the texts (default: that of --like, or by the ending; of standard input: lines)",
     )
     arguments.add_argument(
         "--separator", type=layouts.separator, help="of cells, where it is no comma or tab"
@@ -325,10 +374,11 @@ def main() -> None:
     vectors = args.texts.suffix == ".npy"
     classifier, topics = choose_models(args.classifier, args.topics, vectors=vectors)
     if vectors:
+        refuse_options_of_texts(args)
         batches = read_vectors(args.texts)
     else:
         source = INPUT if args.texts == STANDARD else args.texts
-        batches = read_texts(source, *choose_layout(args))
+        batches = read_texts(source, choose_recipe(args))
     console.log(f"predict: with {' and '.join(str(path) for path in (classifier, topics) if path)}")
     classify = Classifier(classifier) if classifier else None
     assign = None

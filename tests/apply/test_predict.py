@@ -146,13 +146,90 @@ def test_layout_and_columns_are_those_of_an_entry(tmp_path, model, entry, monkey
     assert [row["id"] for row in run("-", tmp_path / "out.jsonl", *like)] == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", [None, "csv"], ids=["by-ending", "stated"])
+def test_type_is_that_of_an_entry_whatever_the_ending(tmp_path, model, entry, kind):
+    stated = {"type": kind} if kind else {}
+    entries.update(Path("sources.yaml"), {("reviews", "parse", key): kind for key in stated})
+    for name in ("m.txt", "m.dat", "m"):
+        Path(name).write_text("a;Köln, um 8;good\nb;The dog sings.;\n", encoding="cp1252")
+        found = run(name, tmp_path / "out.jsonl", "--classifier", model, "--like", "reviews")
+        assert [row["id"] for row in found] == ["a", "b"]
+
+    Path("m.jsonl").write_text('{"2": "The dog sings.", "1": "a"}\n')
+    like = ("--classifier", model, "--like", "reviews")
+    with pytest.raises(BertlineError, match=r"--format.*: it is read as `reviews` of sources"):
+        call(predict, "m.jsonl", "out.csv", *like)
+    rows = run("m.jsonl", tmp_path / "out.jsonl", *like, "--format", "json")
+    assert [row["id"] for row in rows] == ["a"]
+
+
+def test_folder_is_read_as_one_whatever_the_entry(tmp_path, model, entry):
+    Path("mail").mkdir()
+    Path("mail/1.txt").write_text("The dog sings.")
+    options = ("--classifier", model, "--like", "reviews", "--text", "text")
+
+    found = run("mail", tmp_path / "out.jsonl", *options)
+
+    assert [row["id"] for row in found] == ["mail/1.txt"]
+
+
+def test_like_needs_a_project(tmp_path, model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("new.csv").write_text("text\na\n")
+
+    with pytest.raises(BertlineError, match="--like reviews needs sources.yaml, which is not here"):
+        call(predict, "new.csv", "out.csv", "--classifier", model, "--like", "reviews")
+
+
+@pytest.mark.parametrize(("name", "key"), [("new.csv", "key"), ("new.jsonl", "key"), ("a", "id")])
+def test_identifier_that_is_named_has_to_be_there(tmp_path, model, monkeypatch, name, key):
+    monkeypatch.chdir(tmp_path)
+    Path("a").mkdir()
+    for path, content in (("new.csv", "text\na\n"), ("new.jsonl", '{"text": "a"}'), ("a/1", "a")):
+        Path(path).write_text(content)
+
+    with pytest.raises(BertlineError, match=rf"no column '{key}'.*--text COLUMN, --id COLUMN"):
+        call(predict, name, "out.csv", "--classifier", model, "--id", key)
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("new.csv", "--text COLUMN, --format, --separator, --encoding"),
+        ("new.jsonl", "--text COLUMN, --format"),
+        ("new.parquet", "--text COLUMN, --format"),
+    ],
+)
+def test_advice_has_the_options_that_a_format_has(tmp_path, model, monkeypatch, name, options):
+    monkeypatch.chdir(tmp_path)
+    write(Path(name), pd.DataFrame({"body": TEXTS}))
+
+    with pytest.raises(BertlineError) as caught:
+        call(predict, name, "out.csv", "--classifier", model)
+    assert f" Say what this file has ({options}), or name a table of" in str(caught.value)
+
+
+def test_options_of_texts_are_refused_for_vectors(tmp_path):
+    np.save(tmp_path / "new.npy", np.ones((2, 3), np.float32))
+    options = "--like a --text b --id c --format csv --separator ; --encoding utf-8"
+    listed = "--like and --text and --id and --format and --separator and --encoding"
+
+    with pytest.raises(BertlineError, match=f"new.npy holds vectors: {listed} would have no eff"):
+        call(predict, tmp_path / "new.npy", "out.csv", "--topics", tmp_path, *options.split())
+
+
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        ("body;key\na;1\n", "", "--text COLUMN, --separator.*--like NAME, one of reviews"),
+        (
+            "body;key\na;1\n",
+            "",
+            "--text COLUMN, --format, --separator.*--like NAME, one of reviews",
+        ),
         ("body\na\n", "--text boddy", "did you mean .*--text COLUMN.*one of reviews"),
         ("text\nKöln\n", "", "0xf6 is not utf-8.*--like NAME, one of reviews"),
-        ("a\nb\n", "--like reviews", "has no column '2'.*--text COLUMN"),
+        ("a\nb\n", "--like reviews", "'2'.*--encoding.: it is read as `reviews` of sources.yaml.$"),
         (
             "text\na\n",
             "--like revews",
