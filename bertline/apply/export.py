@@ -115,13 +115,15 @@ def read_calibration(metrics: Path, seed: int) -> pd.DataFrame:
     It is if `analyze` measured the predictions that `evaluate` wrote last.
     """
     path, receipt = metrics / "analyze" / "calibration.csv", metrics / "receipts" / "analyze.json"
+    nothing = pd.DataFrame(columns=[*tables.CALIBRATION])
     if not (path.exists() and receipt.exists()):
-        return pd.DataFrame(columns=[*tables.CALIBRATION])
+        return nothing
     measured = files.read_json(receipt, keys=["inputs"])["inputs"].get("data/evaluate")
     evaluated = files.read_json(metrics / "receipts" / "evaluate.json", keys=["outputs"])["outputs"]
+    if measured != evaluated.get("data/evaluate"):  # an old table may have other columns
+        return nothing
     table = files.read_csv(path, tables.CALIBRATION, command="dvc repro analyze")
-    own = (table["seed"] == str(seed)) & (table["set"] != VALIDATION)
-    return table[own & (measured == evaluated.get("data/evaluate"))]
+    return table[(table["seed"] == str(seed)) & (table["set"] != VALIDATION)]
 
 
 def write_card(facts: Facts, name: str) -> str:
@@ -231,20 +233,27 @@ def _scores(facts: Facts) -> str:
 
 
 def _calibration(facts: Facts) -> list[str]:
-    sets = []
-    for name, rows in facts.calibration.groupby("set", sort=False):
-        errors = [
-            f"{row['ece']:.3f} "
-            + (f"at temperature {row['temperature']:.3g}" if row["scaled"] == SCALED else "without")
-            + f" ({row['ece_if_calibrated']:.3f})"
-            for _, row in rows.iterrows()
+    if facts.calibration.empty:
+        return []
+    rows = [
+        [
+            str(row["set"]),
+            f"{row['temperature']:.3g}" if row["scaled"] == SCALED else "1",
+            f"{row['ece']:.3f}",
+            f"{row['ece_if_calibrated']:.3f}",
         ]
-        sets.append(f"{name} {' and '.join(errors)}")
+        for _, row in facts.calibration.iterrows()
+    ]
     text = (
-        "Expected calibration error, without a temperature and at the one that fits the validation "
-        f"fold; in brackets, that of a perfectly calibrated model: {'; '.join(sets)}."
+        "The expected calibration error is how far, on average, the probability of the predicted "
+        "class is from how often it is right; by chance, that of a perfectly calibrated model is "
+        "above 0."
     )
-    return [text] * bool(sets)
+    if SCALED in set(facts.calibration["scaled"]):
+        text += " Logits are divided by the temperature: 1, and the one that fits the validation "
+        text += "fold."
+    header = ["set", "temperature", "calibration error", "of a perfectly calibrated model"]
+    return [text + "\n\n" + _table(header, rows)]
 
 
 def _with_interval(row: pd.Series, key: str) -> str:

@@ -123,11 +123,21 @@ def test_card_has_calibration_if_it_is_of_these_predictions(project, tmp_path):
     files.write_json(metrics / "receipts" / "evaluate.json", decided | outputs)
     receipt = metrics / "receipts" / "analyze.json"
     files.write_json(receipt, {"inputs": {"data/evaluate": "0a.dir"}})
-    stated = "model: test 0.158 without (0.033) and 0.126 at temperature 1.18 (0.037)."
-    assert stated in card("with")
+    table = (
+        "| set | temperature | calibration error | of a perfectly calibrated model |\n"
+        "| --- | --- | --- | --- |\n| test | 1 | 0.158 | 0.033 |\n"
+    )
+    scaled = card("with")
+    assert f"that fits the validation fold.\n\n{table}| test | 1.18 | 0.126 | 0.037 |\n\n" in scaled
+    (metrics / "analyze" / "calibration.csv").write_text(CALIBRATION.rpartition("test,1,temp")[0])
+    unscaled = card("without-validation")
+    assert f"{table}\n" in unscaled
+    assert "validation fold" not in unscaled
 
     files.write_json(receipt, {"inputs": {"data/evaluate": "of an earlier run"}})
     assert "calibration error" not in card("earlier")
+    (metrics / "analyze" / "calibration.csv").write_text("other,columns\n1,2\n")
+    assert "calibration error" not in card("earlier-with-other-columns")
 
 
 def test_exported_folder_predicts_as_the_model_of_the_project(project, tmp_path):
