@@ -5,7 +5,9 @@ cluster the vectors as they are.
 """
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,11 @@ import pytest
 from bertopic import BERTopic
 from sklearn.metrics import normalized_mutual_info_score
 
-from bertline.core import files
+from bertline.core import files, params
 from bertline.core.errors import BertlineError
-from stages import parse
+from stages import parse, topic_words
 from tests import tiny
-from tests.command import write_params
+from tests.command import PROJECT, write_params
 from tests.topics.planted import (
     DIMENSION,
     SMALL,
@@ -298,6 +300,19 @@ def test_topics_over_time_and_notes_are_among_the_measures(tmp_path, without_uma
     [note] = measures(folder)["notes"]
     assert note.startswith("80 documents are few")
     assert f"warning: {note}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["graph", "hdbscan"])
+def test_advice_names_parameters_that_there_are(method):
+    clusters = SimpleNamespace(settings=SimpleNamespace(method=method))
+
+    named = re.findall(r"[a-z_]+(?:\.[a-z_]+)+", topic_words.advise(clusters))
+
+    assert named
+    for parameter in named:
+        section, way, key = parameter.split(".")
+        assert way == method
+        assert key in params.read_yaml(PROJECT / "params.yaml")[section][way], parameter
 
 
 def test_only_what_is_compared_between_runs_is_a_metric(tmp_path, without_umap):

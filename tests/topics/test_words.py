@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from bertopic.vectorizers import ClassTfidfTransformer
+from threadpoolctl import threadpool_limits
 
 from bertline.topics import words
 from bertline.topics.vocabulary import Corpus, Vocabulary
@@ -106,6 +107,18 @@ def test_independence_weighs_words_by_the_share_of_documents_that_count():
     expected = {word: plain[word] * share**0.5 for word, share in zip(plain, shares, strict=True)}
     assert found == pytest.approx(expected)
     assert shares[[*plain].index("comet")] == pytest.approx(1)  # one document is no other's copy
+
+
+def test_principal_words_do_not_depend_on_the_threads_of_blas():
+    random = np.random.default_rng(0)
+    documents = sp.random(200, 100_000, density=0.05, format="csr", rng=random)  # BLAS would share
+
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(words.principal(documents).tobytes())
+
+    assert found[0] == found[1]
 
 
 def test_principal_of_documents_without_words_is_nothing():
