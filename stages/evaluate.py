@@ -47,8 +47,9 @@ from bertline.scoring.tables import CURVES
 
 
 def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
-    """Return id, source, label, text, pair, windows and fold of every sentence.
+    """Return id, source, label, text, pair, windows, fold and cut of every sentence.
 
+    cut: whether its one window is full, so that the text goes on but for a rare one that just fits.
     Raises BertlineError if an id occurs twice, or a sentence has no fold.
     """
     columns = ["id", "source", "label", "text", "pair", "windows"]
@@ -63,7 +64,9 @@ def read_sentences(tokens: Path, folds: Path) -> pd.DataFrame:
             f"{len(sentences) - len(rows):,} sentences of {tokens} have no fold in {folds}: "
             f"the two belong to different runs. Run `dvc repro split`."
         )
-    return rows
+    settings = files.read_json(tokens / "settings.json", keys=["max_length", "long_texts"])
+    full = rows["windows"].map(lambda windows: len(windows[0])) == settings["max_length"]
+    return rows.assign(cut=full & (settings["long_texts"] != "windows"))
 
 
 def select_held_out(rows: pd.DataFrame) -> pd.DataFrame:

@@ -46,6 +46,7 @@ DOMINANT = 0.8
 # Of a class with fewer sentences, a score says little: see docs/statistics.md for macro F1.
 FEW = 5
 NAMED = 5  # classes that a note names
+CUT = 0.5  # share of the texts of a set from which it is noted that they were cut
 
 
 class Evaluate(Section):
@@ -201,6 +202,7 @@ def batches(name: str, rows: pd.DataFrame, size: int) -> Iterator[tuple[str, int
 def summarize(evaluated: "Evaluated") -> dict[str, dict[str, Any]]:
     """Return the metrics of each set: means over seeds, spread, the baselines, and notes."""
     summary = {}
+    cut = evaluated.predictions.groupby("set")["cut"].mean()
     for name, rows in evaluated.scores.groupby("set", sort=False):
         by_model, found = rows.set_index("model"), evaluated.intervals[str(name)]
         of_mcc = found["mcc"]
@@ -224,19 +226,24 @@ def summarize(evaluated: "Evaluated") -> dict[str, dict[str, Any]]:
         classes = evaluated.classes[evaluated.classes["set"] == name]
         summary[str(name)] = {
             key: None if value is None else round(float(value), 4) for key, value in figures.items()
-        } | {"notes": list_notes(by_model, found, classes)}
+        } | {"notes": list_notes(by_model, found, classes, cut.get(name, 0.0))}
     return summary
 
 
 def list_notes(
-    by_model: pd.DataFrame, found: Mapping[str, Interval], classes: pd.DataFrame
+    by_model: pd.DataFrame, found: Mapping[str, Interval], classes: pd.DataFrame, cut: float
 ) -> list[str]:
-    """Return what the scores of a set hide, as sentences: imbalance, rare and unused classes.
+    """Return what the scores of a set hide, as sentences: cuts, imbalance, rare and unused classes.
 
     by_model: rows of scores.csv by model; found: intervals of the mean over seeds; classes: rows
-    of classes.csv.
+    of classes.csv; cut: the share of the texts that were cut.
     """
     notes = []
+    if cut >= CUT:
+        notes.append(
+            f"{cut:.0%} of the texts are cut to tokenize.max_length word pieces, and answered by "
+            f"what is left. Raise it, or set tokenize.long_texts to windows."
+        )
     counts = classes.set_index("class")["sentences"]
     share = counts.max() / counts.sum()
     if share > DOMINANT:
@@ -300,7 +307,7 @@ class Evaluated:
     """The results: a row per sentence and seed, a row per set and model, intervals, decisions."""
 
     labels: list[str]  # names of the classes, by number
-    predictions: pd.DataFrame  # with pair, which is not stored
+    predictions: pd.DataFrame  # with pair and cut, which are not stored
     scores: pd.DataFrame
     classes: pd.DataFrame  # a row per set and class
     intervals: dict[str, dict[str, Interval]]  # of the mean over seeds, by set and score
@@ -318,10 +325,10 @@ def evaluate(
 ) -> Evaluated:
     """Score every seed's model and the baselines on every set.
 
-    held_out: id, source, label, text, pair and fold of the n sentences outside the training fold;
-    logits: shape (n, K), by seed; tfidf: the baseline's probabilities, (n, K); shares: of the
-    classes in the training fold, (K,), of which the majority class answers the largest; labels: the
-    names of the classes.
+    held_out: id, source, label, text, pair, fold and cut (whether the model saw only a part) of the
+    n sentences outside the training fold; logits: shape (n, K), by seed; tfidf: the baseline's
+    probabilities, (n, K); shares: of the classes in the training fold, (K,), of which the majority
+    class answers the largest; labels: the names of the classes.
     """
     sets = list_sets(held_out["fold"])
     by_model = {of_seed(seed): values for seed, values in logits.items()}
@@ -338,7 +345,7 @@ def evaluate(
         )
         scores += of_models
         classes += score_classes(name, rows, predicted[:, place], labels, options.confidence)
-    columns = held_out[["id", "source", "label", "pair"]].assign(set=held_out["fold"])
+    columns = held_out[["id", "source", "label", "pair", "cut"]].assign(set=held_out["fold"])
     predictions = [
         columns.assign(
             seed=seed,

@@ -65,7 +65,10 @@ def of_two(values: np.ndarray) -> np.ndarray:
 
 
 def evaluate(
-    labels: np.ndarray, *models: np.ndarray, pairs: np.ndarray | None = None
+    labels: np.ndarray,
+    *models: np.ndarray,
+    pairs: np.ndarray | None = None,
+    cut: np.ndarray | bool = False,
 ) -> evaluation.Evaluated:
     """Evaluate seeds with these probabilities (n, K), the first as TF-IDF too, on one set, dev."""
     classes = models[0].shape[1]
@@ -77,6 +80,7 @@ def evaluate(
             "label": labels,
             "text": "a text",
             "pair": places if pairs is None else pairs,
+            "cut": cut,
             "fold": "dev",
         }
     )
@@ -282,6 +286,14 @@ def test_classes_that_are_rare_absent_or_never_answered_are_noted():
     never = np.tile([0.6, 0.4, 0.0], (120, 1))
     notes = evaluation.summarize(evaluate(labels, never))["dev"]["notes"]
     assert "No seed ever answers class 1, class 2." in notes
+
+
+def test_texts_that_were_cut_are_noted_where_they_are_most():
+    labels, models = np.tile([0, 1], 50), np.tile([0.4, 0.6], (100, 1))
+    for share, noted in ((0.61, True), (0.4, False)):
+        cut = np.arange(100) < 100 * share
+        notes = evaluation.summarize(evaluate(labels, models, cut=cut))["dev"]["notes"]
+        assert any(note.startswith("61% of the texts are cut to") for note in notes) == noted
 
 
 def test_classes_of_the_sentences_are_hashed_by_name():

@@ -241,6 +241,21 @@ def test_models_that_are_missing_are_named(run, tmp_path):
         running.load_trained(tmp_path / "7")
 
 
+@pytest.mark.parametrize(("long_texts", "cut"), [("head", [True, False]), ("windows", [False] * 2)])
+def test_text_that_fills_its_window_counts_as_cut(trained, tmp_path, long_texts, cut):
+    shutil.copytree(trained / "tokens", tmp_path / "tokens")
+    table = pd.read_parquet(tmp_path / "tokens" / "tokens.parquet").head(2)
+    table["windows"] = [[[101, 1, 2, 102]], [[101, 1, 102]]]
+    table.to_parquet(tmp_path / "tokens" / "tokens.parquet")
+    settings = files.read_json(tmp_path / "tokens" / "settings.json")
+    changed = settings | {"max_length": 4, "long_texts": long_texts}
+    files.write_json(tmp_path / "tokens" / "settings.json", changed)
+
+    rows = evaluate.read_sentences(tmp_path / "tokens", trained / "folds")
+
+    assert rows["cut"].tolist() == cut
+
+
 def test_models_of_other_classes_are_refused(trained, tmp_path):
     settings = json.loads((trained / "tokens" / "settings.json").read_text())
     other = tmp_path / "other"
