@@ -101,7 +101,7 @@ def test_one_file_of_the_tokenizer_is_enough(folder, tiny_bert, kept):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_items_side_by_side_keep_their_order_and_compute_on_one_thread(monkeypatch, workers):
-    monkeypatch.setattr(running, "cores", lambda: workers)
+    monkeypatch.setattr(running.machine, "cores", lambda: workers)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -116,7 +116,7 @@ def test_items_side_by_side_keep_their_order_and_compute_on_one_thread(monkeypat
 
 
 def test_error_of_one_item_ends_the_others(monkeypatch):
-    monkeypatch.setattr(running, "cores", lambda: 2)
+    monkeypatch.setattr(running.machine, "cores", lambda: 2)
     begun = []
 
     def divide(item: int) -> float:
