@@ -22,7 +22,10 @@ def without_validation(desk: Desk, key: str, choice: str) -> None:
 def threshold_of_many(desk: Desk) -> None:
     """Ask for a threshold of three classes."""
     desk.parameters({"evaluate.threshold": "validation"})
-    desk.write("tokens/settings.json", '{"labels": ["a", "b", "c"]}')
+    desk.write(
+        "tokens/settings.json",
+        '{"labels": ["a", "b", "c"], "max_length": 64, "long_texts": "head"}',
+    )
 
 
 CASES = [

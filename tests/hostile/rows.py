@@ -467,7 +467,10 @@ FOLDS = [
         "models-of-other-classes",
         "evaluate",
         "models/1 was trained on the classes unacceptable, acceptable, and the sentences have no",
-        lambda desk: desk.write("tokens/settings.json", '{"labels": ["no", "yes"]}'),
+        lambda desk: desk.write(
+            "tokens/settings.json",
+            '{"labels": ["no", "yes"], "max_length": 64, "long_texts": "head"}',
+        ),
     ),
     Case(
         "fold-twice",

@@ -305,7 +305,7 @@ def test_vectors_are_the_same_with_any_number_of_threads_and_cores(
 ):
     texts = texts_of_all_lengths(40)
     expected = files.sha256(run(texts, tiny_bert, tokens_per_batch=256) / "embeddings.npy")
-    monkeypatch.setattr(running, "cores", lambda: 5)
+    monkeypatch.setattr(running.machine, "cores", lambda: 5)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
