@@ -42,7 +42,7 @@ from bertline.core import console, files, params
 from bertline.core.errors import BertlineError
 from bertline.corpora import columns
 from bertline.corpora.readers import ENDINGS, READERS, Layout, type_of
-from bertline.own import entries, layouts
+from bertline.own import add, entries, layouts
 from bertline.sources import catalogue
 from bertline.sources.catalogue import TableParse
 from bertline.topics.clustering import check_vectors, load_vectors
@@ -307,16 +307,6 @@ def find_table(name: str) -> TableParse:
     return params.validate(tables[name], TableParse, where=f"{catalogue.PATH}: {name}.parse")
 
 
-def refuse_options_of_texts(args: argparse.Namespace) -> None:
-    """Raise BertlineError if options say how texts are read, where the input is vectors."""
-    idle = [f"--{name}" for name in OF_TEXTS if getattr(args, name) is not None]
-    if idle:
-        raise BertlineError(
-            f"{args.texts} holds vectors: {' and '.join(idle)} would have no effect. Leave that "
-            f"out."
-        )
-
-
 def read_arguments() -> argparse.Namespace:
     """Return what was typed."""
     arguments = console.parser(__doc__)
@@ -374,7 +364,7 @@ def main() -> None:
     vectors = args.texts.suffix == ".npy"
     classifier, topics = choose_models(args.classifier, args.topics, vectors=vectors)
     if vectors:
-        refuse_options_of_texts(args)
+        add.refuse(add.typed(args, OF_TEXTS), f"{args.texts} holds vectors")
         batches = read_vectors(args.texts)
     else:
         source = INPUT if args.texts == STANDARD else args.texts

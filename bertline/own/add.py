@@ -199,7 +199,8 @@ def renew(name: str, paths: Mapping[Path, Path], args: argparse.Namespace) -> No
     fetch = params.validate(source.fetch, PathFetch, where=f"{catalogue.PATH}: {name}.fetch")
     whole = is_encoder(args.files) and not source.parse
     changes = hashes_again(name, fetch, paths, place_of(args.files[0]) if whole else None)
-    used = [role for role in source.roles if read_inputs().get(role) == name]
+    inputs = read_inputs()
+    used = [role for role in source.roles if inputs.get(role) == name]
     roles = args.role or used
     if source.parse and source.parse.get("format") == "table":
         where = f"{catalogue.PATH}: {name}.parse"
@@ -585,14 +586,16 @@ def read_inputs() -> dict[str, Any]:
 
 def inputs_of(name: str, roles: Sequence[str]) -> dict[tuple[str, ...], Any]:
     """Return what is to be set in params.yaml for it to name the source for these roles."""
-    return {("inputs", role): name for role in roles if read_inputs().get(role) != name}
+    inputs = read_inputs()
+    return {("inputs", role): name for role in roles if inputs.get(role) != name}
 
 
 def choose(name: str, roles: Sequence[str], places: Iterable[Path]) -> None:
     """Let params.yaml name the source for these roles, and say what to type next."""
-    told = entries.differences(PARAMS, inputs_of(name, roles))
-    if told:
-        entries.update(PARAMS, inputs_of(name, roles))
+    changes = inputs_of(name, roles)
+    if changes:
+        told = entries.differences(PARAMS, changes)
+        entries.update(PARAMS, changes)
         console.log("\n".join(told))
     if list(roles) == ["sentences"] and read_inputs().get("documents") != name:
         again = shlex.join(["bertline", "add", *map(str, places), "--role", "documents"])
